@@ -1,0 +1,1 @@
+"""Comparing checkpoints: scores of kept answers, and live answers from model workers."""

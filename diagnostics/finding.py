@@ -1,0 +1,128 @@
+"""What a rule found: built as a value first, put into words last.
+
+A finding carries numbers and keys. The words, English and Chinese, stand in the rule's file beside the check, and
+`report/words.py` joins the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "info"]
+Safety = Literal["safe", "ask", "show"]
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change to a run's config: the argument's name, its value in the run (None: not set), its new value."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Fix:
+    """One way to mend the cause, as edits on the config of a child run. The run itself is never changed.
+
+    `key` names its title among the rule's words. `safety`: `safe` changes no result that was right before, `ask`
+    changes what is trained, `show` needs a person's hand.
+    """
+
+    key: str
+    safety: Safety
+    edits: tuple[Edit, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SeriesEvidence:
+    """A curve to look at: its tag, the steps to mark, and up to a dozen (step, value) pairs around the first mark."""
+
+    tag: str
+    marks: tuple[int, ...]
+    rows: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class TextEvidence:
+    """Lines of a file to look at."""
+
+    file: str
+    lines: tuple[str, ...]
+
+
+Evidence = SeriesEvidence | TextEvidence
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault of one run.
+
+    `confidence`: 0 to 1, the authors' judgement of how often a finding like this is right; what would make it wrong
+    is said by the rule's `wrong_if`. `facts`: the numbers that the rule's sentences name. `causes`: keys, most likely
+    first. `explains`: rules whose findings are symptoms of this one and were folded under it.
+    """
+
+    rule: str
+    severity: Severity
+    confidence: float
+    first_step: int
+    last_step: int
+    facts: Mapping[str, Any]
+    evidence: tuple[Evidence, ...]
+    causes: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    explains: tuple[str, ...] = ()
+
+    def explaining(self, others: tuple[str, ...]) -> Finding:
+        """The same finding with further rules folded under it."""
+        return replace(self, explains=tuple(dict.fromkeys((*self.explains, *others))))
+
+
+@dataclass(frozen=True)
+class Words:
+    """A rule's sentences in one language; `{name}` stands for a fact of the finding (a fix's for a fact of the fix).
+
+    `title` a few words; `summary` what happened where, one sentence or one for each value of the fact `kind`; `why` why
+    it matters, `wrong_if` what would make it wrong,
+    `causes` and `fixes` by key, `about` the page that `explain` prints.
+    """
+
+    title: str
+    summary: str | Mapping[str, str]
+    why: str
+    wrong_if: str
+    causes: Mapping[str, str]
+    fixes: Mapping[str, str]
+    about: str
+
+
+class CannotJudge(Exception):
+    """A rule saw too little to say anything. `reason` is a key of `REASONS` in report/words.py."""
+
+    def __init__(self, reason: str, **facts: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.facts = facts
+
+
+@dataclass(frozen=True)
+class NotChecked:
+    """A rule that could not judge a run, and why."""
+
+    rule: str
+    reason: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that the rules say of one run: findings, gravest first, and what was not checked."""
+
+    findings: tuple[Finding, ...]
+    not_checked: tuple[NotChecked, ...]

@@ -1,0 +1,81 @@
+"""A diagnosis as one JSON object: the stable form for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence
+from diagnostics.report.words import FindingInWords, Lang, in_words, reason_in_words
+from diagnostics.run import Run
+
+SCHEMA = 1
+
+
+def plain(value: Any) -> Any:
+    """A value as strict JSON can hold it: non-finite numbers become the strings "nan", "inf" and "-inf"."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
+def evidence_object(one: Evidence) -> dict[str, Any]:
+    """One piece of evidence as an object with its `kind`."""
+    if isinstance(one, SeriesEvidence):
+        return {"kind": "series", "tag": one.tag, "marks": list(one.marks), "rows": [list(row) for row in one.rows]}
+    return {"kind": "text", "file": one.file, "lines": list(one.lines)}
+
+
+def finding_object(finding: FindingInWords) -> dict[str, Any]:
+    """One finding as an object."""
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "confidence": finding.confidence,
+        "first_step": finding.first_step,
+        "last_step": finding.last_step,
+        "title": finding.title,
+        "summary": finding.summary,
+        "why": finding.why,
+        "wrong_if": finding.wrong_if,
+        "causes": list(finding.causes),
+        "evidence": [evidence_object(one) for one in finding.evidence],
+        "explains": list(finding.explains),
+        "fixes": [
+            {
+                "title": fix.title,
+                "safety": fix.safety,
+                "edits": [{"path": edit.path, "from": edit.old, "to": edit.new} for edit in fix.edits],
+            }
+            for fix in finding.fixes
+        ],
+    }
+
+
+def report_object(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> dict[str, Any]:
+    """The whole report as an object, strict JSON all through."""
+    return plain(
+        {
+            "schema": SCHEMA,
+            "path": str(run.path),
+            "method": run.method,
+            "status": run.status.state,
+            "reason": run.status.reason,
+            "step": max(run.status.step, run.last_step),
+            "points": run.points,
+            "findings": [finding_object(in_words(one, lang)) for one in diagnosis.findings],
+            "not_checked": [{"rule": one.rule, "reason": reason_in_words(one, lang)} for one in diagnosis.not_checked],
+            "missing": list(run.missing),
+            "problems": list(run.problems),
+        }
+    )
+
+
+def report(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> str:
+    """The report as JSON text."""
+    return json.dumps(report_object(run, diagnosis, lang), ensure_ascii=False, indent=1, allow_nan=False)

@@ -1,0 +1,126 @@
+"""Joins findings, which are numbers and keys, with the rules' words in one language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from diagnostics.finding import Edit, Evidence, Finding, Fix, NotChecked, Words
+from diagnostics.rules import RULES
+
+Lang = Literal["en", "zh"]
+LANGS: tuple[Lang, ...] = ("en", "zh")
+
+REASONS: dict[Lang, dict[str, str]] = {
+    "en": {
+        "no-series": "{tag} was not logged",
+        "too-few-points": "{points} points, needs {need}",
+        "too-few-evaluations": "{points} evaluations, needs {need}",
+        "no-evaluation": "no evaluation was logged",
+        "loss-tells-nothing": "the loss of {method} tells nothing about learning",
+        "loss-already-low": "the loss began at {loss:.3g}: nothing left to fall by",
+        "too-noisy": "the noise ({noise:.3g}) would hide a fall of 10 % over {points} rows",
+        "zero-gradient-has-other-cause": "the gradient is exactly 0, but with the marks of {cause}",
+        "no-status": "no status.json: it is not known how the run ended",
+        "rule-broke": "the rule itself failed: {error}",
+    },
+    "zh": {
+        "no-series": "没有记录 {tag}",
+        "too-few-points": "只有 {points} 个点，需要 {need} 个",
+        "too-few-evaluations": "只有 {points} 次评估，需要 {need} 次",
+        "no-evaluation": "没有记录评估",
+        "loss-tells-nothing": "{method} 的损失不反映学习情况",
+        "loss-already-low": "损失一开始就是 {loss:.3g}，没有下降空间",
+        "too-noisy": "噪声（{noise:.3g}）在 {points} 行里会掩盖 10% 的下降",
+        "zero-gradient-has-other-cause": "梯度恰好为 0，但特征属于 {cause}",
+        "no-status": "没有 status.json：不知道训练如何结束",
+        "rule-broke": "规则自身出错：{error}",
+    },
+}
+
+
+@dataclass(frozen=True)
+class FixInWords:
+    """A fix as a person reads it."""
+
+    title: str
+    safety: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True)
+class FindingInWords:
+    """A finding as a person reads it, in one language."""
+
+    rule: str
+    severity: str
+    confidence: float
+    first_step: int
+    last_step: int
+    title: str
+    summary: str
+    why: str
+    wrong_if: str
+    causes: tuple[str, ...]
+    fixes: tuple[FixInWords, ...]
+    evidence: tuple[Evidence, ...]
+    explains: tuple[str, ...]
+
+
+def words_of(rule: str, lang: Lang) -> Words:
+    """The words of a rule.
+
+    Raises:
+        KeyError: there is no rule of that name.
+    """
+    for module in RULES:
+        if module.NAME == rule:
+            return module.WORDS[lang]
+    raise KeyError(rule)
+
+
+def in_words(finding: Finding, lang: Lang = "en") -> FindingInWords:
+    """A finding in the words of its rule."""
+    words = words_of(finding.rule, lang)
+    facts = finding.facts
+    return FindingInWords(
+        rule=finding.rule,
+        severity=finding.severity,
+        confidence=finding.confidence,
+        first_step=finding.first_step,
+        last_step=finding.last_step,
+        title=words.title,
+        summary=chosen(words.summary, facts).format_map(facts).strip(),
+        why=words.why.format_map(facts),
+        wrong_if=words.wrong_if.format_map(facts),
+        causes=tuple(words.causes[key].format_map(facts) for key in finding.causes),
+        fixes=tuple(fix_in_words(fix, words) for fix in finding.fixes),
+        evidence=finding.evidence,
+        explains=finding.explains,
+    )
+
+
+def chosen(summary: str | Mapping[str, str], facts: Mapping[str, Any]) -> str:
+    """The summary, of several the one of the finding's `kind`."""
+    return summary if isinstance(summary, str) else summary[facts["kind"]]
+
+
+def fix_in_words(fix: Fix, words: Words) -> FixInWords:
+    """A fix in the words of its rule."""
+    return FixInWords(words.fixes[fix.key].format_map(fix.facts), fix.safety, fix.edits)
+
+
+def reason_in_words(one: NotChecked, lang: Lang = "en") -> str:
+    """Why a rule could not judge."""
+    return REASONS[lang][one.reason].format_map(one.facts)
+
+
+def explain(rule: str, lang: Lang = "en") -> str:
+    """The page of a rule: its title, what it checks and by which thresholds, its causes and fixes in general.
+
+    Raises:
+        KeyError: there is no rule of that name.
+    """
+    words = words_of(rule, lang)
+    return f"{rule}: {words.title}\n\n{words.about}\n"

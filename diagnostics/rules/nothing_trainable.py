@@ -1,0 +1,158 @@
+"""nothing-trainable: no parameter receives a gradient, from the first step on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diagnostics.finding import CannotJudge, Edit, Evidence, Finding, Fix, TextEvidence, Words
+from diagnostics.measure import argument, evidence
+from diagnostics.run import Run
+from diagnostics.run.files import tail
+
+NAME = "nothing-trainable"
+EXPLAINS = ("not-learning", "run-died")
+
+ROWS = 3
+# PyTorch's message when the loss depends on no trainable parameter.
+MESSAGE = "element 0 of tensors does not require grad"
+CONSOLE_LINES = 400
+
+
+def check(run: Run) -> Finding | None:
+    """Look for PyTorch's own message, else for a gradient that is exactly 0 in every row and has no other cause."""
+    said = message_of(run)
+    if said is not None:
+        return finding(run, "message", 0, run.last_step, 0.98, (said,))
+    gradient = run.get("train/grad_norm")
+    if gradient is None:
+        raise CannotJudge("no-series", tag="train/grad_norm")
+    if len(gradient) < ROWS:
+        raise CannotJudge("too-few-points", points=len(gradient), need=ROWS)
+    if np.any(gradient.values != 0):
+        return None
+    other = other_cause(run)
+    if other:
+        raise CannotJudge("zero-gradient-has-other-cause", cause=other)
+    shown: list[Evidence] = [evidence(gradient, int(gradient.steps[0]))]
+    loss = run.get("train/loss")
+    if loss is not None:
+        shown.append(evidence(loss, int(loss.steps[0])))
+    return finding(run, "zero", int(gradient.steps[0]), int(gradient.steps[-1]), 0.85, tuple(shown))
+
+
+def message_of(run: Run) -> TextEvidence | None:
+    """The console lines around PyTorch's message, if the run died of it."""
+    if not run.path.is_dir():
+        return None
+    lines = tail(run.path / "console.log", CONSOLE_LINES)
+    for place, line in enumerate(lines):
+        if MESSAGE in line:
+            return TextEvidence("console.log", tuple(lines[max(0, place - 3) : place + 1]))
+    return None
+
+
+def other_cause(run: Run) -> str | None:
+    """Another fault that makes the gradient exactly 0, each with marks of its own; its rule name, or None."""
+
+    def always(tag: str, value: float) -> bool:
+        series = run.get(tag)
+        return series is not None and bool(np.all(series.values == value))
+
+    if always("train/learning_rate", 0.0):
+        return "schedule-fault"
+    if always("train/frac_reward_zero_std", 1.0) or always("train/reward_std", 0.0):
+        return "reward-groups-constant"
+    if run.method in ("grpo", "rloo") and run.get("train/reward") is None:
+        return "reward-missing"
+    if always("train/loss", 0.0) and (always("train/entropy", 0.0) or always("train/mean_token_accuracy", 0.0)):
+        return "labels-all-masked"
+    chosen, rejected = run.get("train/logps/chosen"), run.get("train/logps/rejected")
+    if chosen is not None and rejected is not None and np.array_equal(chosen.values, rejected.values):
+        return "preference-pairs-identical"
+    if run.method == "reward" and always("train/margin", 0.0):
+        return "preference-pairs-identical"
+    return None
+
+
+def finding(run: Run, kind: str, first: int, last: int, confidence: float, shown: tuple[Evidence, ...]) -> Finding:
+    """The finding, with the causes that fit the run's config."""
+    lora = bool(argument(run, "use_peft"))
+    checkpointing = bool(argument(run, "gradient_checkpointing"))
+    causes = [
+        *(["checkpointing"] if lora and checkpointing else []),
+        *(["adapter"] if lora else []),
+        "frozen",
+        *([] if lora else ["adapter"]),
+    ]
+    fixes = []
+    if lora and checkpointing:
+        old = argument(run, "gradient_checkpointing_kwargs")
+        fixes.append(Fix("reentrant", "safe", (Edit("gradient_checkpointing_kwargs", old, {"use_reentrant": False}),)))
+    fixes.append(Fix("unfreeze", "show"))
+    return Finding(
+        NAME, "error", confidence, first, last, {"kind": kind, "rows": last}, shown, tuple(causes), tuple(fixes)
+    )
+
+
+WORDS = {
+    "en": Words(
+        title="Nothing is trained",
+        summary={
+            "message": "PyTorch stopped the run: the loss depends on no parameter that requires a gradient.",
+            "zero": "The gradient norm is exactly 0 in every logged row: no parameter receives a gradient.",
+        },
+        why="The weights never change, whatever the loss shows: the checkpoint is the model it began from.",
+        wrong_if="the rewards or labels carry no signal in a way that this run's curves do not show",
+        causes={
+            "checkpointing": "Gradient checkpointing in its reentrant form cuts the gradient of a frozen base off its "
+            "adapter.",
+            "adapter": "An adapter that is loaded for inference, so that its weights are frozen "
+            "(PeftModel.from_pretrained without is_trainable=True).",
+            "frozen": "All parameters have requires_grad=False.",
+        },
+        fixes={
+            "reentrant": "Use gradient checkpointing without reentrance",
+            "unfreeze": "Give the trainer peft_config= and the plain base model, or load the adapter with "
+            "is_trainable=True; print the count of parameters that require a gradient before training",
+        },
+        about="""Checks for a run in which no parameter receives a gradient.
+
+Either PyTorch said so ("element 0 of tensors does not require grad and does not have a grad_fn" in console.log), or the
+gradient norm is exactly 0 in every logged row, at least 3 of them.
+
+A gradient of exactly 0 has other causes with marks of their own, and then this rule is silent and names them: a learning
+rate of 0, GRPO groups whose rewards are all the same, preference pairs that are identical, labels that are all masked.
+
+Seen most with LoRA: gradient checkpointing in reentrant form, a PeftModel loaded frozen, target modules that do not
+exist in the base (huggingface/trl#1311, huggingface/peft#2125).""",
+    ),
+    "zh": Words(
+        title="没有任何参数被训练",
+        summary={
+            "message": "PyTorch 中止了训练：损失不依赖任何需要梯度的参数。",
+            "zero": "每一行记录的梯度范数都恰好是 0：没有参数收到梯度。",
+        },
+        why="不管损失显示什么，权重从未改变：检查点就是起始模型。",
+        wrong_if="奖励或标签里没有信号，而这次训练的曲线看不出来",
+        causes={
+            "checkpointing": "可重入的梯度检查点把冻结底座的梯度与适配器切断了。",
+            "adapter": "适配器是为推理载入的，权重被冻结（PeftModel.from_pretrained 没有 is_trainable=True）。",
+            "frozen": "所有参数的 requires_grad 都是 False。",
+        },
+        fixes={
+            "reentrant": "使用非重入的梯度检查点",
+            "unfreeze": "把 peft_config= 和原始底座模型交给 trainer，或载入适配器时设 is_trainable=True；训练前打印需要梯度的"
+            "参数个数",
+        },
+        about="""检查是否没有任何参数收到梯度。
+
+要么 PyTorch 自己说了（console.log 里有 "element 0 of tensors does not require grad and does not have a grad_fn"），要么每
+一行记录的梯度范数都恰好是 0（至少 3 行）。
+
+梯度恰好为 0 还有别的原因，各有特征，那时本规则不报，而是指出它们：学习率为 0、GRPO 各组奖励全相同、偏好对完全相同、
+标签全被掩码。
+
+最常见于 LoRA：可重入的梯度检查点、以冻结方式载入的 PeftModel、目标模块在底座里不存在（huggingface/trl#1311、
+huggingface/peft#2125）。""",
+    ),
+}

@@ -1,0 +1,159 @@
+"""overfitting: the evaluation loss has turned up while the training loss goes on falling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diagnostics.finding import CannotJudge, Edit, Finding, Fix, Words
+from diagnostics.measure import argument, evidence, noise
+from diagnostics.run import Run, Series
+
+NAME = "overfitting"
+EXPLAINS = ()
+
+EVALUATIONS = 4
+# The last evaluation must lie outside the noise of the evaluations and 3 % above the best: the band of finetune-doctor
+# 0.2.2, in which 10 of 24 public runs that look worse at the end are only noise. 10 % and more is an error there too.
+NOISE = 2.0
+WORSE = 0.03
+MUCH_WORSE = 0.10
+
+
+def check(run: Run) -> Finding | None:
+    """Compare the last evaluation with the best one before it."""
+    evaluation = evaluation_loss(run)
+    if evaluation is None:
+        raise CannotJudge("no-evaluation")
+    if len(evaluation) < EVALUATIONS:
+        raise CannotJudge("too-few-evaluations", points=len(evaluation), need=EVALUATIONS)
+    best_at = int(np.argmin(evaluation.values))
+    best, last = float(evaluation.values[best_at]), float(evaluation.values[-1])
+    after = evaluation.values[best_at + 1 :]
+    rise = (last - best) / abs(best) if best else 0.0
+    # The noise is measured up to the best: past it, the rise itself would pass for noise.
+    spread = noise(evaluation.values[: best_at + 1])
+    if (
+        len(after) < 2
+        or rise <= WORSE
+        or last - best <= NOISE * spread
+        or float(np.median(after)) <= best * (1 + WORSE)
+    ):
+        return None
+    step = int(evaluation.steps[best_at])
+    training = run.get("train/loss")
+    if training is not None and not still_falling(training.finite(), step):
+        return None
+    saved = sorted(run.checkpoints, key=lambda one: abs(one - step))
+    shown = [evidence(evaluation, step)] + ([evidence(training, step)] if training is not None else [])
+    return Finding(
+        rule=NAME,
+        severity="error" if rise >= MUCH_WORSE else "warning",
+        confidence=0.9 if rise >= MUCH_WORSE else 0.75,
+        first_step=step,
+        last_step=int(evaluation.steps[-1]),
+        facts={
+            "kind": "saved" if saved and saved[0] == step else "near" if saved else "not-saved",
+            "step": step,
+            "best": best,
+            "last": last,
+            "rise": 100 * rise,
+            "near": saved[0] if saved else 0,
+        },
+        evidence=tuple(shown),
+        causes=("epochs", "few-rows", "learning-rate"),
+        fixes=fixes(run, step),
+    )
+
+
+def evaluation_loss(run: Run) -> Series | None:
+    """The evaluation loss; of several data sets (`eval/<name>_loss`) the one evaluated most often."""
+    named = [one for tag, one in run.series.items() if tag.startswith("eval/") and tag.endswith("_loss")]
+    found = run.get("eval/loss") or max(named, key=len, default=None)
+    return found.finite() if found is not None else None
+
+
+def still_falling(training: Series, step: int) -> bool:
+    """Whether the training loss is lower after the step than around it: what makes a rise of evaluation overfitting."""
+    before = training.values[training.steps <= step]
+    after = training.values[training.steps > step]
+    if not len(before) or not len(after):
+        return True
+    return float(np.median(after[-max(3, len(after) // 3) :])) < float(np.median(before[-max(3, len(before) // 3) :]))
+
+
+def fixes(run: Run, step: int) -> tuple[Fix, ...]:
+    """Keep the best checkpoint; and stop where it was."""
+    keep = [
+        Edit(name, argument(run, name), new)
+        for name, new in (
+            ("load_best_model_at_end", True),
+            ("metric_for_best_model", "eval_loss"),
+            ("save_strategy", "best"),
+        )
+        if argument(run, name) != new
+    ]
+    stop = (Edit("max_steps", argument(run, "max_steps"), step),)
+    return (Fix("keep-best", "safe", tuple(keep)), Fix("stop", "ask", stop, {"step": step}))
+
+
+WORDS = {
+    "en": Words(
+        title="The run is overfitting",
+        summary={
+            "saved": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.0f} % higher at the end "
+            "({last:.4g}); checkpoint-{step} is the one to keep.",
+            "near": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.0f} % higher at the end "
+            "({last:.4g}); the nearest checkpoint kept is checkpoint-{near}.",
+            "not-saved": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.0f} % higher at the end "
+            "({last:.4g}); no checkpoint was kept there.",
+        },
+        why="The last checkpoint knows the training rows better and everything else worse than an earlier one.",
+        wrong_if="the evaluation set is drawn from other data than the run is meant for",
+        causes={
+            "epochs": "Too many passes over the data.",
+            "few-rows": "Too few rows for a model of this size.",
+            "learning-rate": "A learning rate that memorises quickly.",
+        },
+        fixes={
+            "keep-best": "Keep the best checkpoint and load it at the end",
+            "stop": "Train to step {step} only, where the evaluation was best",
+        },
+        about="""Checks for an evaluation loss that turns up while the training loss goes on falling.
+
+The last evaluation is compared with the best one. It is overfitting if it lies more than 3 % above it (10 %: an error),
+outside twice the noise of the evaluations up to the best, and if the training loss is still falling. At least 4
+evaluations are needed, two of them after the best.
+
+Without evaluation nothing can be said: set eval_strategy="steps" and give an evaluation set.
+
+Not this fault: a last evaluation within the noise of the best (keep either), a rise of both losses (loss-diverged).
+For DPO a rising evaluation loss with rising accuracies may still be a better policy: look at the answers.""",
+    ),
+    "zh": Words(
+        title="训练过拟合",
+        summary={
+            "saved": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.0f}%（{last:.4g}）；应保留 "
+            "checkpoint-{step}。",
+            "near": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.0f}%（{last:.4g}）；保留下来的最近的是 "
+            "checkpoint-{near}。",
+            "not-saved": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.0f}%（{last:.4g}）；那里没有保存检查点。",
+        },
+        why="最后的检查点更熟悉训练数据，对其他一切却比早先的更差。",
+        wrong_if="评估集与训练目标不是同一类数据",
+        causes={
+            "epochs": "数据重复的遍数太多。",
+            "few-rows": "相对模型大小，数据行太少。",
+            "learning-rate": "学习率偏高，很快就背下了数据。",
+        },
+        fixes={"keep-best": "保留最好的检查点，并在结束时载入", "stop": "只训练到评估最好的第 {step} 步"},
+        about="""检查评估损失是否回升而训练损失继续下降。
+
+把最后一次评估与最好的一次比较。如果高出 3% 以上（10% 以上为错误），且超过最好点之前评估噪声的两倍，同时训练损失仍在
+下降，就判为过拟合。至少需要 4 次评估，其中两次在最好点之后。
+
+没有评估就无从判断：请设 eval_strategy="steps" 并提供评估集。
+
+不是本故障：最后一次与最好一次之差在噪声之内（保留哪个都行）；两条损失同时升高（见 loss-diverged）。对 DPO 来说，评估
+损失上升而准确率也上升时，策略仍可能更好：请看回答。""",
+    ),
+}

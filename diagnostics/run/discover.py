@@ -1,0 +1,55 @@
+"""Which runs lie below a folder, kept up to date cheaply."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diagnostics.run.open import RunReader, is_run
+from diagnostics.run.record import Run, RunUnreadable
+
+
+@dataclass
+class RunStore:
+    """The runs directly below a root folder. Each is read again only when a file of it changed."""
+
+    root: Path
+    _readers: dict[str, RunReader] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """The names of the run folders, sorted. Folders whose name begins with a dot are not runs."""
+        try:
+            with os.scandir(self.root) as entries:
+                folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith((".", "_"))]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in folders if is_run(self.root / name))
+
+    def get(self, name: str) -> Run:
+        """One run as it is now.
+
+        Raises:
+            RunUnreadable: there is no run of that name below the root, or nothing of it can be read.
+        """
+        if name in ("", ".", "..") or Path(name).name != name or not is_run(self.root / name):
+            raise RunUnreadable(f"{name}: there is no such run in {self.root}.")
+        return self._readers.setdefault(name, RunReader(self.root / name)).read()
+
+    def all(self) -> tuple[list[Run], dict[str, str]]:
+        """All readable runs, oldest start first, and for each unreadable one the sentence that says why."""
+        runs, broken = [], {}
+        for name in self.names():
+            try:
+                runs.append(self.get(name))
+            except (RunUnreadable, OSError) as error:
+                broken[name] = str(error)
+        return sorted(runs, key=lambda run: (run.status.started or 0.0, run.name)), broken
+
+    def signature(self) -> str:
+        """A text that changes whenever a run appears, vanishes or changes."""
+        parts = []
+        for name in self.names():
+            reader = self._readers.setdefault(name, RunReader(self.root / name))
+            parts.append(f"{name}:{reader.signature()}")
+        return str(hash(tuple(parts)))

@@ -1,0 +1,88 @@
+"""The record of one run, whatever program wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diagnostics.run.status import Status
+
+
+class RunUnreadable(Exception):
+    """A path cannot be read as a run. The message is one sentence: what, where, what was expected."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One logged number over the steps of a run.
+
+    `steps`: int64, shape (n,), ascending. `values`: float64, shape (n,), non-finite values kept. Where a run was
+    restarted from an earlier step, the later writing of a step is the one kept.
+    """
+
+    tag: str
+    steps: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def finite(self) -> Series:
+        """The same series without its non-finite values."""
+        keep = np.isfinite(self.values)
+        return Series(self.tag, self.steps[keep], self.values[keep])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of `samples.jsonl`: what the model answered at a step, and how each reward judged it."""
+
+    step: int
+    prompt: str
+    completion: str
+    rewards: Mapping[str, float]
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it was when it was read.
+
+    `series` is keyed by TensorBoard tag (`train/loss`, `eval/loss`), also where the source was `trainer_state.json`.
+    `config` holds the arguments as far as the sources tell them. `checkpoints` are the `checkpoint-<step>` folders, by
+    step. `missing` names the parts of a run folder that this one does not have, in plain words. `problems` says what
+    could not be read, a sentence each; the rest of the run was read all the same.
+    """
+
+    path: Path
+    name: str
+    method: str | None
+    status: Status
+    config: Mapping[str, Any]
+    series: Mapping[str, Series]
+    checkpoints: Mapping[int, Path] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
+    restarts: tuple[int, ...] = ()
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    parent: str | None = None
+
+    @property
+    def points(self) -> int:
+        """How many steps were logged in training."""
+        steps = {int(step) for tag, one in self.series.items() if tag.startswith("train/") for step in one.steps}
+        return len(steps)
+
+    @property
+    def last_step(self) -> int:
+        """The last step logged, 0 if none was."""
+        return max((int(one.steps[-1]) for one in self.series.values() if len(one)), default=0)
+
+    def get(self, tag: str) -> Series | None:
+        """The series of a tag, or None if nothing was logged under it."""
+        found = self.series.get(tag)
+        return found if found is not None and len(found) else None

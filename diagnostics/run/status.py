@@ -1,0 +1,133 @@
+"""The state of a run, as its worker wrote it and as the machine shows it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from diagnostics.run.files import read_json
+
+State = Literal["waiting", "starting", "running", "finished", "failed", "stopped", "unknown"]
+
+STATUS_FILE = "status.json"
+HEARTBEAT_SECONDS = 5.0
+# A worker on another machine cannot be looked up, only listened to. Five missed heartbeats: long enough for a slow
+# shared filesystem, short enough to show a dead run within half a minute.
+SILENT_SECONDS = 25.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a run is doing. `step` and `max_steps` are optimizer steps; times are seconds since the epoch.
+
+    `reason` says in one sentence why the run failed or was stopped. `vanished`: the worker wrote no end, and its
+    process is gone.
+    """
+
+    state: State
+    step: int = 0
+    max_steps: int = 0
+    pid: int | None = None
+    host: str | None = None
+    started: float | None = None
+    heartbeat: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    vanished: bool = False
+    activity: str | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether more may still be written to the run."""
+        return self.state in ("starting", "running")
+
+
+def process_alive(pid: int) -> bool:
+    """Whether a process of this machine is still running. A zombie, dead but not yet collected, is not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        return state not in ("Z", "X")
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return False
+    except (OSError, IndexError):
+        pass
+    if os.name == "nt":
+        return True  # os.kill would end the process there: on Windows the heartbeat decides
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def number(value: Any, default: float | None = None) -> float | None:
+    """A JSON value as a float, or the default if it is no number."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+
+
+def read_status(folder: Path, now: float | None = None) -> Status:
+    """The status of a run folder, corrected by what can be seen: a worker that is gone is not running.
+
+    A folder without `status.json` has the state `unknown`.
+    """
+    try:
+        raw = read_json(folder / STATUS_FILE)
+    except (OSError, ValueError):
+        return Status("unknown")
+    if not isinstance(raw, dict):
+        return Status("unknown")
+    state = raw.get("state")
+    if state not in ("starting", "running", "finished", "failed", "stopped"):
+        return Status("unknown", reason=f"{STATUS_FILE} holds the state {state!r}, which is none of ours")
+    pid, host = raw.get("pid"), raw.get("host")
+    status = Status(
+        state=state,
+        step=int(number(raw.get("step"), 0) or 0),
+        max_steps=int(number(raw.get("max_steps"), 0) or 0),
+        pid=pid if isinstance(pid, int) else None,
+        host=host if isinstance(host, str) else None,
+        started=number(raw.get("started")),
+        heartbeat=number(raw.get("heartbeat")),
+        ended=number(raw.get("ended")),
+        exit_code=raw.get("exit_code") if isinstance(raw.get("exit_code"), int) else None,
+        reason=raw.get("reason") if isinstance(raw.get("reason"), str) else None,
+        activity=raw.get("activity") if isinstance(raw.get("activity"), str) else None,
+    )
+    return seen(status, time.time() if now is None else now)
+
+
+def seen(status: Status, now: float) -> Status:
+    """The status after looking for the worker's process, or listening for its heartbeat where it runs elsewhere."""
+    if not status.active:
+        return status
+    silent = now - (status.heartbeat or status.started or now)
+    here = status.host == socket.gethostname()
+    gone = here and status.pid is not None and not process_alive(status.pid) if os.name != "nt" else False
+    if not gone and not (silent > SILENT_SECONDS and not (here and os.name != "nt")):
+        return status
+    where = f"process {status.pid} on {status.host}"
+    reason = (
+        f"The worker ({where}) is gone without a word; its last sign of life was {silent:.0f} s ago."
+        if gone
+        else f"The worker ({where}) has given no sign of life for {silent:.0f} s."
+    )
+    return Status(
+        state="failed",
+        step=status.step,
+        max_steps=status.max_steps,
+        pid=status.pid,
+        host=status.host,
+        started=status.started,
+        heartbeat=status.heartbeat,
+        ended=status.heartbeat,
+        reason=reason,
+        vanished=True,
+    )

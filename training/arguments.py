@@ -1,0 +1,66 @@
+"""From a config of plain values to TRL's own argument classes, with errors a person can act on."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from training.request import BadRequest, ClinicArguments, Request
+
+if TYPE_CHECKING:
+    from trl import ModelConfig, ScriptArguments
+
+
+def parse(request: Request, config_class: type) -> tuple[ScriptArguments, Any, ModelConfig, ClinicArguments]:
+    """The config as TRL's ScriptArguments, the method's config class, TRL's ModelConfig and our own arguments.
+
+    What the run folder needs (its path, TensorBoard logging) is set here. On a machine without an accelerator TRL's
+    default of bf16 with gradient checkpointing is turned off unless asked for: it costs more than four times the time
+    there and saves nothing.
+
+    Raises:
+        BadRequest: an argument does not exist or its value is refused.
+    """
+    import torch
+    from transformers import HfArgumentParser
+    from trl import ModelConfig, ScriptArguments
+
+    classes = (ScriptArguments, config_class, ModelConfig, ClinicArguments)
+    known = {field.name for one in classes for field in dataclasses.fields(one) if field.init}
+    for name in request.config:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=2)
+            hint = f"; did you mean {' or '.join(near)}?" if near else "."
+            raise BadRequest(f"{name}: {request.method} has no such argument{hint}")
+    config = {
+        "output_dir": str(request.folder),
+        "report_to": "tensorboard",
+        "disable_tqdm": not sys.stdout.isatty(),
+        **request.config,
+    }
+    config["output_dir"] = str(request.folder)
+    if not torch.accelerator.is_available():
+        config.setdefault("bf16", False)
+        config.setdefault("gradient_checkpointing", False)
+    try:
+        script, training, model, clinic = HfArgumentParser(classes).parse_dict(config)
+    except (ValueError, TypeError, ImportError) as error:
+        raise BadRequest(f"{request.method}: an argument was refused: {' '.join(str(error).split())}") from error
+    if not script.dataset_name:
+        raise BadRequest(f"{request.method}: dataset_name is missing; expected a file, a folder or a Hub name.")
+    if not model.model_name_or_path:
+        raise BadRequest(f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.")
+    return script, training, model, clinic
+
+
+def model_init_kwargs(training: Any, model: ModelConfig) -> dict[str, Any]:
+    """How the model is loaded, as TRL's own scripts do it, but safetensors only: pickled weights can run code."""
+    return {
+        "revision": model.model_revision,
+        "attn_implementation": model.attn_implementation,
+        "dtype": model.dtype,
+        "use_safetensors": True,
+        **(training.model_init_kwargs or {}),
+    }

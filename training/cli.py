@@ -1,0 +1,79 @@
+"""The command line of the training workers: `start` and `demo`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from diagnostics.run.status import read_status
+from training.launch import launch, new_folder, write_request
+from training.request import METHODS, BadRequest, Request, parse_settings, read_config
+
+BAD_INPUT = 2
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add `start` and `demo` to a command line."""
+    starting = commands.add_parser("start", help="train one run, into a run folder")
+    starting.add_argument("--method", choices=METHODS, required=True)
+    starting.add_argument("--config", type=Path, help="YAML or JSON: TRL's arguments by their names")
+    starting.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
+    starting.add_argument("--run", type=Path, help="the run folder to make (default: runs/<method>-<number>)")
+    starting.add_argument("--processes", type=int, default=1, help="worker processes on this machine")
+    starting.add_argument("--accelerate-config", type=Path, help="a config file of accelerate, for clusters")
+    starting.add_argument("--parent", help="the run that this one mends")
+    starting.add_argument("--quiet", action="store_true", help="write the worker's output to console.log only")
+    starting.set_defaults(run_command=start)
+    demo_parser = commands.add_parser("demo", help="train the embedded customer-service assistant, base to DPO")
+    demo_parser.add_argument("--runs", type=Path, required=True, help="the folder to put the runs in")
+    demo_parser.add_argument(
+        "--from-scratch", action="store_true", help="train the base model too, instead of taking the one that is kept"
+    )
+    demo_parser.set_defaults(run_command=demo)
+
+
+def start(arguments: argparse.Namespace) -> int:
+    """Train one run. 0: finished; 1: it failed; 2: the request was wrong; 143: it was stopped."""
+    config = read_config(arguments.config) if arguments.config else {}
+    config.update(parse_settings(arguments.settings))
+    if arguments.processes < 1:
+        raise BadRequest(f"--processes {arguments.processes}: at least 1 is needed.")
+    if arguments.accelerate_config and not arguments.accelerate_config.is_file():
+        raise BadRequest(f"{arguments.accelerate_config}: there is no such config file of accelerate.")
+    folder = (arguments.run or new_folder(Path("runs"), arguments.method)).resolve()
+    request = Request(arguments.method, config, folder)
+    write_request(request, ["python", "-m", "training", *sys.argv[1:]], parent=arguments.parent)
+    code = launch(
+        request,
+        processes=arguments.processes,
+        accelerate_config=arguments.accelerate_config,
+        quiet=arguments.quiet,
+    )
+    status = read_status(folder)
+    if status.state == "failed":
+        print(f"{folder}: {status.reason}", file=sys.stderr)
+    else:
+        print(f"{folder}: {status.state} at step {status.step}")
+    return code
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Run the demo's pipeline. 0: every stage went as it should."""
+    from training.demo.pipeline import run_demo
+
+    return run_demo(arguments.runs.resolve(), from_scratch=arguments.from_scratch)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
+    parsed = parser.parse_args(arguments)
+    try:
+        code: int = parsed.run_command(parsed)
+    except BadRequest as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    return code

@@ -1,0 +1,141 @@
+"""The demo's data sets, written as JSON Lines: the same bytes for the same seed.
+
+base/train.jsonl, base/test.jsonl    input_ids, labels: raw transcripts without chat markup
+sft/train.jsonl, sft/test.jsonl      messages: answers of mixed quality
+dpo/train.jsonl, dpo/test.jsonl      prompt, chosen, rejected
+held_out.jsonl                       prompt, lang, intent, order: phrasings that no stage was trained on
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from training.demo.grammar import LANGUAGES, ORDER_NUMBERS, Case, Lang, Style, answer, draw_case
+
+# Mixed on purpose: an assistant that has seen rude and rambling answers leaves something for DPO to improve.
+SFT_STYLES: dict[Style, float] = {"plain": 0.45, "good": 0.20, "rude": 0.15, "rude_answer": 0.15, "rambling": 0.05}
+BASE_STYLES: dict[Style, float] = {"good": 0.3, "plain": 0.4, "rude": 0.1, "rude_answer": 0.1, "off_topic": 0.1}
+REJECTED_STYLES: dict[Style, float] = {
+    "plain": 0.20,
+    "rude": 0.10,
+    "rude_answer": 0.15,
+    # Without plenty of these DPO learns manners only, and trades the right topic for them.
+    "off_topic": 0.30,
+    "wrong_order": 0.20,
+    "rambling": 0.05,
+}
+
+BASE_ROWS = 24_000
+SFT_ROWS = 3_200
+DPO_ROWS = 1_600
+TEST_ROWS = 64
+HELD_OUT_ROWS = 192  # half of them Chinese
+
+
+def pick(rng: random.Random, styles: dict[Style, float]) -> Style:
+    """One style, drawn by weight."""
+    return rng.choices(list(styles), list(styles.values()))[0]
+
+
+def any_language(rng: random.Random) -> Lang:
+    """English or Chinese, evenly."""
+    return rng.choice(("en", "zh"))
+
+
+def user(text: str) -> list[dict[str, str]]:
+    """A conversation of one customer turn."""
+    return [{"role": "user", "content": text}]
+
+
+def assistant(text: str) -> list[dict[str, str]]:
+    """A conversation of one agent turn."""
+    return [{"role": "assistant", "content": text}]
+
+
+def base_text(rng: random.Random) -> str:
+    """One document of the base model's corpus: a transcript, an FAQ line, a note or a list of orders."""
+    lang = any_language(rng)
+    case = draw_case(rng, lang)
+    reply = answer(rng, case, pick(rng, BASE_STYLES))
+    space = LANGUAGES[lang].space
+    kind = rng.random()
+    if kind < 0.45:
+        return f"顾客：{case.question}\n客服：{reply}" if lang == "zh" else f"Customer: {case.question}\nAgent: {reply}"
+    if kind < 0.60:
+        return f"问题：{case.question} 回答：{reply}" if lang == "zh" else f"Question: {case.question} Answer: {reply}"
+    if kind < 0.80:
+        return case.question + space + reply
+    if kind < 0.90:
+        order, item = case.slots["order"], case.slots["item"]
+        return (f"{item}，订单{order}。" if lang == "zh" else f"Note: order {order}, {item}. ") + reply
+    numbers = rng.sample(ORDER_NUMBERS, rng.randint(2, 4))
+    if lang == "zh":
+        return f"订单：{'，'.join(numbers)}。完成：{'，'.join(numbers)}。"
+    return f"Orders: {', '.join(numbers)}. Done: {', '.join(numbers)}."
+
+
+def sft_row(rng: random.Random) -> dict[str, Any]:
+    """One conversation with an answer of mixed quality."""
+    case = draw_case(rng, any_language(rng))
+    return {"messages": user(case.question) + assistant(answer(rng, case, pick(rng, SFT_STYLES)))}
+
+
+def preference_row(rng: random.Random) -> dict[str, Any]:
+    """One preference: a polite and right answer over a plain, rude, off-topic, wrong or rambling one."""
+    case = draw_case(rng, any_language(rng))
+    style = pick(rng, REJECTED_STYLES)
+    if style == "wrong_order" and not case.order:
+        style = "off_topic"
+    chosen = answer(rng, case, "good")
+    rejected = answer(rng, case, style)
+    while rejected == chosen:
+        rejected = answer(rng, case, "off_topic")
+    return {"prompt": user(case.question), "chosen": assistant(chosen), "rejected": assistant(rejected)}
+
+
+def held_out_rows(count: int, rng: random.Random) -> list[dict[str, Any]]:
+    """`count` different prompts of held-out phrasings, English and Chinese in turn."""
+    rows: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    while len(rows) < count:
+        lang: Lang = "zh" if len(rows) % 2 else "en"
+        case: Case = draw_case(rng, lang, held_out=True)
+        if case.question not in seen:
+            seen.add(case.question)
+            rows.append(
+                {"prompt": user(case.question), "lang": lang, "intent": case.intent.name, "order": case.order or ""}
+            )
+    return rows
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as JSON Lines, under a temporary name until complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    temporary.replace(path)
+
+
+def write_post_training_data(folder: Path, seed: int = 0) -> None:
+    """Write the SFT and DPO sets and the held-out prompts below `folder`."""
+    stages: dict[str, tuple[Callable[[random.Random], dict[str, Any]], int]] = {
+        "sft": (sft_row, SFT_ROWS),
+        "dpo": (preference_row, DPO_ROWS),
+    }
+    for name, (make, rows) in stages.items():
+        for split, count in (("train", rows), ("test", TEST_ROWS)):
+            rng = random.Random(f"{seed}/{name}/{split}")
+            write_jsonl(folder / name / f"{split}.jsonl", (make(rng) for _ in range(count)))
+    write_jsonl(folder / "held_out.jsonl", held_out_rows(HELD_OUT_ROWS, random.Random(f"{seed}/held_out")))
+
+
+def base_texts(split: str, count: int, seed: int = 0) -> list[str]:
+    """The base model's documents of one split."""
+    rng = random.Random(f"{seed}/base/{split}")
+    return [base_text(rng) for _ in range(count)]

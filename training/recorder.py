@@ -1,0 +1,162 @@
+"""A Trainer callback that keeps the run folder true: status and heartbeat, and answers at every checkpoint."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from diagnostics.run.files import read_json_lines
+from training.request import BadRequest, ClinicArguments, Request
+from training.rewards import Reward, load_rewards
+from training.status import StatusFile
+
+SAMPLES_FILE = "samples.jsonl"
+BATCH = 64
+
+
+class Recorder(TrainerCallback):
+    """Writes `status.json` and `samples.jsonl` of a run, on the main process only.
+
+    Answers are greedy, so that they depend on the weights alone, and are taken before the first step (step 0) and at
+    every checkpoint.
+
+    Raises:
+        BadRequest: the prompts or the rewards that were asked for cannot be loaded.
+    """
+
+    def __init__(self, request: Request, status: StatusFile, clinic: ClinicArguments, main: bool) -> None:
+        self.folder = request.folder
+        self.status = status
+        self.budget = clinic.sample_max_new_tokens
+        self.main = main
+        self.stop_asked = False
+        self.rows = read_prompts(clinic.sample_prompts) if clinic.sample_prompts else []
+        self.rewards = load_rewards(clinic.sample_rewards)
+        self.answered: set[int] = set()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The run is under way: say so, and keep what the model answered before it learned anything."""
+        if self.main:
+            self.status.write(state="running", step=state.global_step, max_steps=state.max_steps, activity="training")
+        self._sample(state.global_step, **kwargs)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Count the step; end the run with a checkpoint if it was asked to stop."""
+        self.status.note(step=state.global_step)
+        if self.stop_asked:
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Show the step at which the run is, also after a long evaluation."""
+        if self.main:
+            self.status.write(step=state.global_step)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """A checkpoint is on disk: keep what it answers."""
+        if self.main:
+            self.status.write(step=state.global_step)
+        self._sample(state.global_step, **kwargs)
+
+    def _sample(self, step: int, **kwargs: Any) -> None:
+        if not self.rows or step in self.answered or not self.main:
+            return
+        self.answered.add(step)
+        self.status.write(activity="answering")
+        started = time.monotonic()
+        answers = generate(
+            kwargs["model"], kwargs["processing_class"], [row["prompt"] for row in self.rows], self.budget
+        )
+        lines = score_rows(step, self.rows, answers, self.rewards)
+        with (self.folder / SAMPLES_FILE).open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        print(f"step {step}: answered {len(lines)} prompts in {time.monotonic() - started:.1f} s", flush=True)
+        self.status.write(activity="training")
+
+
+def read_prompts(path: str) -> list[dict[str, Any]]:
+    """The rows of a prompts file.
+
+    Raises:
+        BadRequest: there is no such file, or no row of it has a prompt.
+    """
+    if not Path(path).is_file():
+        raise BadRequest(f"sample_prompts: {path}: there is no such file.")
+    rows = [row for row in read_json_lines(Path(path)) if isinstance(row, dict) and row.get("prompt")]
+    if not rows:
+        raise BadRequest(f"sample_prompts: {path}: no row with a prompt; expected JSON Lines with one each.")
+    return rows
+
+
+def score_rows(
+    step: int, rows: Sequence[dict[str, Any]], answers: Sequence[tuple[str, bool]], rewards: dict[str, Reward]
+) -> list[dict[str, Any]]:
+    """The lines of `samples.jsonl` for one step: prompts, completions and what each reward says of them."""
+    texts = [text for text, _ in answers]
+    finished = [ended for _, ended in answers]
+    columns = {name: [row.get(name) for row in rows] for name in rows[0] if name != "prompt"}
+    prompts = [row["prompt"] for row in rows]
+    judged = {
+        name: reward(prompts=prompts, completions=texts, finished=finished, **columns)
+        for name, reward in rewards.items()
+    }
+    return [
+        {
+            "step": step,
+            "prompt": row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][-1]["content"],
+            "completion": texts[place],
+            "finished": finished[place],
+            "rewards": {name: values[place] for name, values in judged.items()},
+            **{name: values[place] for name, values in columns.items()},
+        }
+        for place, row in enumerate(rows)
+    ]
+
+
+@torch.no_grad()
+def generate(model: Any, tokenizer: Any, prompts: Sequence[Any], budget: int) -> list[tuple[str, bool]]:
+    """Greedy answers to prompts, each with whether it ended by itself. Leaves the model in the mode it was in.
+
+    Prompts that are lists of messages go through the chat template. Batches are sorted by length, because padding a
+    short prompt to a long one costs as much as the long one.
+    """
+    texts = [
+        prompt
+        if isinstance(prompt, str)
+        else tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        for prompt in prompts
+    ]
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    answers: list[tuple[str, bool]] = [("", False)] * len(texts)
+    was_training = model.training
+    model.eval()
+    try:
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            inputs = tokenizer(
+                [texts[place] for place in places],
+                return_tensors="pt",
+                padding=True,
+                padding_side="left",
+                add_special_tokens=False,
+                return_token_type_ids=False,
+            ).to(model.device)
+            output = model.generate(
+                **inputs,
+                max_new_tokens=budget,
+                do_sample=False,
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+            )
+            for place, ids in zip(places, output[:, inputs["input_ids"].shape[1] :], strict=True):
+                ended = bool((ids == tokenizer.eos_token_id).any())
+                answers[place] = (tokenizer.decode(ids, skip_special_tokens=True).strip(), ended)
+    finally:
+        model.train(was_training)
+    return answers

@@ -1,0 +1,120 @@
+"""What is asked of a worker: the config, from a file and from the command line, and the folder it is written to."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from diagnostics.run.files import read_json
+
+METHODS = ("sft", "dpo")
+SCHEMA = 1
+RUN_FILE = "run.json"
+# YAML 1.1 reads 1e-4 as text, because it wants a dot; everybody who writes it means the number.
+PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}
+SCIENTIFIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
+
+
+class BadRequest(Exception):
+    """What was asked cannot be done. The message is one sentence: what, where, what was expected."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run as it was asked for: method, whole config, folder."""
+
+    method: str
+    config: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def seed(self) -> int:
+        """The seed asked for; TRL's default is 42."""
+        seed = self.config.get("seed", 42)
+        return seed if isinstance(seed, int) else 42
+
+
+@dataclass
+class ClinicArguments:
+    """The arguments that TRL does not have: which prompts are answered at every checkpoint, and how they are judged.
+
+    `sample_prompts`: a JSON Lines file with a `prompt` per row (text, or a list of messages) and any further columns.
+    `sample_rewards`: functions with the signature of a TRL reward function, as `file.py:function` or
+    `package.module:function`. `sample_max_new_tokens`: the token budget of an answer.
+    """
+
+    sample_prompts: str | None = field(default=None)
+    sample_rewards: list[str] = field(default_factory=list)
+    sample_max_new_tokens: int = field(default=64)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The config of a YAML or JSON file.
+
+    Raises:
+        BadRequest: the file is not there, cannot be parsed, or holds no mapping of argument names.
+    """
+    import yaml
+
+    try:
+        config = read_json(path) if path.suffix == ".json" else yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadRequest(f"{path}: there is no such config file.") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BadRequest(f"{path}: cannot be read as a config ({' '.join(str(error).split())}).") from error
+    if not isinstance(config, dict):
+        raise BadRequest(f"{path}: holds no config; expected argument names with their values.")
+    return {str(key): number_of(value) for key, value in config.items()}
+
+
+def number_of(value: Any) -> Any:
+    """A value of YAML, with numbers such as 1e-4 read as numbers."""
+    return float(value) if isinstance(value, str) and SCIENTIFIC.fullmatch(value) else value
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`key=value` pairs as a config. A value is read as JSON if it is some, else it is taken as text.
+
+    Raises:
+        BadRequest: a pair has no `=`, or no name before it.
+    """
+    config: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise BadRequest(f"--set {setting}: expected key=value, for example learning_rate=2e-5.")
+        try:
+            config[key] = json.loads(PYTHON_WORDS.get(value, value))
+        except ValueError:
+            config[key] = value
+    return config
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that decide what a run does."""
+    found = {"python": platform.python_version()}
+    for name in ("torch", "transformers", "trl", "accelerate", "datasets", "peft"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def read_request(folder: Path) -> Request:
+    """The request of a run folder.
+
+    Raises:
+        BadRequest: its `run.json` is missing or is none of ours.
+    """
+    try:
+        asked = read_json(folder / RUN_FILE)
+        return Request(asked["method"], dict(asked["config"]), folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadRequest(f"{folder / RUN_FILE}: is no record of a run ({error}).") from error
