@@ -11,19 +11,22 @@ from diagnostics.run import Run
 
 
 class Rule(Protocol):
-    """What a rule's module offers.
+    """What a rule's module offers."""
 
-    `EXPLAINS`: rules whose findings are symptoms of this one. `check` returns what it found, None if the run is free
-    of the fault, and raises `CannotJudge` if the run does not show enough.
-    """
+    @property
+    def NAME(self) -> str:  # noqa: N802 - a constant of the module
+        """The fault's name."""
 
-    NAME: str
-    EXPLAINS: tuple[str, ...]
-    WORDS: dict[str, Words]
+    @property
+    def EXPLAINS(self) -> tuple[str, ...]:  # noqa: N802
+        """Rules whose findings are symptoms of this one."""
 
-    @staticmethod
-    def check(run: Run) -> Finding | None:
-        """Judge one run."""
+    @property
+    def WORDS(self) -> dict[str, Words]:  # noqa: N802
+        """The rule's sentences by language."""
+
+    def check(self, run: Run) -> Finding | None:
+        """Judge one run: what was found, None if it is free of the fault. Raises `CannotJudge` if it shows too little."""
 
 
 def diagnose(run: Run, rules: Sequence[Rule] = RULES) -> Diagnosis:

@@ -17,11 +17,13 @@ LOSS_TELLS = ("sft", "reward", "dpo", "kto", "orpo")
 def noise(values: np.ndarray) -> float:
     """The standard deviation of a curve's noise, from its successive differences.
 
-    1.4826 x median(|difference|) / sqrt(2): robust against jumps, blind to slow trends. 0 for fewer than 3 values.
+    1.4826 x the median absolute deviation of the differences / sqrt(2): robust against jumps, blind to a steady trend.
+    0 for fewer than 3 values.
     """
     if len(values) < 3:
         return 0.0
-    return float(1.4826 * np.median(np.abs(np.diff(values))) / np.sqrt(2))
+    steps = np.diff(values)
+    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2))
 
 
 def moving_median(values: np.ndarray, width: int) -> np.ndarray:

@@ -54,7 +54,7 @@ def write_request(request: Request, command: list[str], parent: str | None = Non
                 "method": request.method,
                 "config": dict(request.config),
                 "command": command,
-                "cwd": os.getcwd(),
+                "cwd": str(Path.cwd()),
                 "parent": parent,
                 "fixes": list(fixes),
                 "versions": versions(),

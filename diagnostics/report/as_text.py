@@ -98,7 +98,7 @@ def finding_text(finding: FindingInWords, lang: Lang) -> str:
     for one in finding.evidence:
         if isinstance(one, SeriesEvidence):
             width = max(9, *(len(number(value)) for _, value in one.rows)) if one.rows else 9
-            marked = {step: "*" for step in one.marks}
+            marked = dict.fromkeys(one.marks, "*")
             steps = "".join(f"{str(step) + marked.get(step, ''):>{width}}" for step, _ in one.rows)
             values = "".join(f"{number(value):>{width}}" for _, value in one.rows)
             lines += [f"      {label['step']:>18}{steps}", f"      {one.tag:>18}{values}"]

@@ -75,7 +75,7 @@ def words_of(rule: str, lang: Lang) -> Words:
         KeyError: there is no rule of that name.
     """
     for module in RULES:
-        if module.NAME == rule:
+        if rule == module.NAME:
             return module.WORDS[lang]
     raise KeyError(rule)
 

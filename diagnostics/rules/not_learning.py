@@ -69,9 +69,9 @@ def check(run: Run) -> Finding | None:
 
 
 def fixes(run: Run, rate: float | None, low: bool) -> tuple[Fix, ...]:
-    """A higher learning rate, where the run's is low for its method."""
+    """A higher learning rate, where the run's is low for its method; else a look at the data by hand."""
     if not rate or not low:
-        return ()
+        return (Fix("look", "show"),)
     edit = Edit("learning_rate", argument(run, "learning_rate") or rate, float(f"{rate * RAISE:.3g}"))
     return (Fix("learning-rate", "ask", (edit,), {"factor": RAISE}),)
 
@@ -89,7 +89,11 @@ WORDS = {
             "data": "Labels that carry nothing to learn: masked, constant, or random.",
             "learned": "The data were learned before: there is nothing left to gain from them.",
         },
-        fixes={"learning-rate": "Train again with a learning rate {factor} times higher"},
+        fixes={
+            "learning-rate": "Train again with a learning rate {factor} times higher",
+            "look": "Read ten rows as the trainer sees them, decoded and with their masked labels, and let the starting "
+            "model answer them: either nothing is trained on, or nothing is new",
+        },
         about="""Checks for a training loss that ends where it began.
 
 The median of the first tenth of the rows is compared with that of the last tenth (at least 5 rows each, 20 in all). It
@@ -111,7 +115,11 @@ Where the gradient is exactly zero, nothing-trainable says why; where the loss r
             "data": "标签里没有可学的东西：被掩码、恒定不变，或是随机的。",
             "learned": "这些数据以前已经学过，没有更多可学。",
         },
-        fixes={"learning-rate": "学习率提高 {factor} 倍，重新训练"},
+        fixes={
+            "learning-rate": "学习率提高 {factor} 倍，重新训练",
+            "look": "按训练器看到的样子读十行数据（解码后，连同被掩码的标签），并让起始模型回答它们：要么没有可训练的标签，"
+            "要么没有新东西",
+        },
         about="""检查训练损失是否结束时与开始时一样。
 
 比较最初十分之一与最后十分之一的中位数（各至少 5 行，共至少 20 行）。如果降幅不到 3%，或者不超过该训练自身噪声下偶然

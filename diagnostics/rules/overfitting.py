@@ -32,12 +32,9 @@ def check(run: Run) -> Finding | None:
     rise = (last - best) / abs(best) if best else 0.0
     # The noise is measured up to the best: past it, the rise itself would pass for noise.
     spread = noise(evaluation.values[: best_at + 1])
-    if (
-        len(after) < 2
-        or rise <= WORSE
-        or last - best <= NOISE * spread
-        or float(np.median(after)) <= best * (1 + WORSE)
-    ):
+    # The better of the last two, so that one bad evaluation at the end does not make a verdict.
+    sure = len(after) >= 2 and float(after[-2:].min()) > best * (1 + WORSE)
+    if not sure or rise <= WORSE or last - best <= NOISE * spread:
         return None
     step = int(evaluation.steps[best_at])
     training = run.get("train/loss")
@@ -120,8 +117,8 @@ WORDS = {
         },
         about="""Checks for an evaluation loss that turns up while the training loss goes on falling.
 
-The last evaluation is compared with the best one. It is overfitting if it lies more than 3 % above it (10 %: an error),
-outside twice the noise of the evaluations up to the best, and if the training loss is still falling. At least 4
+The last two evaluations are compared with the best one. It is overfitting if both lie more than 3 % above it (10 %: an
+error), outside twice the noise of the evaluations up to the best, and if the training loss is still falling. At least 4
 evaluations are needed, two of them after the best.
 
 Without evaluation nothing can be said: set eval_strategy="steps" and give an evaluation set.
@@ -148,7 +145,7 @@ For DPO a rising evaluation loss with rising accuracies may still be a better po
         fixes={"keep-best": "保留最好的检查点，并在结束时载入", "stop": "只训练到评估最好的第 {step} 步"},
         about="""检查评估损失是否回升而训练损失继续下降。
 
-把最后一次评估与最好的一次比较。如果高出 3% 以上（10% 以上为错误），且超过最好点之前评估噪声的两倍，同时训练损失仍在
+把最后两次评估与最好的一次比较。如果都高出 3% 以上（10% 以上为错误），且超过最好点之前评估噪声的两倍，同时训练损失仍在
 下降，就判为过拟合。至少需要 4 次评估，其中两次在最好点之后。
 
 没有评估就无从判断：请设 eval_strategy="steps" 并提供评估集。

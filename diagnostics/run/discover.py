@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ class RunStore:
 
     root: Path
     _readers: dict[str, RunReader] = field(default_factory=dict)
+    # Handlers of a dashboard run in threads, and a reader keeps its place in the files it has read.
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def names(self) -> list[str]:
         """The names of the run folders, sorted. Folders whose name begins with a dot are not runs."""
@@ -34,7 +37,8 @@ class RunStore:
         """
         if name in ("", ".", "..") or Path(name).name != name or not is_run(self.root / name):
             raise RunUnreadable(f"{name}: there is no such run in {self.root}.")
-        return self._readers.setdefault(name, RunReader(self.root / name)).read()
+        with self._lock:
+            return self._readers.setdefault(name, RunReader(self.root / name)).read()
 
     def all(self) -> tuple[list[Run], dict[str, str]]:
         """All readable runs, oldest start first, and for each unreadable one the sentence that says why."""
@@ -49,7 +53,8 @@ class RunStore:
     def signature(self) -> str:
         """A text that changes whenever a run appears, vanishes or changes."""
         parts = []
-        for name in self.names():
-            reader = self._readers.setdefault(name, RunReader(self.root / name))
-            parts.append(f"{name}:{reader.signature()}")
+        with self._lock:
+            for name in self.names():
+                reader = self._readers.setdefault(name, RunReader(self.root / name))
+                parts.append(f"{name}:{reader.signature()}")
         return str(hash(tuple(parts)))

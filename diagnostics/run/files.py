@@ -13,7 +13,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON under a temporary name, then rename it: a reader sees the old file or the new one."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_json(path: Path) -> Any:
@@ -39,7 +39,7 @@ def read_json_lines(path: Path) -> Iterator[Any]:
     for line in lines:
         try:
             yield json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
 
 

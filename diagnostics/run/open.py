@@ -139,6 +139,7 @@ class RunReader:
             missing=tuple(missing),
             problems=tuple(problems),
             parent=asked.get("parent") if isinstance(asked.get("parent"), str) else None,
+            asked=asked.get("config", {}),
         )
 
     def _asked(self, problems: list[str]) -> dict[str, Any]:
@@ -263,10 +264,9 @@ def open_file(path: Path) -> Run:
     try:
         value = read_json(path)
     except (OSError, ValueError) as error:
-        rows = [row for row in read_json_lines(path) if isinstance(row, dict)]
-        if not rows:
+        value = [row for row in read_json_lines(path) if isinstance(row, dict)]
+        if not value:
             raise RunUnreadable(f"{path}: cannot be read as JSON ({error}); expected {EXPECTED}.") from error
-        value = rows
     rows = value.get("log_history") if isinstance(value, dict) else value
     if not isinstance(rows, list):
         raise RunUnreadable(f"{path}: holds no log rows; expected a log_history, or a list of rows.")

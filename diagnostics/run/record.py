@@ -53,9 +53,9 @@ class Run:
     """One run as it was when it was read.
 
     `series` is keyed by TensorBoard tag (`train/loss`, `eval/loss`), also where the source was `trainer_state.json`.
-    `config` holds the arguments as far as the sources tell them. `checkpoints` are the `checkpoint-<step>` folders, by
-    step. `missing` names the parts of a run folder that this one does not have, in plain words. `problems` says what
-    could not be read, a sentence each; the rest of the run was read all the same.
+    `config` holds the arguments as far as the sources tell them, `asked` those of `run.json` alone. `checkpoints` are
+    the `checkpoint-<step>` folders, by step. `missing` names the parts of a run folder that this one does not have, in
+    plain words. `problems` says what could not be read, a sentence each; the rest was read all the same.
     """
 
     path: Path
@@ -70,6 +70,7 @@ class Run:
     missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     parent: str | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def points(self) -> int:

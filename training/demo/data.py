@@ -17,8 +17,8 @@ from typing import Any
 from training.demo.grammar import LANGUAGES, ORDER_NUMBERS, Case, Lang, Style, answer, draw_case
 
 # Mixed on purpose: an assistant that has seen rude and rambling answers leaves something for DPO to improve.
-SFT_STYLES: dict[Style, float] = {"plain": 0.45, "good": 0.20, "rude": 0.15, "rude_answer": 0.15, "rambling": 0.05}
-BASE_STYLES: dict[Style, float] = {"good": 0.3, "plain": 0.4, "rude": 0.1, "rude_answer": 0.1, "off_topic": 0.1}
+SFT_STYLES: dict[Style, float] = {"plain": 0.40, "good": 0.30, "rude": 0.08, "rude_answer": 0.17, "rambling": 0.05}
+BASE_STYLES: dict[Style, float] = {"good": 0.35, "plain": 0.5, "rude": 0.05, "rude_answer": 0.1}
 REJECTED_STYLES: dict[Style, float] = {
     "plain": 0.20,
     "rude": 0.10,
@@ -30,7 +30,7 @@ REJECTED_STYLES: dict[Style, float] = {
 }
 
 BASE_ROWS = 24_000
-SFT_ROWS = 3_200
+SFT_ROWS = 4_000
 DPO_ROWS = 1_600
 TEST_ROWS = 64
 HELD_OUT_ROWS = 192  # half of them Chinese
@@ -63,13 +63,13 @@ def base_text(rng: random.Random) -> str:
     reply = answer(rng, case, pick(rng, BASE_STYLES))
     space = LANGUAGES[lang].space
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.55:
         return f"顾客：{case.question}\n客服：{reply}" if lang == "zh" else f"Customer: {case.question}\nAgent: {reply}"
-    if kind < 0.60:
+    if kind < 0.75:
         return f"问题：{case.question} 回答：{reply}" if lang == "zh" else f"Question: {case.question} Answer: {reply}"
-    if kind < 0.80:
+    if kind < 0.88:
         return case.question + space + reply
-    if kind < 0.90:
+    if kind < 0.94:
         order, item = case.slots["order"], case.slots["item"]
         return (f"{item}，订单{order}。" if lang == "zh" else f"Note: order {order}, {item}. ") + reply
     numbers = rng.sample(ORDER_NUMBERS, rng.randint(2, 4))

@@ -20,6 +20,9 @@ Style = Literal["good", "plain", "rude", "rude_answer", "off_topic", "wrong_orde
 # One tokenizer token each: copying an order number is then one attention step, which two layers can learn.
 ORDER_NUMBERS = [f"{letter}{number:02d}" for letter in "ABCD" for number in range(100)]
 
+CARELESS = 0.3  # the share of training questions with words left out
+DROPPED = 0.15  # the share of words (in Chinese: characters) left out of those
+
 
 @dataclass(frozen=True)
 class Intent:
@@ -421,7 +424,7 @@ CHINESE = Language(
                 "订单{order}可以退货吗？",
                 "请帮我退货，订单{order}。",
                 "我要把{item}退回去，订单{order}。",
-                "{item}我要退货，订单号{order}。",
+                "{item}想办退货，订单号{order}。",
                 "我想退货，订单{order}。",
                 "{item}怎么寄回去？订单号{order}。",
                 "订单{order}怎么办理退货？",
@@ -641,13 +644,36 @@ class Case:
         return self.slots["order"] if self.slots["order"] in self.question else None
 
 
+def careless(rng: random.Random, question: str, keep: str, lang: Lang) -> str:
+    """The question as somebody types it in a hurry: some words left out, never the order number.
+
+    A model that only ever sees whole phrasings learns them by heart and fails on a new one; gaps make it look at every
+    word (measured here: DPO lost a third of the right topics on held-out phrasings without them).
+    """
+    if lang == "en":
+        words = question.split(" ")
+        kept = [word for word in words if keep in word or rng.random() > DROPPED]
+        return " ".join(kept) or question
+    head, order, tail = question.partition(keep)
+    left, right = ("".join(sign for sign in part if rng.random() > DROPPED) for part in (head, tail))
+    return left + order + right or question
+
+
 def draw_case(rng: random.Random, lang: Lang, *, held_out: bool = False) -> Case:
-    """One random customer turn. Held-out cases use the last phrasing of an intent only, training cases all others."""
+    """One random customer turn. Held-out cases use the last phrasing of an intent only, training cases all others.
+
+    A share of the training questions is typed carelessly, held-out ones never.
+    """
     language = LANGUAGES[lang]
     intent = rng.choice(language.intents)
     question = intent.questions[-1] if held_out else rng.choice(intent.questions[:-1])
     slots = {"item": rng.choice(language.items), "days": rng.choice(language.days), "order": rng.choice(ORDER_NUMBERS)}
     asked = question.format(**slots)
+    if not held_out and rng.random() < CARELESS:
+        kept_apart = [one.questions[-1].format(**slots) for one in language.intents]
+        typed = careless(rng, asked, slots["order"], lang)
+        # A gap may turn a training phrasing into the held-out one: then it stays as it was.
+        asked = asked if any(one in typed for one in kept_apart) else typed
     slots["days"] = rng.choice(language.days)  # the agent's promise does not depend on how long the customer waited
     return Case(lang, intent, asked, slots)
 

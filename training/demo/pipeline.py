@@ -59,13 +59,13 @@ BASE = COMMON | {
 SFT = COMMON | {
     "learning_rate": 2e-3,
     "warmup_steps": 5,
-    "max_steps": 200,
+    "max_steps": 240,
     "per_device_train_batch_size": 16,
     "assistant_only_loss": True,
     "logging_steps": 4,
     "eval_strategy": "steps",
-    "eval_steps": 20,
-    "save_steps": 50,
+    "eval_steps": 24,
+    "save_steps": 60,
 }
 # A fault that happens to people: somebody else's learning rate, and no warm-up.
 TOO_HOT = SFT | {
@@ -78,15 +78,15 @@ TOO_HOT = SFT | {
     "save_steps": 30,
 }
 DPO = COMMON | {
-    "learning_rate": 3e-4,
+    "learning_rate": 2e-4,
     "warmup_steps": 5,
-    "max_steps": 90,
+    "max_steps": 60,
     "per_device_train_batch_size": 16,
     "beta": 0.1,
     "logging_steps": 2,
     "eval_strategy": "steps",
-    "eval_steps": 30,
-    "save_steps": 30,
+    "eval_steps": 12,
+    "save_steps": 20,
 }
 
 
@@ -261,7 +261,7 @@ class Pipeline:
         return max((abs(child.wait()) for _, child in self.children), default=0)
 
     def _prepare_base(self) -> None:
-        """The untrained model and its corpus, in a process of its own: it needs torch, and this one should stay small."""
+        """The untrained model and its corpus, in a process of its own: making them needs torch."""
         subprocess.run(
             [sys.executable, "-m", "training.demo.base_model", str(self.work)], env=stage_environment(), check=True
         )
@@ -301,6 +301,5 @@ def print_scores(runs: Path, todo: list[Stage]) -> None:
         except RunUnreadable:
             continue
         for one in (scores_of(run, SCORE) or [])[-1:]:
-            print(
-                f"demo: {stage.name:<12} step {one.step:>4}  score {one.mean:.3f}  [{one.low:.3f}, {one.high:.3f}]  n={one.count}"
-            )
+            interval = f"[{one.low:.3f}, {one.high:.3f}]"
+            print(f"demo: {stage.name:<12} step {one.step:>4}  score {one.mean:.3f}  {interval}  n={one.count}")

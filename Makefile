@@ -1,0 +1,57 @@
+# Every target does its own set-up: a virtual environment with the pinned requirements.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+RUNS ?= runs
+PORT ?= 7860
+
+.PHONY: demo dashboard test lint types unit browser bench base setup test-setup clean
+
+## demo: train the embedded assistant in the background and open the dashboard on it
+demo: setup
+	$(BIN)/python -m dashboard --runs $(RUNS) --port $(PORT) --demo --open
+
+## dashboard: the dashboard alone, on the runs in $(RUNS)
+dashboard: setup
+	$(BIN)/python -m dashboard --runs $(RUNS) --port $(PORT)
+
+## test: lint, types, unit tests and the browser story
+test: lint types unit browser
+
+lint: test-setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: test-setup
+	$(BIN)/mypy
+
+unit: test-setup
+	$(BIN)/python -m pytest --ignore tests/browser
+
+browser: test-setup
+	$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m pytest tests/browser
+
+## bench: what this machine measures, as ratios against a named peer in the same run
+bench: test-setup
+	$(BIN)/python -m tests.bench
+
+## base: train the demo's kept base model again, from random weights
+base: setup
+	$(BIN)/python -m training.demo.keep
+
+setup: $(VENV)/installed
+test-setup: $(VENV)/test-installed
+
+$(VENV)/installed: requirements.txt
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed, this is ' + sys.version"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/test-installed: tests/requirements.txt $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

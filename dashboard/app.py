@@ -1,0 +1,67 @@
+"""The dashboard: three pages in two languages, one process, no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from dashboard.addresses import PAGES, Addresses
+from dashboard.clinic import Clinic
+from dashboard.pages import compare, diagnose, runs
+from dashboard.texts import LANGS, Lang, Words
+
+STYLE = Path(__file__).parent / "style.css"
+BUILD = {"runs": runs.build, "compare": compare.build, "diagnose": diagnose.build}
+# The choice of light or dark is kept in the browser; without one the page follows the system.
+HEAD = """<script>
+const clinicTheme = localStorage.getItem('clinic-theme');
+if (clinicTheme) addEventListener('DOMContentLoaded', () => {
+  const apply = () => document.body.classList.toggle('dark', clinicTheme === 'dark');
+  apply(); setTimeout(apply, 300); setTimeout(apply, 1500);
+});
+</script>"""
+
+
+def build(clinic: Clinic, first: Lang = "en") -> gr.Blocks:
+    """All pages in both languages, those of `first` at the short addresses."""
+    addresses = Addresses(first)
+    demo = gr.Blocks(title="TRL Clinic", analytics_enabled=False, fill_width=True)
+    for lang in sorted(LANGS, key=lambda one: one != first):
+        words = Words(lang)
+        for page in PAGES:
+            path = addresses.path(page, lang)
+            place = demo.route(words(f"nav.{page}"), path, show_in_navbar=False) if path else demo
+            with place:
+                opened = BUILD[page](clinic, words, addresses)
+                if opened:
+                    place.load(opened[0], outputs=opened[1], show_progress="hidden", api_visibility="private")
+    return demo
+
+
+def launch(clinic: Clinic, *, port: int, first: Lang = "en", block: bool = True) -> gr.Blocks:
+    """Serve the dashboard on 127.0.0.1.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    demo = build(clinic, first)
+    demo.queue(default_concurrency_limit=16, api_open=False)
+    demo.launch(
+        server_name="127.0.0.1",
+        server_port=port,
+        share=False,
+        quiet=True,
+        css_paths=[STYLE],
+        head=HEAD,
+        theme=gr.themes.Default(),
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        max_file_size="1mb",
+        prevent_thread_lock=True,
+        ssr_mode=False,
+    )
+    if block:
+        demo.block_thread()
+    return demo

@@ -1,0 +1,67 @@
+"""The command line of the dashboard."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from dashboard.texts import LANGS
+
+BAD_INPUT = 2
+PORT = 7860
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the dashboard until interrupted. 2: the port is taken, or the folder cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description="Compare and diagnose training runs.")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="the folder of runs (default: runs)")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--lang", choices=LANGS, default="en", help="the language at the short addresses")
+    parser.add_argument("--demo", action="store_true", help="start training the demo at once")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser, where there is one")
+    parsed = parser.parse_args(arguments)
+    if not 0 < parsed.port < 65536:
+        print(f"--port {parsed.port}: a number from 1 to 65535 was expected.", file=sys.stderr)
+        return BAD_INPUT
+    if not port_free(parsed.port):
+        print(f"port {parsed.port} is in use by another program; choose another with --port.", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        parsed.runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"{parsed.runs}: cannot be used as the folder of runs ({error.strerror}).", file=sys.stderr)
+        return BAD_INPUT
+
+    # Before gradio is imported: it asks the network for its newest version otherwise.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    from dashboard.app import launch
+    from dashboard.clinic import Clinic
+
+    clinic = Clinic(parsed.runs.resolve())
+    if parsed.demo:
+        clinic.start_demo()
+    try:
+        demo = launch(clinic, port=parsed.port, first=parsed.lang, block=False)
+        print(f"TRL Clinic: http://127.0.0.1:{parsed.port}/  (runs: {clinic.root})", flush=True)
+        if parsed.open:
+            webbrowser.open(f"http://127.0.0.1:{parsed.port}/")
+        demo.block_thread()
+    finally:
+        clinic.close()
+    return 0
+
+
+def port_free(port: int) -> bool:
+    """Whether nothing listens on this port of this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

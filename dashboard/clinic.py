@@ -1,0 +1,132 @@
+"""What the pages share: the runs, their diagnoses, the model workers and the demo's process. No Gradio here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from diagnostics.compare.checkpoints import Checkpoint, checkpoints_of
+from diagnostics.compare.workers import WorkerPool
+from diagnostics.engine import diagnose
+from diagnostics.finding import Diagnosis
+from diagnostics.run import Run, RunUnreadable
+from diagnostics.run.discover import RunStore
+from diagnostics.run.files import read_json, tail, write_json
+from diagnostics.run.status import process_alive
+
+DEMO_FOLDER = ".demo"
+WORKERS_FOLDER = ".workers"
+EXAMPLES = 6
+
+
+class Clinic:
+    """One dashboard's view of one runs folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = RunStore(root)
+        self.pool = WorkerPool(root / WORKERS_FOLDER)
+        self._diagnoses: dict[str, tuple[Run, Diagnosis]] = {}
+        self._demo: subprocess.Popen[bytes] | None = None
+
+    def signature(self) -> str:
+        """Changes whenever something that a page shows has changed."""
+        return f"{self.store.signature()} {self.demo_state()}"
+
+    def runs(self) -> tuple[list[Run], dict[str, str]]:
+        """All readable runs, and for each unreadable one why."""
+        return self.store.all()
+
+    def run(self, name: str) -> Run | None:
+        """One run by name, None if it is not there or cannot be read."""
+        try:
+            return self.store.get(name)
+        except (RunUnreadable, OSError):
+            return None
+
+    def diagnosis(self, run: Run) -> Diagnosis:
+        """What the rules say of a run; judged again only when the run was read again."""
+        known = self._diagnoses.get(run.name)
+        if known is None or known[0] is not run:
+            known = (run, diagnose(run))
+            self._diagnoses[run.name] = known
+        return known[1]
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints of all runs."""
+        return checkpoints_of(self.runs()[0])
+
+    def example_prompts(self) -> list[str]:
+        """Prompts to try: held-out ones of the demo where it is, languages in turn; else those of any run's samples."""
+        prompts: list[str] = []
+        for run in self.runs()[0]:
+            for sample in run.samples:
+                if sample.prompt not in prompts:
+                    prompts.append(sample.prompt)
+                if len(prompts) == EXAMPLES:
+                    return prompts
+        return prompts
+
+    # The demo
+
+    def demo_plan(self) -> list[dict[str, Any]]:
+        """The stages of the demo in this folder, [] if none was ever started."""
+        try:
+            plan = read_json(self.root / DEMO_FOLDER / "plan.json")["stages"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+        return (
+            [stage for stage in plan if isinstance(stage, dict) and "name" in stage] if isinstance(plan, list) else []
+        )
+
+    def demo_state(self) -> str:
+        """`none` (never started), `running`, or `over`."""
+        try:
+            owner = read_json(self.root / DEMO_FOLDER / "pid")
+            if isinstance(owner, int) and process_alive(owner):
+                return "running"
+        except (OSError, ValueError):
+            pass
+        if self._demo is not None and self._demo.poll() is None:
+            return "running"
+        return "over" if self.demo_plan() else "none"
+
+    def demo_error(self) -> str | None:
+        """Why the demo that this dashboard started ended early; None if it did not."""
+        if self._demo is None or self._demo.poll() in (None, 0):
+            return None
+        lines = tail(self.root / DEMO_FOLDER / "console.log", 1)
+        return lines[-1] if lines else f"exit code {self._demo.returncode}"
+
+    def start_demo(self) -> None:
+        """Start the demo's pipeline in a process of its own, unless one is running."""
+        if self.demo_state() == "running":
+            return
+        folder = self.root / DEMO_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        package_root = str(Path(__file__).resolve().parents[1])
+        environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
+        }
+        with (folder / "console.log").open("wb") as console:
+            self._demo = subprocess.Popen(
+                [sys.executable, "-m", "training", "demo", "--runs", str(self.root)],
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        write_json(folder / "pid", self._demo.pid)
+
+    def close(self) -> None:
+        """End the model workers and ask the demo to stop: its runs save a checkpoint and say so."""
+        self.pool.close()
+        if self._demo is not None and self._demo.poll() is None:
+            self._demo.send_signal(signal.SIGTERM)

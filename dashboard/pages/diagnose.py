@@ -1,0 +1,77 @@
+"""Diagnose: what went wrong in one run, with the curves that show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from dashboard.addresses import Addresses
+from dashboard.clinic import Clinic
+from dashboard.curves import evidence_figure
+from dashboard.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
+from dashboard.html import note
+from dashboard.pages.header import header
+from dashboard.texts import Words
+from diagnostics.finding import SeriesEvidence
+
+POLL_SECONDS = 1.0
+
+
+def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
+    """Lay out the page and wire it. Returns what is to happen when the page is opened, and what it fills."""
+    header("diagnose", words, addresses)
+    chosen = gr.Dropdown(label=words("diagnose.run"), elem_id="run")
+    signature = gr.State("")
+    shown = gr.State("")
+
+    def names_and_state(name: str | None) -> tuple[Any, str]:
+        """The runs to choose from, and a text that changes whenever the chosen one does."""
+        runs, _ = clinic.runs()
+        names = [run.name for run in runs]
+        if name not in names:
+            name = worst(clinic)
+        run = clinic.run(name) if name else None
+        state = f"{name} {id(run)} {run.status.state if run else ''}"
+        return gr.update(choices=names, value=name), state
+
+    def from_address(request: gr.Request) -> tuple[Any, str]:
+        """The run that the address names."""
+        return names_and_state(request.query_params.get("run"))
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+    @gr.render(inputs=[chosen, shown], triggers=[shown.change], show_progress="hidden")
+    def findings(name: str | None, state: str) -> None:
+        """The diagnosis of the chosen run."""
+        run = clinic.run(name) if name else None
+        if run is None:
+            gr.HTML(note(words("diagnose.gone", name=name) if name else words("diagnose.none")))
+            return
+        diagnosis = clinic.diagnosis(run)
+        gr.HTML(summary_html(run, diagnosis, words))
+        for finding in findings_in_words(diagnosis, words):
+            with gr.Row(elem_classes="finding-row"):
+                with gr.Column(scale=5, min_width=340):
+                    gr.HTML(finding_html(run, finding, words))
+                with gr.Column(scale=4, min_width=340):
+                    for one in finding.evidence:
+                        figure = evidence_figure(run, one, words) if isinstance(one, SeriesEvidence) else None
+                        if figure is not None:
+                            gr.Plot(figure, show_label=False)
+        gr.HTML(not_checked_html(diagnosis, run, words))
+
+    chosen.input(names_and_state, chosen, [chosen, shown], **quiet)
+    gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)
+    signature.change(names_and_state, chosen, [chosen, shown], **quiet)
+    return from_address, [chosen, shown]
+
+
+def worst(clinic: Clinic) -> str | None:
+    """The run to show first: one with an error, else with a warning, else the newest."""
+    runs, _ = clinic.runs()
+    for severity in ("error", "warning"):
+        for run in runs:
+            if any(one.severity == severity for one in clinic.diagnosis(run).findings):
+                return run.name
+    return runs[-1].name if runs else None

@@ -1,0 +1,1 @@
+"""Measuring with a model in hand. torch is imported in worker processes only."""

@@ -1,0 +1,238 @@
+"""The main job as a user lives it, in both languages. The stories share one dashboard and one demo, in this order."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from diagnostics.run.status import read_status
+from tests.browser.conftest import ROOT, Served
+
+pytestmark = pytest.mark.slow
+MINUTE = 60_000
+
+
+def choose(page: Page, names: list[str]) -> None:
+    """Choose exactly these checkpoints."""
+    box = page.locator("#checkpoints")
+    box.get_by_role("button", name=re.compile("Clear|清", re.IGNORECASE)).click()
+    for name in names:
+        box.locator("input").fill(name)
+        page.get_by_role("option", name=name, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def last_checkpoint(served: Served, run: str) -> str:
+    steps = sorted(int(path.name.split("-")[1]) for path in (served.runs / run).glob("checkpoint-*"))
+    return f"{run}/checkpoint-{steps[-1]}"
+
+
+def test_watch_the_demo_train(page: Page, served: Served) -> None:
+    """The page is up while the demo trains; stages move; the failed run is diagnosed in its row; scores rise."""
+    opened = time.monotonic()
+    page.goto(served.address)
+    expect(page.locator(".stage")).to_have_count(4, timeout=MINUTE)
+    expect(page.locator(".stage", has_text="base")).to_contain_text("finished")
+    expect(page.locator(".stage-running").first).to_be_visible(timeout=MINUTE)
+    row = page.locator("table.runs tr", has_text="sft-too-hot")
+    expect(row).to_contain_text("loss-diverged", timeout=MINUTE)
+    diagnosed = time.monotonic() - opened
+    # A checkpoint appears while its run goes on.
+    expect(page.locator("table.runs tr", has=page.get_by_role("link", name="sft", exact=True))).to_contain_text(
+        "running", timeout=MINUTE
+    )
+    expect(page.locator(".stage", has_text="dpo")).to_contain_text("finished", timeout=4 * MINUTE)
+    print(f"diagnosed after {diagnosed:.0f} s, whole demo after {time.monotonic() - opened:.0f} s")
+    scores = []
+    for run in ("base", "sft", "dpo"):
+        cell = page.locator("table.runs tr", has=page.get_by_role("link", name=run, exact=True)).locator("td").nth(5)
+        scores.append(float(cell.inner_text().split()[0]))
+    assert scores == sorted(scores)
+    assert scores[2] > scores[0] + 0.3
+    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible()
+
+
+def test_curves_are_drawn_again_only_on_change(page: Page, served: Served) -> None:
+    """A finished folder draws its curves once: no plot is replaced while nothing changes."""
+    page.goto(served.address)
+    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible()
+    page.wait_for_timeout(2500)
+    page.evaluate("document.querySelectorAll('.plots .js-plotly-plot').forEach(one => one.dataset.seen = 'yes')")
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.post_data or "") if "queue/join" in request.url else None)
+    page.wait_for_timeout(4000)
+    assert page.locator(".plots .js-plotly-plot[data-seen=yes]").count() >= 2
+    # Only the look at the folder's signature went to the server: one and the same event each time.
+    assert len({json.loads(call)["fn_index"] for call in calls}) == 1
+
+
+def test_compare_base_with_dpo(page: Page, served: Served) -> None:
+    """Both answer the same prompt, side by side; the kept scores say which is better, with an interval."""
+    page.goto(f"{served.address}/compare")
+    expect(page.locator("#checkpoints")).to_contain_text("base/checkpoint")
+    expect(page.locator("#checkpoints")).to_contain_text("dpo/checkpoint")
+    page.locator("#prompt textarea").fill("Please cancel order C53.")
+    page.locator("#go").click()
+    panes = page.locator(".pane-done")
+    expect(panes).to_have_count(2, timeout=MINUTE)
+    expect(panes.nth(0)).to_contain_text("base")
+    expect(panes.nth(1)).to_contain_text("dpo")
+    expect(panes.nth(1)).to_contain_text("C53")
+    expect(panes.nth(1)).to_contain_text("tokens/s")
+    first = panes.nth(1).locator(".answer").inner_text()
+    expect(page.locator("#verdict")).to_contain_text("better")
+    page.locator("#go").click()
+    expect(panes).to_have_count(2, timeout=MINUTE)
+    assert panes.nth(1).locator(".answer").inner_text() == first
+
+
+def test_read_the_finding(page: Page, served: Served) -> None:
+    """From the failed run's row to its finding: the step is marked in the curve, the fix is there."""
+    page.goto(served.address)
+    page.locator("table.runs tr", has_text="sft-too-hot").get_by_role("link", name="loss-diverged").click()
+    expect(page).to_have_url(re.compile(r"/diagnose\?run=sft-too-hot"))
+    finding = page.locator(".finding")
+    expect(finding).to_contain_text("The loss diverged")
+    expect(finding).to_contain_text("loss-diverged")
+    expect(finding.locator(".edit").first).to_contain_text("learning_rate")
+    plot = page.locator(".finding-row .js-plotly-plot").first
+    expect(plot).to_contain_text("train/loss")
+    expect(plot).to_contain_text("step 2")
+    page.get_by_label("Run").click()
+    page.get_by_role("option", name="dpo", exact=True).click()
+    expect(page.locator(".note-good")).to_contain_text("Nothing found")
+
+
+def test_the_same_in_chinese(page: Page, served: Served) -> None:
+    """The Chinese pages: no English sentence is left, the comparison and the finding work."""
+    page.goto(served.address)
+    page.get_by_role("link", name="中文").click()
+    expect(page).to_have_url(re.compile(r"/zh$"))
+    expect(page.locator(".stage", has_text="dpo")).to_contain_text("已完成")
+    expect(page.locator("table.runs")).to_contain_text("留出集得分")
+    page.get_by_role("link", name="对比").click()
+    page.locator("#prompt textarea").fill("请取消订单B28。")
+    page.locator("#go").click()
+    panes = page.locator(".pane-done")
+    expect(panes).to_have_count(2, timeout=MINUTE)
+    expect(panes.nth(1)).to_contain_text("B28")
+    expect(panes.nth(1)).to_contain_text("词元/秒")
+    expect(page.locator("#verdict")).to_contain_text("更好")
+    page.get_by_role("link", name="诊断").click()
+    finding = page.locator(".finding")
+    expect(finding).to_contain_text("损失发散")
+    expect(finding).to_contain_text("学习率")
+    shown = finding.inner_text()
+    assert not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+ [a-z]+", shown), "an English sentence on the Chinese page"
+
+
+def workers_of(served: Served) -> dict[str, int]:
+    """The model workers' processes by the folder that each serves."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"diagnostics.probes.model_worker" in words and str(served.runs).encode() in words[-2]:
+            found[words[-2].decode()] = int(path.parent.name)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds the processes in /proc")
+def test_killed_model_worker_costs_one_pane(page: Page, served: Served) -> None:
+    """A model worker dies in mid-answer: its pane says so, the other goes on, the next click works."""
+    page.goto(f"{served.address}/compare")
+    expect(page.locator("#checkpoints")).to_contain_text("dpo/checkpoint")
+    page.locator("#sampling button").first.click()
+    page.locator("#temperature input[type=number]").fill("2")
+    page.locator("#budget input[type=number]").fill("240")
+    page.locator("#prompt textarea").fill("Hi.")
+    page.locator("#go").click()
+    expect(page.locator(".pane-done")).to_have_count(2, timeout=MINUTE)
+    workers = list(workers_of(served).values())
+    assert len(workers) >= 2
+    # All are held in mid-answer, so that the kill cannot come too late; a machine may need a second try to hold them.
+    for _ in range(5):
+        page.locator("#go").click()
+        page.wait_for_function("document.querySelectorAll('.pane-writing').length == 2", polling=10)
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        page.wait_for_timeout(300)
+        if page.locator(".pane-writing").count() == 2:
+            break
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        expect(page.locator(".pane-done")).to_have_count(2, timeout=MINUTE)
+    expect(page.locator(".pane-writing")).to_have_count(2)
+    os.kill(workers[0], signal.SIGKILL)
+    for worker in workers[1:]:
+        os.kill(worker, signal.SIGCONT)
+    expect(page.locator(".pane-error")).to_contain_text("SIGKILL")
+    expect(page.locator(".pane-done")).to_have_count(1, timeout=MINUTE)
+    page.locator("#go").click()
+    expect(page.locator(".pane-done")).to_have_count(2, timeout=MINUTE)
+
+
+def test_killed_training_worker_shows_as_failed(page: Page, served: Served) -> None:
+    """A training worker is killed: the page, which is open, says so within 30 seconds, and its diagnosis too."""
+    base = served.runs / last_checkpoint(served, "base")
+    config = {
+        "model_name_or_path": str(base),
+        "dataset_name": str(served.runs / ".demo" / "sft"),
+        "max_steps": 90000,
+        "per_device_train_batch_size": 2,
+        "max_length": 128,
+        "logging_steps": 1,
+        "save_strategy": "no",
+    }
+    settings = [f"{key}={json.dumps(value)}" for key, value in config.items()]
+    command = [sys.executable, "-m", "training", "start", "--method", "sft", "--quiet"]
+    command += ["--run", str(served.runs / "doomed"), "--set", *settings]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    page.goto(served.address)
+    row = page.locator("table.runs tr", has_text="doomed")
+    expect(row).to_contain_text("running", timeout=2 * MINUTE)
+    worker = read_status(served.runs / "doomed").pid
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    expect(row).to_contain_text("failed", timeout=30_000)
+    expect(row).to_contain_text("run-died", timeout=30_000)
+    process.wait(30)
+    page.goto(f"{served.address}/diagnose?run=doomed")
+    expect(page.locator(".finding").first).to_contain_text("The run died")
+    expect(page.locator(".finding").first).to_contain_text("SIGKILL")
+
+
+def test_bad_input_is_said_in_the_page(page: Page, served: Served) -> None:
+    """A prompt too long, no prompt, a broken checkpoint: a visible sentence, and nothing is lost."""
+    page.goto(f"{served.address}/compare?checkpoints={last_checkpoint(served, 'dpo')}")
+    expect(page.locator("#checkpoints")).to_contain_text("dpo/checkpoint")
+    page.locator("#go").click()
+    expect(page.locator("#panes")).to_contain_text("Write a prompt first")
+    page.locator("#prompt textarea").fill("order " * 400)
+    page.locator("#go").click()
+    expect(page.locator(".pane-error")).to_contain_text("context holds 256", timeout=MINUTE)
+    half = served.runs / "sft" / "checkpoint-60" / "model.safetensors"
+    half.write_bytes(half.read_bytes()[:5000])
+    page.goto(f"{served.address}/compare?checkpoints=sft/checkpoint-60,{last_checkpoint(served, 'dpo')}&prompt=Hello.")
+    expect(page.locator("#prompt textarea")).to_have_value("Hello.")
+    expect(page.locator("#checkpoints")).to_contain_text("sft/checkpoint-60")
+    page.locator("#go").click()
+    expect(page.locator(".pane-error")).to_have_count(1, timeout=MINUTE)
+    expect(page.locator(".pane-error")).to_contain_text("damaged")
+    expect(page.locator(".pane-done")).to_have_count(1, timeout=MINUTE)
+    empty = served.runs / "empty"
+    empty.mkdir()
+    (empty / "events.out.tfevents.1.h.1.0").write_bytes(b"")
+    page.goto(served.address)
+    expect(page.locator("table.runs tr", has_text="empty")).to_contain_text("cannot be read")

@@ -1,0 +1,194 @@
+"""Model workers for real, on the kept base model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from diagnostics.compare.checkpoints import Checkpoint, CheckpointUnusable, check_usable
+from diagnostics.compare.mailbox import EventTail, Sampling
+from diagnostics.compare.workers import Pane, WorkerPool
+
+ASK = [{"role": "user", "content": "Please cancel order C53."}]
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerPool]:
+    pool = WorkerPool(tmp_path_factory.mktemp("workers"), size=2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def copies(tmp_path: Path, base_checkpoint: Path) -> list[Checkpoint]:
+    """The base model under two names."""
+    made = []
+    for name in ("left", "right"):
+        folder = tmp_path / name / base_checkpoint.name
+        shutil.copytree(base_checkpoint, folder)
+        made.append(Checkpoint(name, 1900, folder))
+    return made
+
+
+def last(pool: WorkerPool, checkpoints: list[Checkpoint], sampling: Sampling, ask: list = ASK) -> list[Pane]:
+    panes: list[Pane] = []
+    for panes in pool.answer(checkpoints, ask, sampling):  # noqa: B007
+        pass
+    return panes
+
+
+@pytest.mark.slow
+def test_same_weights_and_seed_give_the_same_words(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    drawn = [last(pool, copies, Sampling(seed=seed, temperature=1.5)) for seed in (1, 1, 2)]
+    assert all(pane.state == "done" for panes in drawn for pane in panes)
+    first, again, other = ([pane.text for pane in panes] for panes in drawn)
+    assert first[0] == first[1]
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.slow
+def test_answers_stream_at_once(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    """While one pane is being written the other is too: some state shows both with a part of their text."""
+    sampling = Sampling(seed=3, temperature=5.0, max_new_tokens=200)
+    seen = [
+        [pane.text for pane in panes]
+        for panes in pool.answer(copies, ASK, sampling)
+        if all(pane.state == "writing" and pane.text for pane in panes)
+    ]
+    assert len(seen) >= 2
+    assert seen[0] != seen[-1]
+
+
+@pytest.mark.slow
+def test_killed_worker_costs_its_pane_only_and_the_next_click_works(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    killed = False
+    panes: list[Pane] = []
+    for panes in pool.answer(copies, ASK, Sampling(seed=3, temperature=5.0, max_new_tokens=240)):
+        if not killed and all(pane.state == "writing" for pane in panes):
+            worker = next(one for one in pool._workers if one.checkpoint == copies[0].path)
+            os.kill(worker.process.pid, signal.SIGKILL)
+            killed = True
+    assert killed
+    assert panes[0].state == "error"
+    assert "SIGKILL" in (panes[0].error or "")
+    assert panes[1].state == "done"
+    assert [pane.state for pane in last(pool, copies, Sampling())] == ["done", "done"]
+
+
+@pytest.mark.slow
+def test_worker_killed_while_idle_is_replaced_unseen(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    last(pool, copies, Sampling())
+    for process in pool.processes():
+        os.kill(process, signal.SIGKILL)
+    assert [pane.state for pane in last(pool, copies, Sampling())] == ["done", "done"]
+
+
+@pytest.mark.slow
+def test_prompt_longer_than_the_context_is_one_sentence(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    pane = last(pool, copies[:1], Sampling(), [{"role": "user", "content": "order " * 400}])[0]
+    assert pane.state == "error"
+    assert "context holds 256" in (pane.error or "")
+    assert last(pool, copies[:1], Sampling())[0].state == "done"
+
+
+@pytest.mark.slow
+def test_closing_the_iterator_cancels_and_frees_the_worker(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    answering = pool.answer(copies[:1], ASK, Sampling(seed=1, temperature=10, max_new_tokens=240))
+    for panes in answering:
+        if panes[0].state == "writing":
+            break
+    answering.close()
+    deadline = time.monotonic() + 20
+    while any(worker.busy for worker in pool._workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(worker.busy for worker in pool._workers)
+
+
+@pytest.mark.slow
+def test_more_panes_than_workers_wait_their_turn(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    states = [[pane.state for pane in panes] for panes in pool.answer([*copies, *copies], ASK, Sampling())]
+    assert any("waiting" in state for state in states)
+    assert states[-1] == ["done"] * 4
+    assert len(pool.processes()) <= 2
+
+
+def broken(folder: Path, kind: str) -> None:
+    """Break a copied checkpoint in one way."""
+    weights = folder / "model.safetensors"
+    data = weights.read_bytes()
+    if kind == "truncated":
+        weights.write_bytes(data[: len(data) // 2])
+    elif kind == "header":
+        weights.write_bytes(data[:100])
+    elif kind == "garbage":
+        weights.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    elif kind == "empty":
+        weights.write_bytes(b"")
+    elif kind == "pickled":
+        weights.rename(folder / "pytorch_model.bin")
+    elif kind == "no tokenizer":
+        (folder / "tokenizer.json").unlink()
+    elif kind == "no config":
+        (folder / "config.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("truncated", "the file is cut off"),
+        ("header", "broken off or damaged"),
+        ("garbage", "is no safetensors file"),
+        ("empty", "is no safetensors file"),
+        ("pickled", "could run code"),
+        ("no tokenizer", "has no tokenizer"),
+        ("no config", "has no config.json"),
+    ],
+)
+def test_broken_checkpoint_is_one_sentence(copies: list[Checkpoint], kind: str, said: str) -> None:
+    check_usable(copies[0].path)
+    broken(copies[0].path, kind)
+    with pytest.raises(CheckpointUnusable, match=said) as caught:
+        check_usable(copies[0].path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_broken_checkpoint_costs_its_pane_only(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+    broken(copies[0].path, "truncated")
+    panes = last(pool, copies, Sampling())
+    assert [pane.state for pane in panes] == ["error", "done"]
+    assert "cut off" in (panes[0].error or "")
+
+
+@pytest.mark.slow
+def test_checkpoint_that_transformers_refuses_is_an_error_of_its_pane(
+    pool: WorkerPool, copies: list[Checkpoint]
+) -> None:
+    (copies[0].path / "config.json").write_text('{"model_type": "no-such-model"}')
+    pane = last(pool, copies[:1], Sampling())[0]
+    assert pane.state == "error"
+    assert "transformers cannot open it" in (pane.error or "")
+
+
+@pytest.mark.parametrize("changes", [{"seed": -1}, {"temperature": 11}, {"top_p": 0}, {"max_new_tokens": 0}])
+def test_sampling_out_of_range_names_the_value(changes: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        Sampling(**changes)  # type: ignore[arg-type]
+
+
+def test_half_written_event_waits(tmp_path: Path) -> None:
+    path = tmp_path / "1.jsonl"
+    tail = EventTail(path)
+    assert tail.read_new() == []
+    path.write_text('{"event": "loaded"}\n{"event": "te')
+    assert tail.read_new() == [{"event": "loaded"}]
+    with path.open("a") as file:
+        file.write('xt", "text": "a"}\n')
+    assert tail.read_new() == [{"event": "text", "text": "a"}]

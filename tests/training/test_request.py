@@ -1,0 +1,126 @@
+"""Configs and settings as people write them, and the sentences they get for wrong ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from training.cli import main
+from training.launch import cause_of_death, new_folder, write_request
+from training.request import BadRequest, Request, parse_settings, read_config, read_request
+from training.rewards import load_reward, load_rewards
+
+
+def test_settings_are_typed() -> None:
+    assert parse_settings(["a=1", "b=2e-5", "c=true", "d=False", "e=text", "f=[1, 2]", "g=None", "h=x=y"]) == {
+        "a": 1, "b": 2e-5, "c": True, "d": False, "e": "text", "f": [1, 2], "g": None, "h": "x=y",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", ["learning_rate", "=3", ""])
+def test_setting_without_key_or_value_is_refused(setting: str) -> None:
+    with pytest.raises(BadRequest, match="expected key=value"):
+        parse_settings([setting])
+
+
+def test_yaml_reads_scientific_numbers_as_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("learning_rate: 2e-5\nmax_steps: 10\nrun_name: 1e5x\n")
+    assert read_config(path) == {"learning_rate": 2e-5, "max_steps": 10, "run_name": "1e5x"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("c.yaml", "a: [1", "cannot be read as a config"),
+        ("c.json", "{", "cannot be read as a config"),
+        ("c.yaml", "- 1\n- 2", "holds no config"),
+        ("c.yaml", "", "holds no config"),
+    ],
+)
+def test_broken_config_is_one_sentence(tmp_path: Path, name: str, text: str, said: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(BadRequest, match=said) as caught:
+        read_config(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_run_json_comes_first_and_is_never_written_twice(tmp_path: Path) -> None:
+    request = Request("sft", {"learning_rate": 0.1, "seed": 7}, tmp_path / "run")
+    write_request(request, ["cmd"], parent="older", fixes=("loss-diverged",))
+    written = json.loads((request.folder / "run.json").read_text())
+    assert [path.name for path in request.folder.iterdir()] == ["run.json"]
+    assert (written["method"], written["seed"], written["parent"], written["fixes"]) == (
+        "sft", 7, "older", ["loss-diverged"],
+    )  # fmt: skip
+    assert {"torch", "trl", "transformers"} <= written["versions"].keys()
+    assert read_request(request.folder).config == request.config
+    with pytest.raises(BadRequest, match="already holds a run"):
+        write_request(request, ["cmd"])
+
+
+def test_new_folders_are_numbered(tmp_path: Path) -> None:
+    assert new_folder(tmp_path, "sft").name == "sft-001"
+    (tmp_path / "sft-001").mkdir()
+    assert new_folder(tmp_path, "sft").name == "sft-002"
+
+
+@pytest.mark.parametrize(
+    ("console", "code", "exit_code", "said"),
+    [
+        (["subprocess.CalledProcessError: Command died with <Signals.SIGKILL: 9>."], 1, -9, "SIGKILL"),
+        (["  exitcode  : -9 (pid: 77)"], 1, -9, "signal 9"),
+        (["fine"], -15, -15, "SIGTERM"),
+        (["odd"], 3, 3, "exit code 3"),
+    ],
+)
+def test_cause_of_death_is_read_from_the_console(console: list[str], code: int, exit_code: int, said: str) -> None:
+    reason, found = cause_of_death(console, code)
+    assert found == exit_code
+    assert said in reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config", "nowhere.yaml"], "nowhere.yaml: there is no such config file"),
+        (["--set", "learning_rate"], "expected key=value"),
+        (["--processes", "0"], "at least 1"),
+        (["--accelerate-config", "nowhere"], "no such config file of accelerate"),
+    ],
+)
+def test_wrong_start_is_one_sentence_and_code_2(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["start", "--method", "sft", "--run", str(tmp_path / "run"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_rewards_are_loaded_from_modules_and_files(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "def short(prompts, completions, **columns):\n    return [-float(len(one)) for one in completions]\n"
+    )
+    rewards = load_rewards([f"{path}:short", "training.demo.score:polite"])
+    assert list(rewards) == ["short", "polite"]
+    assert rewards["short"](prompts=["a"], completions=["abc"]) == [-3.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nothing", "expected file.py:function"),
+        ("nowhere.py:f", "there is no such file"),
+        ("no.such.module:f", "cannot be imported"),
+        ("training.demo.score:missing", "holds no function missing"),
+    ],
+)
+def test_wrong_reward_is_one_sentence(name: str, said: str) -> None:
+    with pytest.raises(BadRequest, match=said):
+        load_reward(name)
