@@ -88,6 +88,8 @@ class Question:
 
 def verdict_html(clinic: Clinic, names: list[str], reward: str | None, words: Words) -> str:
     """What the kept scores say of the first against the last chosen checkpoint; a note where there are none."""
+    if not names and not choices(clinic):
+        return note(words("compare.none"))
     if reward is None:
         return note(words("compare.no_scores"))
     chosen = named(clinic, [names[0], names[-1]]) if len(names) > 1 else []

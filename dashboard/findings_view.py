@@ -10,7 +10,7 @@ from typing import Any
 from dashboard.html import note, pill, text
 from dashboard.texts import Words
 from diagnostics.finding import Diagnosis, Edit, SeriesEvidence
-from diagnostics.report.words import FindingInWords, FixInWords, explain, in_words, reason_in_words
+from diagnostics.report.words import MISSING, FindingInWords, FixInWords, explain, in_words, reason_in_words
 from diagnostics.rules import RULES
 from diagnostics.run import Run
 
@@ -127,13 +127,19 @@ def shown(value: Any) -> str:
 
 def not_checked_html(diagnosis: Diagnosis, run: Run, words: Words) -> str:
     """The rules that could not judge, and why; and what the run's folder does not hold."""
+    missing = block(
+        words("diagnose.missing"), "".join(f"<li>{text(MISSING[words.lang][part])}</li>" for part in run.missing)
+    )
     rows = "".join(
         f"<tr><td><code>{text(one.rule)}</code></td><td>{text(reason_in_words(one, words.lang))}</td></tr>"
         for one in diagnosis.not_checked
     )
     if not rows:
-        return ""
-    return f'<div class="label">{text(words("diagnose.not_checked"))}</div><table class="not-checked">{rows}</table>'
+        return missing
+    return (
+        missing
+        + f'<div class="label">{text(words("diagnose.not_checked"))}</div><table class="not-checked">{rows}</table>'
+    )
 
 
 def block(title: str, items: str, ordered: bool = False) -> str:

@@ -26,7 +26,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "runs.resume_demo": ("Continue the demo", "继续演示"),
     "runs.demo": ("Demo: a customer-service assistant, from random weights to DPO", "演示：客服助手，从随机权重到 DPO"),
     "runs.demo_broken": ("The demo ended early: {reason}", "演示提前结束：{reason}"),
-    "runs.table": ("All runs", "所有训练"),
     "runs.run": ("run", "训练"),
     "runs.method": ("method", "方法"),
     "runs.state": ("state", "状态"),
@@ -82,7 +81,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "compare.gone": ("{name}: this checkpoint is not there any more.", "{name}：这个检查点已经不在了。"),
     "compare.waiting": ("waiting for a free model worker", "等待空闲的模型进程"),
     "compare.loading": ("loading the model", "正在载入模型"),
-    "compare.writing": ("writing", "生成中"),
     "compare.tokens": ("{tokens} tokens", "{tokens} 个词元"),
     "compare.speed": ("{speed:.0f} tokens/s", "{speed:.0f} 词元/秒"),
     "compare.first": ("first after {first:.2f} s", "首个词元 {first:.2f} 秒"),
@@ -91,7 +89,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "compare.stop_cancelled": ("stopped by you", "被您停止"),
     "compare.no_template": ("no chat template: sent as plain text", "没有对话模板：按纯文本发送"),
     "compare.empty_answer": ("(an empty answer)", "（空回答）"),
-    "compare.asked": ("{prompt}", "{prompt}"),
     "compare.scores": ("Held-out score by checkpoint", "各检查点的留出集得分"),
     "compare.scores_help": (
         "Mean {reward} of {count} held-out prompts, answered greedily; bars are 95 % intervals over prompts. They say "
@@ -140,7 +137,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "diagnose.about": ("What this rule checks", "这条规则检查什么"),
     "diagnose.not_checked": ("Not checked", "未检查"),
     "diagnose.problems": ("What could not be read", "无法读取的部分"),
-    "diagnose.evidence": ("Evidence", "证据"),
     "diagnose.onset": ("step {step}", "第 {step} 步"),
     "diagnose.missing": ("This run has no", "这次训练缺少"),
 }

@@ -42,9 +42,13 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
         system = gr.Textbox(label=words("compare.system"), lines=1)
         with gr.Row():
             seed = gr.Number(label=words("compare.seed"), value=0, precision=0, minimum=0, min_width=120)
-            temperature = gr.Slider(0, 2, value=0, step=0.05, label=words("compare.temperature"), min_width=200, elem_id="temperature")
+            temperature = gr.Slider(
+                0, 2, value=0, step=0.05, label=words("compare.temperature"), min_width=200, elem_id="temperature"
+            )
             top_p = gr.Slider(0.05, 1, value=1, step=0.05, label=words("compare.top_p"), min_width=200)
-            budget = gr.Slider(1, 1024, value=128, step=1, label=words("compare.max_new_tokens"), min_width=200, elem_id="budget")
+            budget = gr.Slider(
+                1, 1024, value=128, step=1, label=words("compare.max_new_tokens"), min_width=200, elem_id="budget"
+            )
     panes = gr.HTML(elem_id="panes")
     gr.HTML(f"<h3>{words('compare.scores')}</h3>")
     verdict = gr.HTML(elem_id="verdict")
@@ -74,9 +78,12 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
         """The checkpoints and the prompt that the address names; the workers are started while the user reads."""
         clinic.pool.warm_up(2)
         query = request.query_params
-        wanted = [one for one in query.get("checkpoints", "").split(",") if one in choices(clinic)]
-        filled = gr.update(value=wanted) if wanted else gr.update()
-        return filled, query.get("prompt", ""), bool(wanted), clinic.signature() if wanted else ""
+        there = choices(clinic)
+        wanted = [one for one in query.get("checkpoints", "").split(",") if one in there]
+        filled = gr.update(choices=there, value=wanted) if wanted else gr.skip()
+        # What the user has begun to type is left alone.
+        prompt = query["prompt"] if "prompt" in query else gr.skip()
+        return filled, prompt, bool(wanted)
 
     def answer(
         names: list[str], prompt: str, system: str, seed: float, temperature: float, top_p: float, budget: float
@@ -114,4 +121,4 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
     reward.input(draw, reward, scores, **quiet).then(judge, [chosen, reward], verdict, **quiet)
     gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)
     signature.change(look, [chosen, touched, reward], [chosen, examples, verdict, reward, scores], **quiet)
-    return from_address, [chosen, prompt, touched, signature]
+    return from_address, [chosen, prompt, touched]

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence
-from diagnostics.report.words import FindingInWords, Lang, in_words, reason_in_words
+from diagnostics.report.words import MISSING, FindingInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
 
 SCHEMA = 1
@@ -70,7 +70,7 @@ def report_object(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> dict[str
             "points": run.points,
             "findings": [finding_object(in_words(one, lang)) for one in diagnosis.findings],
             "not_checked": [{"rule": one.rule, "reason": reason_in_words(one, lang)} for one in diagnosis.not_checked],
-            "missing": list(run.missing),
+            "missing": [MISSING[lang][part] for part in run.missing],
             "problems": list(run.problems),
         }
     )

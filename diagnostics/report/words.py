@@ -39,6 +39,23 @@ REASONS: dict[Lang, dict[str, str]] = {
     },
 }
 
+MISSING: dict[Lang, dict[str, str]] = {
+    "en": {
+        "request": "run.json: what was asked of the run is not known",
+        "events": "TensorBoard events: the curves come from trainer_state.json, if at all",
+        "checkpoints": "checkpoints",
+        "samples": "samples.jsonl: no answers were kept",
+        "all-but-log": "anything but the log: only one file was given",
+    },
+    "zh": {
+        "request": "run.json：不知道这次训练的要求",
+        "events": "TensorBoard 事件：曲线只能来自 trainer_state.json",
+        "checkpoints": "检查点",
+        "samples": "samples.jsonl：没有保存回答",
+        "all-but-log": "日志以外的一切：只给了一个文件",
+    },
+}
+
 
 @dataclass(frozen=True)
 class FixInWords:

@@ -116,16 +116,12 @@ class RunReader:
                 + (f" ({problems[0]})" if problems else "")
                 + f"; expected {EXPECTED}."
             )
-        missing = [
-            sentence
-            for present, sentence in (
-                (asked, f"{RUN_FILE}: what was asked of the run is not known"),
-                (self._files, "TensorBoard events: the curves come from trainer_state.json, if at all"),
-                (found, "checkpoints"),
-                ((folder / SAMPLES_FILE).exists(), f"{SAMPLES_FILE}: no answers were kept"),
-            )
-            if not present
-        ]
+        parts = {
+            "request": bool(asked),
+            "events": bool(self._files),
+            "checkpoints": bool(found),
+            "samples": (folder / SAMPLES_FILE).exists(),
+        }
         return Run(
             path=folder,
             name=folder.name or str(folder),
@@ -136,7 +132,7 @@ class RunReader:
             checkpoints=found,
             samples=tuple(read_samples(folder / SAMPLES_FILE)),
             restarts=restarts,
-            missing=tuple(missing),
+            missing=tuple(part for part, present in parts.items() if not present),
             problems=tuple(problems),
             parent=asked.get("parent") if isinstance(asked.get("parent"), str) else None,
             asked=asked.get("config", {}),
@@ -293,6 +289,6 @@ def foreign(
         config=config,
         series=series,
         restarts=restarts,
-        missing=("everything but the log: only one file was given",),
+        missing=("all-but-log",),
         problems=problems,
     )

@@ -54,8 +54,8 @@ class Run:
 
     `series` is keyed by TensorBoard tag (`train/loss`, `eval/loss`), also where the source was `trainer_state.json`.
     `config` holds the arguments as far as the sources tell them, `asked` those of `run.json` alone. `checkpoints` are
-    the `checkpoint-<step>` folders, by step. `missing` names the parts of a run folder that this one does not have, in
-    plain words. `problems` says what could not be read, a sentence each; the rest was read all the same.
+    the `checkpoint-<step>` folders, by step. `missing` names the parts of a run folder that this one does not have, as
+    keys of `MISSING` in report/words.py. `problems` says what could not be read, a sentence each; the rest was read all the same.
     """
 
     path: Path

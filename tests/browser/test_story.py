@@ -120,6 +120,7 @@ def test_the_same_in_chinese(page: Page, served: Served) -> None:
     expect(page.locator(".stage", has_text="dpo")).to_contain_text("已完成")
     expect(page.locator("table.runs")).to_contain_text("留出集得分")
     page.get_by_role("link", name="对比").click()
+    expect(page.locator("#checkpoints")).to_contain_text("dpo/checkpoint")
     page.locator("#prompt textarea").fill("请取消订单B28。")
     page.locator("#go").click()
     panes = page.locator(".pane-done")

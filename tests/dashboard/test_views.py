@@ -1,0 +1,257 @@
+"""The pages' plain functions: what is shown of runs, panes and findings, without Gradio."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import string
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.addresses import PAGES, Addresses
+from dashboard.clinic import Clinic
+from dashboard.comparison import Question, choices, first_choice, named, verdict_html
+from dashboard.curves import MOST_POINTS, evidence_figure, metric_figure, metrics_of, score_figure, thinned
+from dashboard.findings_view import child_command, finding_html, findings_in_words, summary_html
+from dashboard.panes_view import panes_html, verdict
+from dashboard.runs_view import demo_strip, runs_table
+from dashboard.selection import Selection
+from dashboard.texts import LANGS, TEXTS, Words
+from diagnostics.compare.checkpoints import Checkpoint
+from diagnostics.compare.paired import Difference, difference
+from diagnostics.compare.scores import score_of
+from diagnostics.compare.workers import Pane
+from diagnostics.run import Series, open_run
+
+CASES = Path(__file__).parents[1] / "cases"
+EVIL = "<img src=x onerror=alert(1)>"
+EN, ZH = Words("en"), Words("zh")
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_texts_have_both_languages_with_the_same_fields(key: str) -> None:
+    english, chinese = TEXTS[key]
+    assert english
+    assert chinese
+    assert fields(english) == fields(chinese)
+    names = {"title", "compare.top_p", "nav.other"}
+    assert key in names or re.search(r"[\u4e00-\u9fff]", chinese), key
+
+
+def test_every_text_is_used_and_every_use_has_a_text() -> None:
+    folder = Path(__file__).parents[2] / "dashboard"
+    source = "".join(path.read_text() for path in folder.rglob("*.py") if path.name != "texts.py")
+    written = set(re.findall(r"""words\(["']([a-z_.]+)["']""", source)) | set(
+        re.findall(r"""["'](runs\.[a-z_]+)["']""", source)
+    )
+    assert not written - TEXTS.keys()
+    made = ("state.", "activity.", "nav.", "compare.stop_", "compare.verdict_")
+    columns = {
+        f"runs.{one}" for one in ("run", "method", "state", "progress", "loss", "score", "checkpoints", "findings")
+    }
+    words_of_findings = {f"diagnose.{one}" for one in ("error", "warning", "info", "safe", "ask", "show")}
+    rest = TEXTS.keys() - written - columns - words_of_findings
+    assert not {key for key in rest if not key.startswith(made)}
+
+
+@pytest.mark.parametrize("first", LANGS)
+def test_addresses_are_all_different_and_valid(first: str) -> None:
+    addresses = Addresses(first)
+    paths = [addresses.path(page, lang) for lang in LANGS for page in PAGES]
+    assert len(set(paths)) == len(paths)
+    assert addresses.path("runs", first) == ""
+    assert all(re.fullmatch(r"[a-z-]*", path) for path in paths)
+
+
+def test_selection_grows_until_the_user_chooses() -> None:
+    one = Selection().seeing(["a"], ["loss"])
+    assert one.runs == ("a",)
+    assert one.seeing(["a", "b"], ["loss"]).runs == ("a", "b")
+    chosen = one.seeing(["a", "b"], ["loss"]).choosing_runs(["b"])
+    assert chosen.seeing(["a", "b", "c"], ["loss"]).runs == ("b",)
+    assert chosen.seeing(["a"], ["loss"]).runs == ()
+    assert chosen.choosing_runs(["a", "b"]).seeing(["a", "b", "c"], ["loss"]).runs == ("a", "b", "c")
+    assert one.choosing_metrics(["x"]).seeing(["a"], ["loss", "x"]).metrics == ("x",)
+    assert one.choosing_metrics([]).seeing(["a"], ["loss", "x"]).metrics == ("loss", "x")
+
+
+def make_run(root: Path, name: str, rewards: list[float], steps: tuple[int, ...] = (10,), prompt: str = "p") -> None:
+    folder = root / name
+    folder.mkdir(parents=True)
+    config = {"learning_rate": 0.5, "note": EVIL}
+    (folder / "run.json").write_text(json.dumps({"schema": 1, "run": name, "method": "sft", "config": config}))
+    (folder / "status.json").write_text(
+        json.dumps({"state": "failed", "reason": EVIL, "exit_code": 1, "step": 10, "max_steps": 20, "started": 1.0})
+    )
+    (folder / "console.log").write_text(EVIL + "\n")
+    log = [{"step": step, "loss": 1.0 + 0.001 * step} for step in range(1, 11)]
+    (folder / "trainer_state.json").write_text(json.dumps({"log_history": log}))
+    lines = [
+        {"step": step, "prompt": f"{prompt}{place}", "completion": EVIL, "rewards": {"score": value}}
+        for step in steps
+        for place, value in enumerate(rewards)
+    ]
+    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for step in steps:
+        (folder / f"checkpoint-{step}").mkdir()
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    make_run(tmp_path, "before", [0.1, 0.2, 0.3, 0.2, 0.1, 0.2], (5, 10))
+    make_run(tmp_path, "later", [0.9, 0.8, 0.9, 1.0, 0.7, 0.9])
+    return Clinic(tmp_path)
+
+
+@pytest.mark.parametrize("words", [EN, ZH], ids=LANGS)
+def test_nothing_of_a_run_reaches_the_page_as_markup(clinic: Clinic, words: Words) -> None:
+    run = clinic.run("before")
+    assert run is not None
+    diagnosis = clinic.diagnosis(run)
+    pane = Pane(Checkpoint(EVIL, 1, Path(EVIL)), "done", text=EVIL, tokens=3, seconds=1.0, stop="end")
+    failed = Pane(Checkpoint("a", 1, Path("b")), "error", error=EVIL)
+    shown = [
+        runs_table(clinic, words, Addresses("en")),
+        summary_html(run, diagnosis, words),
+        *(finding_html(run, one, words) for one in findings_in_words(diagnosis, words)),
+        panes_html([pane, failed], EVIL, words),
+        verdict(Difference(0.1, 0.05, 0.2, 9), EVIL, EVIL, words),
+    ]
+    assert diagnosis.findings
+    for html in shown:
+        assert "<img" not in html
+    assert "&lt;img" in "".join(shown)
+
+
+def test_table_links_to_diagnosis_and_comparison(clinic: Clinic) -> None:
+    table = runs_table(clinic, EN, Addresses("en"))
+    assert 'href="./diagnose?run=before"' in table
+    assert "./compare?checkpoints=before%2Fcheckpoint-5%2Cbefore%2Fcheckpoint-10" in table
+    assert "run-died" in table
+    chinese = runs_table(clinic, ZH, Addresses("en"))
+    assert "./zh-diagnose?run=before" in chinese
+    assert "失败" in chinese
+
+
+def test_unreadable_run_keeps_its_row_and_says_why(clinic: Clinic) -> None:
+    (clinic.root / "broken").mkdir()
+    (clinic.root / "broken" / "trainer_state.json").write_text("{")
+    table = runs_table(clinic, EN, Addresses("en"))
+    assert "cannot be read" in table
+    assert "trainer_state.json" in table
+    assert "before" in table
+
+
+def test_empty_folder_says_what_to_do(tmp_path: Path) -> None:
+    assert "Start the demo" in runs_table(Clinic(tmp_path), EN, Addresses("en"))
+    assert demo_strip(Clinic(tmp_path), EN) == ""
+    assert Clinic(tmp_path / "nowhere").demo_state() == "none"
+
+
+def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
+    folder = clinic.root / ".demo"
+    folder.mkdir()
+    plan = {"stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7}, "junk"]}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    strip = demo_strip(clinic, EN)
+    assert "failed" in strip
+    assert "waiting" in strip
+    assert "0 / 7" in strip
+
+
+def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
+    assert choices(clinic) == ["before/checkpoint-5", "before/checkpoint-10", "later/checkpoint-10"]
+    assert first_choice(clinic) == ["before/checkpoint-10", "later/checkpoint-10"]
+    gone = named(clinic, ["before/checkpoint-99"])[0]
+    assert gone.name == "before/checkpoint-99"
+
+
+def test_verdict_is_paired_and_knows_its_limits(clinic: Clinic) -> None:
+    better = verdict_html(clinic, ["before/checkpoint-10", "later/checkpoint-10"], "score", EN)
+    assert "better" in better
+    assert "worse" in verdict_html(clinic, ["later/checkpoint-10", "before/checkpoint-10"], "score", EN)
+    same = verdict_html(clinic, ["before/checkpoint-5", "before/checkpoint-10"], "score", EN)
+    assert "holds 0" in same
+    make_run(clinic.root, "other-prompts", [0.9, 0.9], prompt="q")
+    unpaired = verdict_html(clinic, ["before/checkpoint-10", "other-prompts/checkpoint-10"], "score", EN)
+    assert "better" not in unpaired
+
+
+def test_question_names_its_problem() -> None:
+    whole = Question(["a/checkpoint-1"], "Hello", None, 0, 0.0, 1.0, 10)
+    assert whole.problem(EN) is None
+    assert whole.messages() == [{"role": "user", "content": "Hello"}]
+    assert Question(["a/b"], "x", "be brief", 0, 0, 1, 10).messages()[0] == {"role": "system", "content": "be brief"}
+    assert "Choose" in (Question([], "x", "", 0, 0, 1, 10).problem(EN) or "")
+    assert "Write a prompt" in (Question(["a/b"], "  ", "", 0, 0, 1, 10).problem(EN) or "")
+    assert "seed" in (Question(["a/b"], "x", "", -1, 0, 1, 10).problem(EN) or "")
+    assert "not there" in (Question(["../x/y"], "x", "", 0, 0, 1, 10).problem(EN) or "")
+
+
+def test_thinning_keeps_ends_and_spikes() -> None:
+    values = np.sin(np.arange(50_000) / 500.0)
+    values[31_234] = 40.0
+    drawn = thinned(Series("loss", np.arange(50_000), values))
+    assert len(drawn) <= MOST_POINTS + 2
+    assert (drawn.steps[0], drawn.steps[-1]) == (0, 49_999)
+    assert drawn.values.max() == 40.0
+
+
+def test_figures_mark_the_step_and_the_values_that_are_none() -> None:
+    run = open_run(CASES / "loss-not-finite" / "bad-hidden-as-zero.json")
+    finding = Clinic(Path()).diagnosis(run).findings[0]
+    figures = [evidence_figure(run, one, EN) for one in finding.evidence]
+    texts = [note.text for figure in figures if figure for note in figure.layout.annotations]
+    assert "step 40" in texts
+    gradient = next(figure for figure in figures if figure and "grad_norm" in figure.layout.title.text)
+    assert None in gradient.data[0].y
+    assert gradient.data[1].x[0] == 40
+    assert not any(isinstance(value, float) and math.isnan(value) for value in gradient.data[0].y if value is not None)
+
+
+def test_curves_of_several_runs(clinic: Clinic) -> None:
+    runs, _ = clinic.runs()
+    assert metrics_of(runs)[0] == "train/loss"
+    figure = metric_figure(runs, "train/loss", EN, log_scale=True)
+    assert [trace.name for trace in figure.data] == ["before", "later"]
+    assert figure.layout.yaxis.type == "log"
+    scores = score_figure(runs, "score", EN)
+    assert scores is not None
+    assert list(scores.data[0].x) == ["before 5", "before 10"]
+    assert score_figure(runs, "no-such-reward", EN) is None
+
+
+def test_child_command_carries_the_whole_config(clinic: Clinic) -> None:
+    from diagnostics.finding import Edit
+
+    run = clinic.run("before")
+    assert run is not None
+    command = child_command(run, (Edit("learning_rate", 0.5, 0.05),)) or ""
+    assert "--method sft --parent before" in command
+    assert "learning_rate=0.05" in command
+    assert "note=" in command
+    assert child_command(run, ()) is None
+
+
+def test_bootstrap_against_known_answers() -> None:
+    constant = score_of(3, np.full(50, 0.25))
+    assert (constant.mean, constant.low, constant.high, constant.count) == (0.25, 0.25, 0.25, 50)
+    values = np.random.default_rng(1).normal(0.5, 0.2, 400)
+    score = score_of(1, values)
+    # The normal interval of a mean: 1.96 * 0.2 / sqrt(400) = 0.0196 to each side.
+    assert score.high - score.mean == pytest.approx(0.0196, rel=0.15)
+    assert score.mean - score.low == pytest.approx(0.0196, rel=0.15)
+    left = {f"p{place}": value for place, value in enumerate(values.tolist())}
+    right = {key: value + 0.05 for key, value in left.items()}
+    shifted = difference(left, right)
+    assert shifted is not None
+    # Paired: a constant shift has no spread, however noisy the prompts are.
+    assert (shifted.low, shifted.mean, shifted.high) == pytest.approx((0.05, 0.05, 0.05))
+    assert difference({"a": 1.0}, {"a": 2.0}) is None
