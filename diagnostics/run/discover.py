@@ -7,7 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diagnostics.run.open import RunReader, is_run
+from diagnostics.run.folder import is_run
+from diagnostics.run.reader import RunReader
 from diagnostics.run.record import Run, RunUnreadable
 
 

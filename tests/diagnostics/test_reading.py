@@ -13,7 +13,7 @@ import pytest
 from diagnostics.run import RunUnreadable, open_run
 from diagnostics.run.discover import RunStore
 from diagnostics.run.events import EventFile
-from diagnostics.run.open import RunReader
+from diagnostics.run.reader import RunReader
 from tests.conftest import event
 
 Write = Callable[..., Path]
