@@ -64,3 +64,9 @@ def model_init_kwargs(training: Any, model: ModelConfig) -> dict[str, Any]:
         "use_safetensors": True,
         **(training.model_init_kwargs or {}),
     }
+
+
+def sharded(training: Any) -> bool:
+    """Whether the weights are spread over processes: FSDP, or DeepSpeed's ZeRO stage 3."""
+    zero = getattr(training, "hf_deepspeed_config", None)
+    return bool(training.fsdp) or (zero is not None and zero.is_zero3())

@@ -13,14 +13,14 @@ def train(worker: Worker) -> None:
     import trl
     from transformers import AutoTokenizer
 
-    from training.arguments import model_init_kwargs, parse
+    from training.arguments import model_init_kwargs, parse, sharded
     from training.data import load_splits
     from training.recorder import Recorder
 
     # Arguments
     script, args, model, clinic = parse(worker.request, trl.DPOConfig)
     args.model_init_kwargs = model_init_kwargs(args, model)
-    worker.recorder = Recorder(worker.request, worker.status, clinic, worker.main)
+    worker.recorder = Recorder(worker.request, worker.status, clinic, worker.main, sharded(args))
 
     # Tokenizer
     tokenizer = AutoTokenizer.from_pretrained(

@@ -27,16 +27,21 @@ class Recorder(TrainerCallback):
     every checkpoint.
 
     Raises:
-        BadRequest: the prompts or the rewards that were asked for cannot be loaded.
+        BadRequest: the prompts or the rewards that were asked for cannot be loaded, or the weights are `sharded` over
+            processes, so that the main one alone cannot answer.
     """
 
-    def __init__(self, request: Request, status: StatusFile, clinic: ClinicArguments, main: bool) -> None:
+    def __init__(
+        self, request: Request, status: StatusFile, clinic: ClinicArguments, main: bool, sharded: bool = False
+    ) -> None:
         self.folder = request.folder
         self.status = status
         self.budget = clinic.sample_max_new_tokens
         self.main = main
         self.stop_asked = False
         self.rows = read_prompts(clinic.sample_prompts) if clinic.sample_prompts else []
+        if self.rows and sharded:
+            raise BadRequest("sample_prompts: with FSDP or ZeRO-3 no process holds the whole model; leave it out.")
         self.rewards = load_rewards(clinic.sample_rewards)
         self.answered: set[int] = set()
 
