@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench base setup test-setup clean
+.PHONY: demo dashboard test lint types unit browser bench bench-diagnose base setup test-setup clean
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -36,6 +36,10 @@ browser: test-setup
 bench: test-setup
 	$(BIN)/python -m tests.bench
 
+## bench-diagnose: our diagnoses and the peers', scored on the labelled runs in the folder that CLINIC_LABELLED_RUNS names
+bench-diagnose: test-setup
+	$(BIN)/python -m tests.bench.diagnose $(ARGS)
+
 ## base: train the demo's kept base model again, from random weights
 base: setup
 	$(BIN)/python -m training.demo.keep
@@ -54,4 +58,4 @@ $(VENV)/test-installed: tests/requirements.txt $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache
