@@ -18,6 +18,10 @@ class Rule(Protocol):
         """The fault's name."""
 
     @property
+    def METHODS(self) -> tuple[str | None, ...] | None:  # noqa: N802
+        """The methods whose runs it can judge (None among them: runs whose method is not known); None for any run."""
+
+    @property
     def EXPLAINS(self) -> tuple[str, ...]:  # noqa: N802
         """Rules whose findings are symptoms of this one."""
 
@@ -30,13 +34,15 @@ class Rule(Protocol):
 
 
 def diagnose(run: Run, rules: Sequence[Rule] = RULES) -> Diagnosis:
-    """Judge one run by every rule.
+    """Judge one run by every rule that is for its method.
 
     A rule that breaks on a run is reported as not checked with its error: it must not hide what the others found.
     """
     findings: list[Finding] = []
     not_checked: list[NotChecked] = []
     for rule in rules:
+        if rule.METHODS is not None and run.method not in rule.METHODS:
+            continue
         try:
             found = rule.check(run)
         except CannotJudge as reason:
@@ -52,19 +58,18 @@ def diagnose(run: Run, rules: Sequence[Rule] = RULES) -> Diagnosis:
 
 
 def fold(findings: list[Finding], explains: dict[str, tuple[str, ...]]) -> list[Finding]:
-    """Put each finding under the one that explains it, if that began no later than it ended."""
-    kept = []
-    for finding in findings:
-        causes = [
-            other
-            for other in findings
-            if finding.rule in explains[other.rule] and other.first_step <= finding.last_step
-        ]
-        if not causes:
-            symptoms = tuple(
-                other.rule
-                for other in findings
-                if other.rule in explains[finding.rule] and finding.first_step <= other.last_step
-            )
-            kept.append(finding.explaining(symptoms))
-    return kept
+    """Put each finding under the one that explains it."""
+
+    def caused(symptom: Finding, cause: Finding) -> bool:
+        """Whether one may be the other's symptom: the cause began before it ended, and is as grave, or it would hide it."""
+        return (
+            symptom.rule in explains[cause.rule]
+            and cause.first_step <= symptom.last_step
+            and SEVERITIES.index(cause.severity) <= SEVERITIES.index(symptom.severity)
+        )
+
+    return [
+        finding.explaining(tuple(other.rule for other in findings if caused(other, finding)))
+        for finding in findings
+        if not any(caused(finding, other) for other in findings)
+    ]

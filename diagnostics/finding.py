@@ -16,6 +16,27 @@ Safety = Literal["safe", "ask", "show"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
+class Limit(float):
+    """A threshold of a rule: a number that carries its unit and where it comes from, for the rule's page.
+
+    `source`: the work, the code or the runs it was taken from; "ours" where it was chosen here, and why.
+    """
+
+    unit: str
+    source: str
+
+    def __new__(cls, value: float, unit: str, source: str) -> Limit:
+        """Make the number with its unit and source."""
+        made = super().__new__(cls, value)
+        made.unit = unit
+        made.source = source
+        return made
+
+    def __reduce__(self) -> tuple[type[Limit], tuple[float, str, str]]:
+        """Pickled and copied whole: the attributes are arguments of `__new__`."""
+        return (Limit, (float(self), self.unit, self.source))
+
+
 @dataclass(frozen=True)
 class Edit:
     """One change to a run's config: the argument's name, its value in the run (None: not set), its new value."""

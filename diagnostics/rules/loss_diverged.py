@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import Edit, Finding, Fix, Words
+from diagnostics.finding import Finding, Limit, Words
+from diagnostics.fixing import RATE_WORDS, lower_rate
 from diagnostics.measure import (
-    argument,
     evidence,
     moving_median,
     noise,
@@ -16,17 +16,14 @@ from diagnostics.measure import (
 from diagnostics.run import Run, Series
 
 NAME = "loss-diverged"
-EXPLAINS = ("not-learning", "overfitting", "loss-spike", "gradient-explosion")
+METHODS = None
+EXPLAINS = ("not-learning", "overfitting", "loss-spike", "gradient-explosion", "memorised", "preference-flat")
 
-POINTS = 10  # fewer logged losses than this have no level to speak of
-# A rise must be large against the run's own noise and against its level: medians wander by 2 sigma in healthy runs, and
-# a robust sigma alone calls a 2 % wiggle of a very smooth curve a catastrophe.
-NOISE = 6.0
-RELATIVE = 0.25
-# ... and must undo at least half of what had been learned, unless it ends above where the run began.
-GIVEN_BACK = 0.5
-CUT = 10
-WARMUP = 0.1  # a share of all steps: transformers 5 reads warmup_steps below 1 so
+POINTS = Limit(10, "logged rows", "ours: fewer have no level to speak of")
+# A rise must be large against the run's own noise and against its level.
+NOISE = Limit(6.0, "standard deviations of the run's noise", "ours: medians wander by 2 of them in healthy runs")
+RELATIVE = Limit(0.25, "of the level", "ours: a robust sigma alone calls a 2 % wiggle of a smooth curve a catastrophe")
+GIVEN_BACK = Limit(0.5, "of what had been learned", "ours, unless the run ends above where it began")
 
 
 def check(run: Run) -> Finding | None:
@@ -74,7 +71,7 @@ def check(run: Run) -> Finding | None:
         },
         evidence=tuple(shown),
         causes=tuple(causes),
-        fixes=fixes(run, rate, warmup),
+        fixes=lower_rate(run, onset),
     )
 
 
@@ -92,22 +89,10 @@ def warmup_rows(run: Run) -> int | None:
 
     The first row of a warm-up may show a rate of 0: it is logged before the first step of the schedule.
     """
-    series = run.get("train/learning_rate")
+    series = run.signal("learning_rate")
     if series is None:
         return None
     return int(np.argmax(series.values >= 0.99 * series.values.max()))
-
-
-def fixes(run: Run, rate: float | None, warmup: int | None) -> tuple[Fix, ...]:
-    """A learning rate ten times lower, with a warm-up and clipping where there was none."""
-    if not rate:
-        return ()
-    edits = [Edit("learning_rate", argument(run, "learning_rate") or rate, float(f"{rate / CUT:.3g}"))]
-    if warmup == 0 and not argument(run, "warmup_steps"):
-        edits.append(Edit("warmup_steps", argument(run, "warmup_steps"), WARMUP))
-    if argument(run, "max_grad_norm") == 0:
-        edits.append(Edit("max_grad_norm", 0, 1.0))
-    return (Fix("learning-rate", "ask", tuple(edits), {"factor": CUT}),)
 
 
 WORDS = {
@@ -126,7 +111,7 @@ WORDS = {
             "learning-rate": "The learning rate, {rate:.3g} at its peak, is too high for this model and batch.",
             "data": "Damaged or very different rows from that step on.",
         },
-        fixes={"learning-rate": "Train again with a learning rate {factor} times lower, warm-up and clipping on"},
+        fixes=RATE_WORDS["en"],
         about="""Checks for a training loss that rose and did not come back.
 
 The level at the end (median of the last tenth, at least 3 rows) is compared with the start and with the best level
@@ -152,7 +137,7 @@ Thresholds are ours: chosen so that healthy runs of public projects stay silent.
             "learning-rate": "学习率峰值 {rate:.3g} 对这个模型和批量来说太高。",
             "data": "从那一步起数据损坏或差别很大。",
         },
-        fixes={"learning-rate": "学习率降到 1/{factor}，打开预热和梯度裁剪，重新训练"},
+        fixes=RATE_WORDS["zh"],
         about="""检查训练损失是否升高后没有回落。
 
 把结束时的水平（最后十分之一的中位数，至少 3 行）与开始时和曾达到的最好水平比较。如果结束时高于开始时，或者学到的

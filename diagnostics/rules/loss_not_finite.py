@@ -4,59 +4,111 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Edit, Finding, Fix, Words
-from diagnostics.measure import argument, evidence, peak_learning_rate
+from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
+from diagnostics.fixing import RATE_WORDS, edits, lower_rate
+from diagnostics.measure import argument, evidence, shown
 from diagnostics.run import Run, Series
 
 NAME = "loss-not-finite"
-EXPLAINS = ("loss-diverged", "not-learning", "overfitting", "nothing-trainable", "loss-spike", "gradient-not-finite")
+METHODS = None
+EXPLAINS = (
+    "loss-diverged",
+    "not-learning",
+    "overfitting",
+    "nothing-trainable",
+    "loss-spike",
+    "gradient-not-finite",
+    "gradient-explosion",
+    "memorised",
+    "preference-saturated",
+    "reward-collapse",
+    "value-function-failing",
+)
 
 # The HF Trainer's `logging_nan_inf_filter` (on by default) replaces a NaN step loss by 0 in the logged mean, so a dead
 # run logs 0.0, or repeats its last value, beside a NaN grad_norm. Source: transformers 5.23, Trainer._inner_training_loop,
-# and a run whose weights were poisoned on purpose. One such row may be a skipped step of mixed precision: two are not.
-HIDDEN_ROWS = 2
-# A new learning rate a tenth of the old: the usual first step in the issues read; no measurement says it is the best.
-CUT = 10
+# and a run whose weights were poisoned on purpose.
+HIDDEN_ROWS = Limit(2, "rows in a row", "ours: one may be a skipped step of mixed precision")
+# DeepSpeed reports the norm of NaN gradients as a constant, the square root of the number of parameter groups.
+FROZEN_ROWS = Limit(2, "rows in a row", "hiyouga/LLaMA-Factory#8261 (1.4142135), #9567 (1.7320508)")
+LAST_ROWS = Limit(
+    3, "rows at the end", "ours: a policy loss that is NaN to the end is dead, a NaN between is a skipped step"
+)
 
 
 def check(run: Run) -> Finding | None:
     """Find the first step from which the loss is not finite, openly or behind the Trainer's filter."""
-    loss, gradient, entropy = (run.get(f"train/{name}") for name in ("loss", "grad_norm", "entropy"))
-    evaluation = run.get("eval/loss")
-    if loss is None and evaluation is None and gradient is None:
+    loss, gradient = run.get("train/loss"), run.get("train/grad_norm")
+    evaluation, policy = run.get("eval/loss"), run.signal("policy_loss")
+    if loss is None and evaluation is None and gradient is None and policy is None:
         raise CannotJudge("no-series", tag="train/loss")
-
-    openly = first_not_finite(loss)
-    hidden = first_hidden(loss, gradient)
-    judged = first_not_finite(evaluation)
-    onsets = {"open": openly, "hidden": hidden, "evaluation": judged}
+    onsets = {
+        "open": first_not_finite(loss),
+        "hidden": first_hidden(loss, gradient),
+        "frozen": first_frozen(loss, gradient),
+        "policy": first_of_the_end(policy),
+        "evaluation": first_not_finite(evaluation),
+    }
     found = {kind: step for kind, step in onsets.items() if step is not None}
     if not found:
         return None
-    kind = min(found, key=lambda one: (found[one], ("open", "hidden", "evaluation").index(one)))
+    kind = min(found, key=lambda one: (found[one], list(onsets).index(one)))
     step = found[kind]
 
-    shown = [series for series in (loss, gradient, entropy) if series is not None]
-    if judged is not None and evaluation is not None:
-        shown.append(evaluation)
+    curves = [series for series in (loss, gradient, run.signal("entropy"), policy) if series is not None]
+    if evaluation is not None and onsets["evaluation"] is not None:
+        curves.append(evaluation)
     before = gradient_before(gradient, step)
     causes = []
     if before is not None and before > 10:
         causes.append("learning-rate")
     if argument(run, "fp16"):
         causes.append("fp16")
-    causes += [cause for cause in ("learning-rate", "data") if cause not in causes]
+    causes += [cause for cause in ("learning-rate", "data", "kernel") if cause not in causes]
     return Finding(
         rule=NAME,
         severity="error",
-        confidence=0.98 if kind == "open" else 0.95,
+        confidence={"open": 0.98, "hidden": 0.95, "frozen": 0.85, "policy": 0.95, "evaluation": 0.9}[kind],
         first_step=step,
         last_step=max(run.last_step, step),
-        facts={"kind": kind, "step": step, "rose": before or 1.0},
-        evidence=tuple(evidence(series, step) for series in shown),
+        facts={"kind": kind, "step": step, "rose": before or 1.0, "norm": norm_at(gradient, step)},
+        evidence=(*(evidence(series, step) for series in curves), *shown(run, step, "learning_rate")),
         causes=tuple(causes),
-        fixes=fixes(run),
+        fixes=fixes(run, step),
     )
+
+
+def first_frozen(loss: Series | None, gradient: Series | None) -> int | None:
+    """The first of the last rows whose loss is exactly 0 beside a gradient norm frozen at sqrt(2), sqrt(3) and so on."""
+    if loss is None or gradient is None or len(gradient) < FROZEN_ROWS or len(loss) < FROZEN_ROWS:
+        return None
+    last = float(gradient.values[-1])
+    squared = last * last
+    if not (
+        np.isfinite(last) and 1.5 < squared < 64.5 and abs(squared - round(squared)) < 1e-5 and loss.values[-1] == 0
+    ):
+        return None
+    same = gradient.values == last
+    rows = len(same) - (int(np.flatnonzero(~same)[-1]) + 1 if not same.all() else 0)
+    if rows < FROZEN_ROWS:
+        return None
+    return int(gradient.steps[len(gradient) - rows])
+
+
+def first_of_the_end(series: Series | None) -> int | None:
+    """The first step of the stretch of non-finite values that reaches to the end; None if it is shorter than allowed."""
+    if series is None:
+        return None
+    finite = np.flatnonzero(np.isfinite(series.values))
+    start = int(finite[-1]) + 1 if len(finite) else 0
+    return int(series.steps[start]) if len(series) - start >= LAST_ROWS else None
+
+
+def norm_at(gradient: Series | None, step: int) -> float:
+    """The gradient norm at a step, 0 if it was not logged."""
+    if gradient is None:
+        return 0.0
+    return float(gradient.values[min(int(np.searchsorted(gradient.steps, step)), len(gradient) - 1)])
 
 
 def first_not_finite(series: Series | None) -> int | None:
@@ -103,23 +155,14 @@ def gradient_before(gradient: Series | None, step: int) -> float | None:
     return float(before[-10:].max()) / median
 
 
-def fixes(run: Run) -> tuple[Fix, ...]:
+def fixes(run: Run, step: int) -> tuple[Fix, ...]:
     """A lower learning rate with clipping; no fp16 where it was on; and a rerun that shows the NaN."""
     found = []
-    rate = peak_learning_rate(run)
-    edits = []
-    if rate:
-        edits.append(Edit("learning_rate", argument(run, "learning_rate") or rate, float(f"{rate / CUT:.3g}")))
-    if argument(run, "max_grad_norm") == 0:
-        edits.append(Edit("max_grad_norm", 0, 1.0))
-    if edits:
-        found.append(Fix("learning-rate", "ask", tuple(edits), {"factor": CUT}))
     if argument(run, "fp16"):
-        found.append(Fix("bf16", "ask", (Edit("fp16", True, False), Edit("bf16", argument(run, "bf16"), True))))
+        found.append(Fix("bf16", "ask", edits(run, fp16=False, bf16=True)))
+    found += lower_rate(run, step)
     if argument(run, "logging_nan_inf_filter") is not False:
-        found.append(
-            Fix("filter", "safe", (Edit("logging_nan_inf_filter", argument(run, "logging_nan_inf_filter"), False),))
-        )
+        found.append(Fix("filter", "safe", edits(run, logging_nan_inf_filter=False)))
     return tuple(found)
 
 
@@ -129,6 +172,9 @@ WORDS = {
         summary={
             "open": "From step {step} on the logged loss is NaN or infinite.",
             "hidden": "From step {step} on grad_norm is NaN while the Trainer logs a loss of 0.0 or repeats its last.",
+            "frozen": "From step {step} on the loss is logged as 0.0 and grad_norm stands still at {norm:.7g}: DeepSpeed's "
+            "sign of NaN gradients.",
+            "policy": "From step {step} to the end the policy loss is NaN or infinite.",
             "evaluation": "At step {step} the evaluation loss is NaN or infinite.",
         },
         why="Every step after the first NaN trains on nothing, and the checkpoints saved since hold NaN weights.",
@@ -137,11 +183,13 @@ WORDS = {
             "learning-rate": "The learning rate is too high for this model and batch (the gradient norm rose first).",
             "fp16": "fp16 overflowed: its largest number is 65504.",
             "data": "A batch without any label to train on, or with damaged rows.",
+            "kernel": "An attention kernel that returns NaN for padded rows (hiyouga/LLaMA-Factory#8088): try another "
+            "attn_implementation.",
         },
         fixes={
-            "learning-rate": "Train again with a learning rate {factor} times lower and gradients clipped at 1.0",
             "bf16": "Use bf16 instead of fp16: same memory, the range of fp32",
             "filter": "Log NaN as NaN instead of 0.0, so that the next one is seen at once",
+            **RATE_WORDS["en"],
         },
         about="""Checks for a training or evaluation loss that became NaN or infinite.
 
@@ -152,7 +200,8 @@ those beside the loss, so it sees both faces.
 Why it matters: once a weight is NaN, every later step is lost, and every checkpoint saved since is useless.
 
 Threshold: any non-finite loss, once; behind the filter, 2 logged rows in a row with a NaN gradient norm and a frozen
-loss. A single NaN gradient norm that recovers is a skipped step of mixed precision, not this fault.
+loss. DeepSpeed hides NaN gradients too: the loss is 0.0 and the norm stands still at the square root of a whole number.
+PPO logs no loss; its policy loss is read instead, if it is NaN to the end. A single NaN gradient norm that recovers is a skipped step of mixed precision, not this fault.
 
 Not this fault: `loss: 0.0` of GRPO (its normal value), an infinite gradient norm at scattered steps of fp16 (the loss
 scaler at work).""",
@@ -162,6 +211,8 @@ scaler at work).""",
         summary={
             "open": "从第 {step} 步起，记录的损失是 NaN 或无穷大。",
             "hidden": "从第 {step} 步起 grad_norm 是 NaN，而 Trainer 记录的损失是 0.0 或一直重复旧值。",
+            "frozen": "从第 {step} 步起损失记录为 0.0，grad_norm 停在 {norm:.7g}：这是 DeepSpeed 梯度为 NaN 的标志。",
+            "policy": "从第 {step} 步到结束，策略损失是 NaN 或无穷大。",
             "evaluation": "第 {step} 步的评估损失是 NaN 或无穷大。",
         },
         why="第一个 NaN 之后的每一步都是白训，此后保存的检查点权重里全是 NaN。",
@@ -170,11 +221,12 @@ scaler at work).""",
             "learning-rate": "学习率对这个模型和批量来说太高（梯度范数先升高）。",
             "fp16": "fp16 溢出：它能表示的最大数是 65504。",
             "data": "某个批次没有任何可训练的标签，或数据行已损坏。",
+            "kernel": "注意力算子对填充行返回 NaN（hiyouga/LLaMA-Factory#8088）：换一种 attn_implementation。",
         },
         fixes={
-            "learning-rate": "学习率降到 1/{factor}，梯度裁剪到 1.0，重新训练",
             "bf16": "用 bf16 代替 fp16：显存相同，数值范围与 fp32 一样",
             "filter": "把 NaN 如实记录为 NaN 而不是 0.0，下次可以立刻看到",
+            **RATE_WORDS["zh"],
         },
         about="""检查训练或评估损失是否变成 NaN 或无穷大。
 
@@ -183,7 +235,8 @@ HF Trainer 默认会掩盖它：`logging_nan_inf_filter=True` 在记录的均值
 
 为什么重要：一旦权重变成 NaN，之后每一步都白训，此后保存的检查点也都不能用。
 
-阈值：损失出现一次非有限数即报告；被过滤器掩盖时，要求连续 2 行梯度范数为 NaN 且损失冻结。只出现一次又恢复的 NaN
+阈值：损失出现一次非有限数即报告；被过滤器掩盖时，要求连续 2 行梯度范数为 NaN 且损失冻结。DeepSpeed 也会
+掩盖 NaN 梯度：损失为 0.0，范数停在某个整数的平方根。PPO 不记录损失，改看一直到结束都是 NaN 的策略损失。只出现一次又恢复的 NaN
 梯度是混合精度跳过的一步，不算本故障。
 
 不是本故障：GRPO 的 `loss: 0.0`（正常值）；fp16 下零星出现的无穷大梯度范数（损失缩放器在工作）。""",

@@ -1,132 +1,199 @@
-"""not-learning: the training loss ended where it began."""
+"""not-learning: the training loss, or an online method's reward, ended where it began."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Edit, Finding, Fix, Words
-from diagnostics.measure import argument, evidence, noise, peak_learning_rate, training_loss
-from diagnostics.run import Run
+from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
+from diagnostics.fixing import NEAR, RATE_WORDS, higher_rate, usual_rate
+from diagnostics.measure import (
+    ONLINE,
+    evidence,
+    in_warmup,
+    late,
+    need,
+    noise,
+    peak_learning_rate,
+    shown,
+    training_loss,
+    trend,
+)
+from diagnostics.run import Run, Series
 
 NAME = "not-learning"
+METHODS = None
 EXPLAINS = ()
 
-POINTS = 20
-# Less than 3 % from the first to the last tenth is no learning: finetune-doctor 0.2.2 draws the line there after 89
-# public runs.
-FALL = 0.03
-# The difference of two medians of n noisy rows has a standard error of about 1.25 * sigma * sqrt(2 / n); twice that is
-# what chance alone would show.
-ERRORS = 2.0
-# The usual learning rate of each method (TRL 1.16's defaults). A peak below a tenth of it is named as the first cause.
-USUAL_RATE = {"sft": 2e-5, "reward": 1e-4, "dpo": 1e-6, "kto": 1e-6, "orpo": 1e-6}
-RAISE = 10
-# A loss this low has little left to fall by: TRL's SFT of a well-matched model sits here from the start.
-LOW = 0.05
+POINTS = Limit(20, "logged rows", "finetune-doctor 0.2.2 and runmedic 0.1.1")
+FALL = Limit(0.03, "of the loss at the start", "finetune-doctor 0.2.2, after 89 public runs")
+# The difference of two medians of n noisy rows has a standard error of about 1.25 * sigma * sqrt(2 / n).
+ERRORS = Limit(2.0, "standard errors", "twice is what chance alone would show")
+HIDDEN = Limit(0.10, "of the loss at the start", "ours: where noise hides even such a fall, nothing can be said")
+LOW = Limit(0.05, "loss", "ours: a well-matched model sits there from the start and has little left to fall by")
+# Online methods: their reward.
+REWARDS = Limit(50, "logged rows of reward", "ours: a row is a batch of few answers")
+EFFECT = Limit(
+    0.5, "standard deviations of single rewards", "ours: a medium effect (Cohen 1988), which learning exceeds"
+)
+STILL = Limit(1e-6, "nats per token between old and new policy", "ours: a millionth of what PPO allows an epoch")
 
 
 def check(run: Run) -> Finding | None:
+    """Compare the first part of the loss, or of the reward, with the last."""
+    if in_warmup(run):
+        raise CannotJudge("in-warmup")
+    return check_reward(run) if run.method in ONLINE else check_loss(run)
+
+
+def check_loss(run: Run) -> Finding | None:
     """Compare the first tenth of the loss with the last."""
     loss = training_loss(run, POINTS)
     tenth = max(5, len(loss) // 10)
-    first, last = loss.values[:tenth], loss.values[-tenth:]
-    start, end = float(np.median(first)), float(np.median(last))
+    start, end = float(np.median(loss.values[:tenth])), float(np.median(loss.values[-tenth:]))
     fall = (start - end) / abs(start) if start else 0.0
     by_chance = ERRORS * 1.25 * noise(loss.values) * (2 / tenth) ** 0.5
     if start == 0 or start - end > max(FALL * abs(start), by_chance):
         return None
     if abs(start) < LOW:
         raise CannotJudge("loss-already-low", loss=start)
-    if by_chance > 0.10 * abs(start):
-        # A fall of a tenth, which nobody would call no learning, would drown in this noise.
+    if by_chance > HIDDEN * abs(start):
         raise CannotJudge("too-noisy", noise=noise(loss.values), points=len(loss))
-    rate = peak_learning_rate(run)
-    usual = USUAL_RATE.get(run.method or "")
-    low = rate is not None and usual is not None and rate < usual / RAISE
-    shown = [evidence(loss, int(loss.steps[0]), int(loss.steps[-1]))]
-    for tag in ("train/learning_rate", "train/grad_norm"):
-        series = run.get(tag)
-        if series is not None:
-            shown.append(evidence(series, int(series.steps[0])))
+    return finding(run, "loss", loss, start, end, 100 * fall, ("learned", "learning-rate-high", "data"))
+
+
+def check_reward(run: Run) -> Finding | None:
+    """Compare the first fifth of the reward with the last, if a rise worth the name would have shown."""
+    reward = need(run.signal("reward"), "train/reward", REWARDS)
+    over = trend(reward)
+    # A rise that chance does not explain, and one large enough to matter.
+    spread = single_spread(run, reward)
+    if over.rose(ERRORS) and over.change > 0.2 * EFFECT * spread:
+        return None
+    if ERRORS * over.error > EFFECT * spread:
+        raise CannotJudge("too-noisy", noise=over.error, points=len(reward))
+    if over.change > EFFECT * spread:
+        return None
+    moved = run.signal("approximate_kl")
+    still = moved is not None and len(finite := moved.finite()) and late(finite) < STILL
+    causes = ("still", "reward", "learning-rate-high") if still else ("reward", "groups", "learning-rate-high")
+    change = 100 * over.change / abs(over.start) if over.start else 0.0
+    return finding(run, "reward", reward, over.start, over.end, change, causes)
+
+
+def single_spread(run: Run, reward: Series) -> float:
+    """The spread of single rewards: as logged (median of the rows that have one), at least the noise of their means."""
+    spread = run.signal("reward_std")
+    known = spread.finite().values if spread is not None else np.array([])
+    known = known[known > 0]
+    means = float(np.std(reward.values))
+    return max(float(np.median(known)) if len(known) else 0.0, means)
+
+
+def finding(
+    run: Run, kind: str, series: Series, start: float, end: float, change: float, causes: tuple[str, ...]
+) -> Finding:
+    """The finding; a learning rate far below the usual is named as its first cause."""
+    rate, usual = peak_learning_rate(run), usual_rate(run)
+    low = rate is not None and usual is not None and rate < usual[0] / NEAR
+    step = int(series.steps[0])
+    # A rate far below the usual one, or steps that do not move the policy: more of it is the first thing to try.
+    fixes = higher_rate(run) if low or causes[0] == "still" else ()
     return Finding(
         rule=NAME,
         severity="warning",
-        confidence=0.85 if low else 0.7,
-        first_step=int(loss.steps[0]),
-        last_step=int(loss.steps[-1]),
+        confidence=0.85 if low or causes[0] == "still" else 0.7,
+        first_step=step,
+        last_step=int(series.steps[-1]),
         facts={
+            "kind": kind,
             "start": start,
             "end": end,
-            "fall": 100 * fall,
-            "points": len(loss),
+            "change": change,
+            "points": len(series),
             "rate": rate or 0.0,
-            "usual": usual or 0.0,
+            "usual": usual[0] if usual else 0.0,
         },
-        evidence=tuple(shown),
-        causes=("learning-rate", "data", "learned") if low else ("learned", "learning-rate-high", "data"),
-        fixes=fixes(run, rate, low),
+        evidence=(
+            evidence(series, step, int(series.steps[-1])),
+            *shown(run, step, "learning_rate", "grad_norm", "approximate_kl"),
+        ),
+        causes=(("learning-rate",) if low else ()) + tuple(causes),
+        fixes=(*fixes, Fix("look" if kind == "loss" else "reward", "show")),
     )
-
-
-def fixes(run: Run, rate: float | None, low: bool) -> tuple[Fix, ...]:
-    """A higher learning rate, where the run's is low for its method; else a look at the data by hand."""
-    if not rate or not low:
-        return (Fix("look", "show"),)
-    edit = Edit("learning_rate", argument(run, "learning_rate") or rate, float(f"{rate * RAISE:.3g}"))
-    return (Fix("learning-rate", "ask", (edit,), {"factor": RAISE}),)
 
 
 WORDS = {
     "en": Words(
         title="The model is not learning",
-        summary="The loss went from {start:.4g} to {end:.4g} over {points} logged rows: a change of {fall:.1f} %.",
+        summary={
+            "loss": "The loss went from {start:.4g} to {end:.4g} over {points} logged rows: it fell by {change:.1f} %.",
+            "reward": "The reward went from {start:.4g} to {end:.4g} over {points} logged rows ({change:+.1f} %): no rise that "
+            "chance would not show.",
+        },
         why="The compute is spent, and the checkpoint answers like the model it began from.",
         wrong_if="the model had already learned this data before the run began",
         causes={
-            "learning-rate": "The learning rate, {rate:.3g} at its peak, is more than ten times below the usual "
-            "{usual:.3g}.",
+            "learning-rate": "The learning rate, {rate:.3g} at its peak, is far below the usual {usual:.3g}.",
             "learning-rate-high": "A learning rate so high that every step undoes the last ({rate:.3g} at its peak).",
             "data": "Labels that carry nothing to learn: masked, constant, or random.",
             "learned": "The data were learned before: there is nothing left to gain from them.",
+            "still": "The updates hardly move the policy at all: the learning rate is too small for the number of steps.",
+            "reward": "A reward that does not tell good answers from bad, or that no answer can raise.",
+            "groups": "Groups of answers that all earn the same (see reward-groups-constant).",
         },
         fixes={
-            "learning-rate": "Train again with a learning rate {factor} times higher",
             "look": "Read ten rows as the trainer sees them, decoded and with their masked labels, and let the starting "
             "model answer them: either nothing is trained on, or nothing is new",
+            "reward": "Score ten answers by hand and with the reward function: where they disagree, mend the reward first",
+            **RATE_WORDS["en"],
         },
-        about="""Checks for a training loss that ends where it began.
+        about="""Checks for a training loss, or an online method's reward, that ends where it began.
 
-The median of the first tenth of the rows is compared with that of the last tenth (at least 5 rows each, 20 in all). It
-is no learning if the loss fell by less than 3 %, or by no more than chance would show given the run's own noise. If the
-noise would hide even a fall of 10 %, the rule says that it cannot judge. A loss already below 0.05 is not judged.
+Loss (SFT, reward model, DPO, ORPO, KTO): the median of the first tenth of the rows against that of the last (at least 5
+rows each, 20 in all). It is no learning if it fell by less than 3 %, or by no more than chance would show given the
+run's own noise. If the noise would hide even a fall of 10 %, the rule says that it cannot judge. A loss already below
+0.05 is not judged.
 
-The loss of GRPO, RLOO and PPO tells nothing about learning, so they are not judged by it.
+Reward (GRPO, RLOO, PPO, whose loss tells nothing): the first fifth against the last, at least 50 rows. It is no
+learning if it rose by no more than two standard errors, or by less than a tenth of the spread of single rewards, while
+half of that spread would have shown.
 
-Where the gradient is exactly zero, nothing-trainable says why; where the loss rose, loss-diverged.""",
+A run that ended within its warm-up is not judged. Where the gradient is exactly zero, nothing-trainable says why; where
+the loss rose, loss-diverged; where most groups earn the same, reward-groups-constant.""",
     ),
     "zh": Words(
         title="模型没有在学习",
-        summary="损失在 {points} 行记录中从 {start:.4g} 变到 {end:.4g}：变化 {fall:.1f}%。",
+        summary={
+            "loss": "损失在 {points} 行记录中从 {start:.4g} 变到 {end:.4g}：下降 {change:.1f}%。",
+            "reward": "奖励在 {points} 行记录中从 {start:.4g} 变到 {end:.4g}（{change:+.1f}%）：没有超出偶然的上升。",
+        },
         why="算力白费了，检查点的回答与起始模型一样。",
         wrong_if="训练开始前模型已经学会了这些数据",
         causes={
-            "learning-rate": "学习率峰值 {rate:.3g} 不到常用值 {usual:.3g} 的十分之一。",
+            "learning-rate": "学习率峰值 {rate:.3g} 远低于常用值 {usual:.3g}。",
             "learning-rate-high": "学习率太高，每一步都抵消上一步（峰值 {rate:.3g}）。",
             "data": "标签里没有可学的东西：被掩码、恒定不变，或是随机的。",
             "learned": "这些数据以前已经学过，没有更多可学。",
+            "still": "更新几乎没有移动策略：相对步数，学习率太小。",
+            "reward": "奖励分不清回答的好坏，或没有回答能使它升高。",
+            "groups": "组内回答得分都相同（见 reward-groups-constant）。",
         },
         fixes={
-            "learning-rate": "学习率提高 {factor} 倍，重新训练",
             "look": "按训练器看到的样子读十行数据（解码后，连同被掩码的标签），并让起始模型回答它们：要么没有可训练的标签，"
             "要么没有新东西",
+            "reward": "人工与奖励函数各给十个回答打分：不一致的地方，先修正奖励",
+            **RATE_WORDS["zh"],
         },
-        about="""检查训练损失是否结束时与开始时一样。
+        about="""检查训练损失（或在线方法的奖励）是否结束时与开始时一样。
 
-比较最初十分之一与最后十分之一的中位数（各至少 5 行，共至少 20 行）。如果降幅不到 3%，或者不超过该训练自身噪声下偶然
-会出现的差别，就判为没有学习。如果噪声大到连 10% 的下降都看不出来，本规则会说明无法判断。损失已低于 0.05 时不判断。
+损失（SFT、奖励模型、DPO、ORPO、KTO）：比较最初十分之一与最后十分之一的中位数（各至少 5 行，共至少 20 行）。降幅不到
+3%，或不超过该训练自身噪声下偶然会出现的差别，就判为没有学习。噪声大到连 10% 的下降都看不出来时，说明无法判断。损失已低于
+0.05 时不判断。
 
-GRPO、RLOO、PPO 的损失不反映学习情况，因此不据此判断。
+奖励（GRPO、RLOO、PPO，其损失不反映学习）：最初五分之一与最后五分之一比较，至少 50 行。若升幅不超过两倍标准误，或不到单个奖励
+离散度的十分之一，而其一半的升幅本可看出，就判为没有学习。
 
-梯度恰好为零时由 nothing-trainable 说明原因；损失升高时由 loss-diverged 说明。""",
+在预热中结束的训练不判断。梯度恰好为零时由 nothing-trainable 说明；损失升高时由 loss-diverged 说明；多数组得分相同时由
+reward-groups-constant 说明。""",
     ),
 }

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Edit, Evidence, Finding, Fix, TextEvidence, Words
-from diagnostics.measure import argument, evidence
+from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, Words
+from diagnostics.fixing import edits
+from diagnostics.measure import argument, evidence, shown
+from diagnostics.messages import find
 from diagnostics.run import Run
-from diagnostics.run.files import tail
 
 NAME = "nothing-trainable"
-EXPLAINS = ("not-learning", "run-died")
+METHODS = None
+EXPLAINS = ("not-learning", "run-died", "preference-flat", "reward-model-at-chance", "reward-collapse")
 
-ROWS = 3
-# PyTorch's message when the loss depends on no trainable parameter.
-MESSAGE = "element 0 of tensors does not require grad"
-CONSOLE_LINES = 400
+ROWS = Limit(3, "logged rows", "ours: a single 0 may be a skipped step")
+# PyTorch's message when the loss depends on no trainable parameter; and what only peft says.
+MESSAGE = re.compile(r"element 0 of tensors does not require grad|None of the inputs have requires_grad=True")
 
 
 def check(run: Run) -> Finding | None:
     """Look for PyTorch's own message, else for a gradient that is exactly 0 in every row and has no other cause."""
-    said = message_of(run)
-    if said is not None:
-        return finding(run, "message", 0, run.last_step, 0.98, (said,))
+    said = find(run, MESSAGE)
     gradient = run.get("train/grad_norm")
+    dead = said is not None and "element 0" in said.line
+    if said is not None and (dead or gradient is None or not np.any(gradient.values > 0)):
+        return finding(run, "message", 0, run.last_step, 0.98 if dead else 0.85, (said.evidence,))
     if gradient is None:
         raise CannotJudge("no-series", tag="train/grad_norm")
     if len(gradient) < ROWS:
-        raise CannotJudge("too-few-points", points=len(gradient), need=ROWS)
+        raise CannotJudge("too-few-points", points=len(gradient), need=int(ROWS))
     if np.any(gradient.values != 0):
         return None
     other = other_cause(run)
     if other:
         raise CannotJudge("zero-gradient-has-other-cause", cause=other)
-    shown: list[Evidence] = [evidence(gradient, int(gradient.steps[0]))]
-    loss = run.get("train/loss")
-    if loss is not None:
-        shown.append(evidence(loss, int(loss.steps[0])))
-    return finding(run, "zero", int(gradient.steps[0]), int(gradient.steps[-1]), 0.85, tuple(shown))
-
-
-def message_of(run: Run) -> TextEvidence | None:
-    """The console lines around PyTorch's message, if the run died of it."""
-    if not run.path.is_dir():
-        return None
-    lines = tail(run.path / "console.log", CONSOLE_LINES)
-    for place, line in enumerate(lines):
-        if MESSAGE in line:
-            return TextEvidence("console.log", tuple(lines[max(0, place - 3) : place + 1]))
-    return None
+    step = int(gradient.steps[0])
+    curves = (evidence(gradient, step), *shown(run, step, "loss"))
+    return finding(run, "zero", step, int(gradient.steps[-1]), 0.85, curves)
 
 
 def other_cause(run: Run) -> str | None:
@@ -86,8 +77,7 @@ def finding(run: Run, kind: str, first: int, last: int, confidence: float, shown
     ]
     fixes = []
     if lora and checkpointing:
-        old = argument(run, "gradient_checkpointing_kwargs")
-        fixes.append(Fix("reentrant", "safe", (Edit("gradient_checkpointing_kwargs", old, {"use_reentrant": False}),)))
+        fixes.append(Fix("reentrant", "safe", edits(run, gradient_checkpointing_kwargs={"use_reentrant": False})))
     fixes.append(Fix("unfreeze", "show"))
     return Finding(
         NAME, "error", confidence, first, last, {"kind": kind, "rows": last}, shown, tuple(causes), tuple(fixes)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Edit, Finding, Fix, Words
-from diagnostics.measure import argument, evidence, noise
+from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
+from diagnostics.fixing import edits
+from diagnostics.measure import evidence, noise
 from diagnostics.run import Run, Series
 
 NAME = "overfitting"
-EXPLAINS = ()
+METHODS = None
+EXPLAINS = ("memorised",)
 
-EVALUATIONS = 4
-# The last evaluation must lie outside the noise of the evaluations and 3 % above the best: the band of finetune-doctor
-# 0.2.2, in which 10 of 24 public runs that look worse at the end are only noise. 10 % and more is an error there too.
-NOISE = 2.0
-WORSE = 0.03
-MUCH_WORSE = 0.10
+EVALUATIONS = Limit(4, "evaluations", "finetune-doctor 0.2.2 and runmedic 0.1.1")
+NOISE = Limit(2.0, "standard deviations of the evaluations' noise", "finetune-doctor 0.2.2")
+WORSE = Limit(0.03, "above the best evaluation", "finetune-doctor 0.2.2: 10 of 24 public runs look worse by noise only")
+MUCH_WORSE = Limit(0.10, "above the best evaluation", "finetune-doctor 0.2.2, an error there too")
 
 
 def check(run: Run) -> Finding | None:
@@ -25,7 +25,7 @@ def check(run: Run) -> Finding | None:
     if evaluation is None:
         raise CannotJudge("no-evaluation")
     if len(evaluation) < EVALUATIONS:
-        raise CannotJudge("too-few-evaluations", points=len(evaluation), need=EVALUATIONS)
+        raise CannotJudge("too-few-evaluations", points=len(evaluation), need=int(EVALUATIONS))
     best_at = int(np.argmin(evaluation.values))
     best, last = float(evaluation.values[best_at]), float(evaluation.values[-1])
     after = evaluation.values[best_at + 1 :]
@@ -80,17 +80,8 @@ def still_falling(training: Series, step: int) -> bool:
 
 def fixes(run: Run, step: int) -> tuple[Fix, ...]:
     """Keep the best checkpoint; and stop where it was."""
-    keep = [
-        Edit(name, argument(run, name), new)
-        for name, new in (
-            ("load_best_model_at_end", True),
-            ("metric_for_best_model", "eval_loss"),
-            ("save_strategy", "best"),
-        )
-        if argument(run, name) != new
-    ]
-    stop = (Edit("max_steps", argument(run, "max_steps"), step),)
-    return (Fix("keep-best", "safe", tuple(keep)), Fix("stop", "ask", stop, {"step": step}))
+    keep = edits(run, load_best_model_at_end=True, metric_for_best_model="eval_loss", save_strategy="best")
+    return (Fix("keep-best", "safe", keep), Fix("stop", "ask", edits(run, max_steps=step), {"step": step}))
 
 
 WORDS = {

@@ -7,6 +7,7 @@ from diagnostics.run import Run
 from diagnostics.run.files import tail
 
 NAME = "run-died"
+METHODS = None
 EXPLAINS = ()
 
 CONSOLE_LINES = 15

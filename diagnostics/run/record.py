@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from diagnostics.run import tags
 from diagnostics.run.status import Status
 
 
@@ -87,3 +88,15 @@ class Run:
         """The series of a tag, or None if nothing was logged under it."""
         found = self.series.get(tag)
         return found if found is not None and len(found) else None
+
+    def signal(self, name: str, split: str = "train") -> Series | None:
+        """The curve of a quantity whatever its trainer calls it; see `diagnostics.run.tags`. None if it was not logged.
+
+        Raises:
+            KeyError: there is no such quantity.
+        """
+        return tags.find(self.series, name, split)
+
+    def reward_components(self) -> dict[str, Series]:
+        """The curve of each reward function of GRPO or RLOO, by its name."""
+        return tags.reward_components(self.series)

@@ -1,0 +1,87 @@
+"""reward-missing: the reward functions returned nothing, so there is nothing to learn from."""
+
+from __future__ import annotations
+
+import re
+
+from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
+from diagnostics.measure import evidence, shown
+from diagnostics.messages import find
+from diagnostics.run import Run
+
+NAME = "reward-missing"
+METHODS = ("grpo", "rloo")
+EXPLAINS = ("nothing-trainable", "not-learning", "reward-constant", "reward-groups-constant")
+
+ROWS = Limit(3, "logged rows", "ours: old logs hold the reward in every second row only")
+SAID = re.compile(r"All reward functions returned None")
+
+
+def check(run: Run) -> Finding | None:
+    """Look for rows of an online run without a reward, and for TRL's warning."""
+    reward = run.signal("reward")
+    known = reward is not None and len(reward.finite()) > 0
+    said = find(run, SAID)
+    other = run.signal("length") or run.get("train/loss") or run.get("train/grad_norm")
+    rows = len(other) if other is not None else 0
+    if rows < ROWS and said is None:
+        raise CannotJudge("too-few-points", points=rows, need=int(ROWS))
+    if known and said is None:
+        return None
+    step = int(other.steps[0]) if other is not None else 0
+    return Finding(
+        rule=NAME,
+        severity="warning" if known else "error",
+        confidence=0.9 if said else 0.85,
+        first_step=step,
+        last_step=max(run.last_step, step),
+        facts={"kind": "some" if known else "all", "rows": rows},
+        evidence=(
+            *([said.evidence] if said else []),
+            *([evidence(other, step)] if other is not None else []),
+            *shown(run, step, "grad_norm", "zero_std_groups"),
+        ),
+        causes=("none", "column"),
+        fixes=(Fix("number", "show"),),
+    )
+
+
+WORDS = {
+    "en": Words(
+        title="No reward was given",
+        summary={
+            "all": "No reward was logged in any of {rows} rows: every reward function returned None.",
+            "some": "TRL warned that every reward function returned None for some answers.",
+        },
+        why="TRL leaves such answers out: nothing is trained on them, and frac_reward_zero_std shows a healthy 0.",
+        wrong_if="the reward is logged under a name of one's own",
+        causes={
+            "none": "A reward function without a return on some path, or one that returns NaN.",
+            "column": "A column that the function looks up is missing for these rows.",
+        },
+        fixes={"number": "Return a number for every completion, 0.0 where nothing matches"},
+        about="""Checks for an online run without a reward: no reward in any row (None is not written to TensorBoard), or TRL's
+warning "All reward functions returned None" on the console.
+
+A trap: such a run logs frac_reward_zero_std 0.0, which looks healthy, beside a gradient of 0. A single NaN among the
+rewards leaves no trace at all.""",
+    ),
+    "zh": Words(
+        title="没有给出奖励",
+        summary={
+            "all": "{rows} 行里没有一行记录了奖励：所有奖励函数都返回了 None。",
+            "some": "TRL 警告：对某些回答，所有奖励函数都返回了 None。",
+        },
+        why="TRL 会排除这些回答：它们不参与训练，而 frac_reward_zero_std 显示为看似健康的 0。",
+        wrong_if="奖励以自定义的名字记录",
+        causes={
+            "none": "奖励函数在某些分支没有返回值，或返回 NaN。",
+            "column": "函数要读取的列在这些行里缺失。",
+        },
+        fixes={"number": "对每个回答都返回一个数，没有匹配时返回 0.0"},
+        about="""检查在线训练是否没有奖励：没有任何一行有奖励（None 不会写入 TensorBoard），或控制台里有 TRL 的警告 "All reward
+functions returned None"。
+
+陷阱：这样的训练记录的 frac_reward_zero_std 是 0.0，看似健康，而梯度为 0。若只有个别奖励是 NaN，则不留任何痕迹。""",
+    ),
+}

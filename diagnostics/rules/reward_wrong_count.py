@@ -1,0 +1,69 @@
+"""reward-wrong-count: a reward function returned more or fewer rewards than there were answers."""
+
+from __future__ import annotations
+
+import re
+
+from diagnostics.finding import CannotJudge, Finding, Fix, Words
+from diagnostics.messages import console_lines, find
+from diagnostics.run import Run
+
+NAME = "reward-wrong-count"
+METHODS = ("grpo", "rloo", None)
+EXPLAINS = ("run-died", "reward-raises")
+
+# grpo_trainer.py of TRL 1.16; before 1.9 the same fault ended in an error of torch's about tensor sizes.
+SAID = re.compile(
+    r"reward function '?(?P<name>[^']*?)'? returned (?P<got>\d+) rewards?, but (?P<wanted>\d+) (?:were|was) expected"
+)
+
+
+def check(run: Run) -> Finding | None:
+    """Look for TRL's error on the console."""
+    said = find(run, SAID)
+    if said is None:
+        if not console_lines(run)[1]:
+            raise CannotJudge("no-console")
+        return None
+    step = max(run.last_step, run.status.step)
+    return Finding(
+        rule=NAME,
+        severity="error",
+        confidence=0.99,
+        first_step=step,
+        last_step=step,
+        facts={"name": said.match["name"], "got": said.match["got"], "wanted": said.match["wanted"]},
+        evidence=(said.evidence,),
+        causes=("one", "filtered"),
+        fixes=(Fix("each", "show"),),
+    )
+
+
+WORDS = {
+    "en": Words(
+        title="A reward function returned the wrong number of rewards",
+        summary="{name} returned {got} rewards for {wanted} answers.",
+        why="Rewards are matched to answers by their place: TRL stops rather than guess.",
+        wrong_if="the console log is that of another run",
+        causes={
+            "one": "One reward for the whole batch instead of one for each answer.",
+            "filtered": "Answers left out on the way (a filter, a dictionary with equal keys).",
+        },
+        fixes={"each": "Return one number for each of the completions, in their order: [f(c) for c in completions]"},
+        about="""Reads the console log for TRL's error "The reward function ... returned N rewards, but M were expected (one per
+prompt-completion pair)".""",
+    ),
+    "zh": Words(
+        title="奖励函数返回的个数不对",
+        summary="{name} 对 {wanted} 个回答返回了 {got} 个奖励。",
+        why="奖励按位置与回答对应：TRL 宁可停止也不猜测。",
+        wrong_if="控制台日志属于另一次训练",
+        causes={
+            "one": "整批只返回了一个奖励，而不是每个回答一个。",
+            "filtered": "途中漏掉了回答（过滤，或键相同的字典）。",
+        },
+        fixes={"each": "按顺序为每个回答返回一个数：[f(c) for c in completions]"},
+        about="""在控制台日志中查找 TRL 的错误 "The reward function ... returned N rewards, but M were expected (one per
+prompt-completion pair)"。""",
+    ),
+}
