@@ -10,7 +10,8 @@ from typing import Any
 from dashboard.html import note, pill, text
 from dashboard.texts import Words
 from diagnostics.finding import Diagnosis, Edit, SeriesEvidence
-from diagnostics.report.words import MISSING, FindingInWords, FixInWords, explain, in_words, reason_in_words
+from diagnostics.report.page import explain
+from diagnostics.report.words import MISSING, FindingInWords, FixInWords, in_words, reason_in_words
 from diagnostics.rules import RULES
 from diagnostics.run import Run
 

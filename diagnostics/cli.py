@@ -11,7 +11,8 @@ from pathlib import Path
 from diagnostics.engine import diagnose
 from diagnostics.finding import Severity
 from diagnostics.report import as_json, as_text
-from diagnostics.report.words import LANGS, explain
+from diagnostics.report.page import explain
+from diagnostics.report.words import LANGS
 from diagnostics.rules import RULES
 from diagnostics.run import RunUnreadable, open_run
 

@@ -64,6 +64,17 @@ def moving_median(values: np.ndarray, width: int) -> np.ndarray:
     return np.concatenate([np.array(start), *middle, np.array(end)])
 
 
+def outlying(values: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """How many robust standard deviations each value lies above its level on a logarithmic scale, all of shape (n,).
+
+    For what is spread by factors rather than by sums: where a loss nears 0, healthy losses and gradient norms span two
+    orders of magnitude, and on a linear scale each high one would be a spike.
+    """
+    least = np.finfo(float).tiny
+    over = np.log(np.maximum(values, least)) - np.log(np.maximum(level, least))
+    return over / max(1.4826 * float(np.median(np.abs(over - np.median(over)))), 0.01)
+
+
 @dataclass(frozen=True)
 class Trend:
     """The levels at which a curve began and ended, as medians over a share of its rows.
@@ -95,6 +106,29 @@ def trend(series: Series, share: float = 0.2, least: int = 3) -> Trend:
     start, end = np.median(series.values[:rows]), np.median(series.values[-rows:])
     error = MEDIAN_ERROR * scatter(series.values) * math.sqrt(2 / max(1, min(rows, len(series))))
     return Trend(float(start), float(end), error)
+
+
+def mean_trend(series: Series, share: float = 0.2, least: int = 3) -> Trend:
+    """`trend` by means: for bounded values of few samples, such as rewards of 0 and 1, whose medians move in leaps."""
+    rows = max(least, int(len(series) * share))
+    with np.errstate(over="ignore", invalid="ignore"):
+        start, end = series.values[:rows].mean(), series.values[-rows:].mean()
+    return Trend(float(start), float(end), scatter(series.values) * math.sqrt(2 / max(1, min(rows, len(series)))))
+
+
+def moving_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """The mean over `width` values around each value, shape as given; fewer at the ends."""
+    half = width // 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.concatenate([[0.0], np.cumsum(values)])
+        places = np.arange(len(values))
+        low, high = np.maximum(0, places - half), np.minimum(len(values), places + half + 1)
+        return (sums[high] - sums[low]) / (high - low)
+
+
+def second_half(series: Series) -> Series:
+    """The later half of a series."""
+    return Series(series.tag, series.steps[len(series) // 2 :], series.values[len(series) // 2 :])
 
 
 def late(series: Series, share: float = 0.25, least: int = 3) -> float:

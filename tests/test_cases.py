@@ -10,7 +10,8 @@ import pytest
 from diagnostics.engine import diagnose
 from diagnostics.finding import SeriesEvidence
 from diagnostics.report import as_json, as_text
-from diagnostics.report.words import LANGS, explain, in_words
+from diagnostics.report.page import explain
+from diagnostics.report.words import LANGS, in_words
 from diagnostics.rules import RULES
 from diagnostics.run import open_run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 from diagnostics.finding import Edit, Evidence, Finding, Fix, NotChecked, Words
@@ -109,16 +110,26 @@ class FindingInWords:
     explains: tuple[str, ...]
 
 
-def words_of(rule: str, lang: Lang) -> Words:
-    """The words of a rule.
+def module_of(rule: str) -> ModuleType:
+    """The file of a rule, as its module.
 
     Raises:
         KeyError: there is no rule of that name.
     """
     for module in RULES:
         if rule == module.NAME:
-            return module.WORDS[lang]
+            return module
     raise KeyError(rule)
+
+
+def words_of(rule: str, lang: Lang) -> Words:
+    """The words of a rule.
+
+    Raises:
+        KeyError: there is no rule of that name.
+    """
+    words: Words = module_of(rule).WORDS[lang]
+    return words
 
 
 def in_words(finding: Finding, lang: Lang = "en") -> FindingInWords:
@@ -155,13 +166,3 @@ def fix_in_words(fix: Fix, words: Words) -> FixInWords:
 def reason_in_words(one: NotChecked, lang: Lang = "en") -> str:
     """Why a rule could not judge."""
     return REASONS[lang][one.reason].format_map(one.facts)
-
-
-def explain(rule: str, lang: Lang = "en") -> str:
-    """The page of a rule: its title, what it checks and by which thresholds, its causes and fixes in general.
-
-    Raises:
-        KeyError: there is no rule of that name.
-    """
-    words = words_of(rule, lang)
-    return f"{rule}: {words.title}\n\n{words.about}\n"

@@ -6,7 +6,18 @@ import numpy as np
 
 from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, edits, lower_rate
-from diagnostics.measure import ONLINE, argument, early, evidence, late, need, settled_from, shown, trend
+from diagnostics.measure import (
+    ONLINE,
+    argument,
+    early,
+    evidence,
+    late,
+    mean_trend,
+    need,
+    second_half,
+    settled_from,
+    shown,
+)
 from diagnostics.run import Run
 
 NAME = "entropy-collapse"
@@ -31,8 +42,7 @@ def check(run: Run) -> Finding | None:
     rising = False
     if reward is not None and len(scores := reward.finite()) >= 10:
         # Over the second half: an entropy that is spent while the reward still climbs is a policy that has decided.
-        half = type(scores)(scores.tag, scores.steps[len(scores) // 2 :], scores.values[len(scores) // 2 :])
-        rising = trend(half).rose()
+        rising = mean_trend(second_half(scores)).rose()
     place = settled_from(entropy.values <= max(LEFT * start, float(NOTHING)))
     step = int(entropy.steps[place if place is not None else len(entropy) * 3 // 4])
     return Finding(

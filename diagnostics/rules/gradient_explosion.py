@@ -6,16 +6,18 @@ import numpy as np
 
 from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, edits, lower_rate
-from diagnostics.measure import argument, evidence, late, need, noise, settled_from, shown
+from diagnostics.measure import argument, evidence, late, need, outlying, settled_from, shown
 from diagnostics.run import Run, Series
 
 NAME = "gradient-explosion"
 METHODS = None
-EXPLAINS = ("loss-spike", "reward-collapse")
+EXPLAINS = ("loss-spike", "reward-collapse", "not-learning")
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no level to rise from")
 TIMES = Limit(10, "times the run's median norm", "finetune-doctor 0.2.2 and rlprobe 0.1.0 count a spike there")
-SIGMAS = Limit(8, "standard deviations of the run's noise", "rl-doctor 0.2.0")
+SIGMAS = Limit(
+    6, "robust standard deviations of the norm's logarithm", "ours: norms are spread by factors, not by sums"
+)
 MANY = Limit(3, "spikes", "rl-doctor 0.2.0")
 HUGE = Limit(
     50, "times the run's median norm", "ours: a single step that large moves Adam's second moment for hundreds of steps"
@@ -31,7 +33,7 @@ def check(run: Run) -> Finding | None:
     level = float(np.median(values))
     if level <= 0:
         return None
-    high = (values > TIMES * level) & (values > level + SIGMAS * noise(values))
+    high = (values > TIMES * level) & (outlying(values, np.full(len(values), level)) > SIGMAS)
     places = np.flatnonzero(high)
     sustained = settled_from(high) if late(norms) > TIMES * float(np.median(values[: len(values) // 2])) else None
     rising = rise(values)
@@ -114,7 +116,8 @@ WORDS = {
         about="""Checks the gradient norm, as logged before clipping, against its own level.
 
 It is an explosion if the norm rises to ten times its level of the first half and stays there (an error), if three or
-more rows reach ten times the median and 8 standard deviations of the run's noise, or if a single one reaches 50 times.
+more rows reach ten times the median and 6 robust standard deviations on a logarithmic scale, or if a single one reaches 50
+times.
 The first 5 % of the rows, at least 5, are passed over: an untrained head and a cold Adam make them large in healthy
 runs.
 
@@ -134,7 +137,7 @@ Not this fault: infinite norms at scattered steps of fp16, which the loss scaler
         fixes={"clip": "把梯度范数裁剪到 1", "look": "检查第 {step} 步那个批次的数据", **RATE_WORDS["zh"]},
         about="""检查裁剪前的梯度范数与其自身水平之比。
 
-以下情况判为爆炸：升到前半段水平的十倍且不再回落（错误）；三行及以上达到中位数十倍且超过 8 倍自身噪声；或单独一行达到
+以下情况判为爆炸：升到前半段水平的十倍且不再回落（错误）；三行及以上达到中位数十倍且在对数尺度上超过 6 倍稳健标准差；或单独一行达到
 50 倍。开头 5%（至少 5 行）不计：未训练的头部和刚启动的 Adam 在健康训练里也会使其偏大。
 
 不是本故障：fp16 下零星的无穷大范数，损失缩放器会跳过（见 gradient-not-finite）。""",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, lower_rate
-from diagnostics.measure import ONLINE, early, evidence, late, need, settled_from, shown, trend
+from diagnostics.measure import ONLINE, early, evidence, late, mean_trend, need, settled_from, shown, trend
 from diagnostics.run import Run
 
 NAME = "length-collapse"
@@ -24,7 +24,7 @@ def check(run: Run) -> Finding | None:
     if end > LEFT * start or start - end < TOKENS or not trend(lengths).fell():
         return None
     reward = run.signal("reward")
-    better = reward is not None and len(scores := reward.finite()) >= ROWS and trend(scores).rose()
+    better = reward is not None and len(scores := reward.finite()) >= ROWS and mean_trend(scores).rose()
     if better and end > EMPTY:
         return None  # shorter and better: a policy that learned to stop
     place = settled_from(lengths.values <= LEFT * start, 0.7)

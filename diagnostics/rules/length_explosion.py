@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import edits
-from diagnostics.measure import ONLINE, argument, early, evidence, late, need, settled_from, shown, trend
+from diagnostics.measure import ONLINE, argument, early, evidence, late, mean_trend, need, settled_from, shown, trend
 from diagnostics.run import Run
 
 NAME = "length-explosion"
@@ -25,7 +25,7 @@ def check(run: Run) -> Finding | None:
     if end < TIMES * start or end - start < TOKENS or not grown.rose():
         return None
     reward = run.signal("reward")
-    if reward is not None and len(scores := reward.finite()) >= ROWS and trend(scores).rose():
+    if reward is not None and len(scores := reward.finite()) >= ROWS and mean_trend(scores).rose():
         return None  # longer and better: reasoning grows so, and reward-length-bias asks whether it is honest
     place = settled_from(lengths.values >= TIMES * start, 0.7)
     step = int(lengths.steps[place if place is not None else len(lengths) * 3 // 4])

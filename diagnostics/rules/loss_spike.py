@@ -6,7 +6,7 @@ import numpy as np
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, lower_rate
-from diagnostics.measure import LOSS_TELLS, evidence, moving_median, noise, shown, training_loss
+from diagnostics.measure import LOSS_TELLS, evidence, moving_median, noise, outlying, shown, training_loss
 from diagnostics.run import Run, Series
 
 NAME = "loss-spike"
@@ -18,6 +18,7 @@ SIGMAS = Limit(6, "standard deviations of the run's noise", "finetune-doctor 0.2
 TIMES = Limit(1.8, "times the local median", "finetune-doctor 0.2.2: a robust sigma alone takes 2 % wiggles for spikes")
 MANY = Limit(3, "spikes", "finetune-doctor 0.2.2: one may be a single odd batch")
 LARGE = Limit(5, "times the local median", "ours: one spike that large deserves a word of its own")
+MATTERS = Limit(0.1, "of the loss at the start", "ours: from 0.0002 to 0.01 is a jump that nobody feels")
 SKIP = 0.05  # of the rows, at least 5: the first losses fall steeply in every run
 
 
@@ -58,6 +59,8 @@ def spikes_of(loss: Series) -> tuple[list[int], list[float]]:
     level = moving_median(values, 11)
     spread = noise(values)
     high = (values > level + SIGMAS * spread) & (values > TIMES * level) & (level > 0)
+    high &= outlying(values, level) > SIGMAS
+    high &= values > MATTERS * float(np.median(values[: max(3, len(values) // 20)]))
     high[: max(5, int(SKIP * len(values)))] = False
     places = np.flatnonzero(high)
     groups = np.split(places, np.flatnonzero(np.diff(places) > 2) + 1) if len(places) else []
@@ -94,8 +97,8 @@ WORDS = {
         fixes={"look": "Look at the rows of the batch at step {step}", **RATE_WORDS["en"]},
         about="""Checks for rows whose training loss lies far above that of their neighbours and comes back.
 
-A spike is a row more than 6 standard deviations of the run's own noise and more than 1.8 times above the median of the
-11 rows around it, after the first 5 % of the run. Three or more are a warning; fewer are named only if one is 5 times
+A spike is a row more than 6 standard deviations of the run's own noise, on a linear and on a logarithmic scale, and
+more than 1.8 times above the median of the 11 rows around it, after the first 5 % of the run, and at least a tenth of the loss at the start. Three or more are a warning; fewer are named only if one is 5 times
 its neighbours. Spikes at epoch boundaries are named as what they are.
 
 Not this fault: a rise that stays (loss-diverged). GRPO, RLOO and PPO are not judged by their loss; see
@@ -118,7 +121,7 @@ gradient-explosion and kl-explosion.""",
         fixes={"look": "检查第 {step} 步那个批次的数据", **RATE_WORDS["zh"]},
         about="""检查训练损失是否在某些行远高于邻近的行，随后又恢复。
 
-尖峰：跳过开头 5% 之后，比前后 11 行的中位数高出 6 倍自身噪声、且超过 1.8 倍的行。三个及以上为警告；更少时，只有达到
+尖峰：跳过开头 5% 之后，不低于开始损失的十分之一、比前后 11 行的中位数高出 6 倍自身噪声（线性与对数尺度都是）、且超过 1.8 倍的行。三个及以上为警告；更少时，只有达到
 邻近值 5 倍才提及。出现在每轮数据开头的尖峰会如实说明。
 
 不是本故障：升高后不再回落（见 loss-diverged）。GRPO、RLOO、PPO 不看损失，见 gradient-explosion 与 kl-explosion。""",

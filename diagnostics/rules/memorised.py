@@ -18,11 +18,15 @@ EXPLAINS = ("reward-model-saturated",)
 
 ROWS = Limit(2, "logged rows", "ours: a loss of exactly 0 needs no more to be told")
 PASSES = Limit(1.9, "passes over the data", "ours: nothing is known by heart after one")
-STAIRS = Limit(0.4, "of the whole fall", "ours: a loss that falls by steps loses a few per cent at an epoch's boundary")
+STAIRS = Limit(0.6, "of the whole fall", "ours: a straight line loses 0.4 of its fall in the windows at the boundaries")
+FLAT = Limit(3, "times the drop within an epoch", "ours: stairs are flat between their steps")
 SIGMAS = Limit(3, "standard deviations of the run's noise", "ours: each drop must stand out")
 FALLEN = Limit(0.5, "of the loss in the first pass", "ours: a small staircase harms nobody")
+CONTRADICTED = Limit(0.75, "of the loss in the first pass", "ours, where the evaluation turned up meanwhile")
 NOTHING = Limit(0.02, "nats per token", "ours, below the 0.05 of finetune-doctor 0.2.2: real text is never so sure")
 MANY = Limit(3, "passes over the data", "ours, for a loss near 0 that shows no stairs")
+REAL_TEXT = Limit(0.5, "nats per token at the start", "ours: below it the task may be one that can be learned for good")
+VERY_MANY = Limit(10, "passes over the data", "ours: so many that the start does not matter")
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ def check(run: Run) -> Finding | None:
         return None
     start, end = float(np.median(loss.values[: max(1, len(loss) // 20)])), float(np.median(loss.values[-3:]))
     stairs = stairs_of(loss, epochs)
-    by_stairs = stairs is not None and end < FALLEN * start
-    by_nothing = run.method in (None, "sft") and end < NOTHING < start and passes >= MANY
+    by_stairs = stairs is not None and end < (FALLEN if evaluation is None else CONTRADICTED) * start
+    text = start > REAL_TEXT and passes >= MANY
+    by_nothing = run.method in (None, "sft") and end < NOTHING and (text or passes >= VERY_MANY)
     if not (by_stairs or by_nothing):
         return None
     step = stairs.step if by_stairs and stairs is not None else int(loss.steps[np.argmax(loss.values < NOTHING)])
@@ -81,19 +86,27 @@ def stairs_of(loss: Series, epochs: Series) -> Stairs | None:
     """The drops of the loss at epoch boundaries, if they make most of its fall."""
     at = np.interp(loss.steps, epochs.steps, epochs.values)
     spread = noise(loss.values)
-    drops, steps = [], []
+    drops: list[float] = []
+    within: list[float] = []
+    steps: list[int] = []
     for epoch in range(1, int(at[-1] - 0.2) + 1):
         before = loss.values[(at >= epoch - 0.4) & (at < epoch - 0.02)]
         after = loss.values[(at > epoch + 0.02) & (at <= epoch + 0.4)]
-        if len(before) < 3 or len(after) < 3:
+        if len(before) < 2 or len(after) < 2:
             return None
         drop = float(np.median(before) - np.median(after))
         drops.append(drop)
         if drop > SIGMAS * spread * np.sqrt(2 / min(len(before), len(after))):
             steps.append(int(loss.steps[np.argmax(at >= epoch)]))
+        first_half = loss.values[(at >= epoch + 0.1) & (at < epoch + 0.5)]
+        second_half = loss.values[(at > epoch + 0.5) & (at <= epoch + 0.9)]
+        if len(first_half) >= 2 and len(second_half) >= 2:
+            within.append(float(np.median(first_half) - np.median(second_half)))
     first = loss.values[(at > 0.1) & (at < 1)]
     whole = float(np.median(first) - np.median(loss.values[at >= at[-1] - 0.4])) if len(first) else 0.0
     if not steps or whole <= 0 or sum(max(0.0, one) for one in drops) < STAIRS * whole:
+        return None
+    if within and float(np.mean(drops)) < FLAT * float(np.mean(within)):
         return None
     return Stairs(tuple(drops), sum(max(0.0, one) for one in drops) / whole, steps[0])
 
@@ -132,8 +145,9 @@ WORDS = {
 
 A model that learns by heart improves on a row when it sees it again, so its loss falls in stairs at the epoch
 boundaries. It is memorising if the drops there (median of 0.4 epochs before against 0.4 after, each beyond 3 standard
-errors) make at least 40 % of the whole fall and the loss ends below half its start; or, in SFT, if the loss ends below
-0.02 nats per token after three passes and more.
+errors) make at least 60 % of the whole fall, three times what it falls within an epoch, and the loss ends below half
+its start (below three quarters where the evaluation turned up meanwhile); or, in SFT, if the loss ends below
+0.02 nats per token after three passes of real text (0.5 and more at the start) or after ten of anything.
 
 An evaluation whose last value is its best, within 3 %, acquits the run. An evaluation that turns up is overfitting.
 A loss of exactly 0 from the first row on, with an entropy of 0, is labels-all-masked.""",
@@ -155,7 +169,7 @@ A loss of exactly 0 from the first row on, with an entropy of 0, is labels-all-m
         about="""检查训练损失是否按数据轮次、而不是按步数下降。
 
 死记的模型再次见到同一行时才进步，所以损失在轮次边界呈阶梯状下降。阈值：边界处的降幅（前后各 0.4 轮的中位数之差，超过 3
-倍标准误）占全部降幅的 40% 以上，且最终损失低于开始的一半；或 SFT 三轮以上之后损失低于每词元 0.02。
+倍标准误）占全部降幅的 60% 以上、达到轮内降幅的三倍，且最终损失低于开始的一半（评估同时回升时为四分之三）；或 SFT 在真实文本（开始时不低于 0.5）上三轮之后、或任何数据十轮之后损失低于每词元 0.02。
 
 若最后一次评估与最好的一次相差不超过 3%，则不报。评估回升属于 overfitting。损失从第一行起就恰好为 0 且熵为 0，属于
 labels-all-masked。""",

@@ -11,12 +11,13 @@ from diagnostics.measure import (
     evidence,
     in_warmup,
     late,
+    mean_trend,
     need,
     noise,
     peak_learning_rate,
+    scatter,
     shown,
     training_loss,
-    trend,
 )
 from diagnostics.run import Run, Series
 
@@ -32,9 +33,8 @@ HIDDEN = Limit(0.10, "of the loss at the start", "ours: where noise hides even s
 LOW = Limit(0.05, "loss", "ours: a well-matched model sits there from the start and has little left to fall by")
 # Online methods: their reward.
 REWARDS = Limit(50, "logged rows of reward", "ours: a row is a batch of few answers")
-EFFECT = Limit(
-    0.5, "standard deviations of single rewards", "ours: a medium effect (Cohen 1988), which learning exceeds"
-)
+EFFECT = Limit(0.5, "standard deviations of single rewards", "a medium effect (Cohen 1988): it must have been visible")
+SMALL = Limit(0.2, "standard deviations of single rewards", "less than a small effect (Cohen 1988), however sure it is")
 STILL = Limit(1e-6, "nats per token between old and new policy", "ours: a millionth of what PPO allows an epoch")
 
 
@@ -64,10 +64,9 @@ def check_loss(run: Run) -> Finding | None:
 def check_reward(run: Run) -> Finding | None:
     """Compare the first fifth of the reward with the last, if a rise worth the name would have shown."""
     reward = need(run.signal("reward"), "train/reward", REWARDS)
-    over = trend(reward)
-    # A rise that chance does not explain, and one large enough to matter.
+    over = mean_trend(reward)
     spread = single_spread(run, reward)
-    if over.rose(ERRORS) and over.change > 0.2 * EFFECT * spread:
+    if over.rose(ERRORS) and over.change > SMALL * spread:
         return None
     if ERRORS * over.error > EFFECT * spread:
         raise CannotJudge("too-noisy", noise=over.error, points=len(reward))
@@ -81,12 +80,14 @@ def check_reward(run: Run) -> Finding | None:
 
 
 def single_spread(run: Run, reward: Series) -> float:
-    """The spread of single rewards: as logged (median of the rows that have one), at least the noise of their means."""
-    spread = run.signal("reward_std")
-    known = spread.finite().values if spread is not None else np.array([])
-    known = known[known > 0]
-    means = float(np.std(reward.values))
-    return max(float(np.median(known)) if len(known) else 0.0, means)
+    """The spread of single rewards as far as the log tells it, at least the noise of their means.
+
+    TRL logs it per reward function (`rewards/NAME/std`), and within groups or over the batch as `reward_std`.
+    """
+    logged = [run.signal("reward_std"), *(run.get(f"train/rewards/{name}/std") for name in run.reward_components())]
+    known = [one.finite().values for one in logged if one is not None]
+    middles = [float(np.median(values[values > 0])) for values in known if (values > 0).any()]
+    return max([scatter(reward.values), *middles])
 
 
 def finding(
@@ -155,8 +156,8 @@ run's own noise. If the noise would hide even a fall of 10 %, the rule says that
 0.05 is not judged.
 
 Reward (GRPO, RLOO, PPO, whose loss tells nothing): the first fifth against the last, at least 50 rows. It is no
-learning if it rose by no more than two standard errors, or by less than a tenth of the spread of single rewards, while
-half of that spread would have shown.
+learning if it rose by no more than two standard errors, or by less than a fifth of the spread of single rewards (a
+small effect), while half of that spread (a medium one) would have shown.
 
 A run that ended within its warm-up is not judged. Where the gradient is exactly zero, nothing-trainable says why; where
 the loss rose, loss-diverged; where most groups earn the same, reward-groups-constant.""",
@@ -191,7 +192,7 @@ the loss rose, loss-diverged; where most groups earn the same, reward-groups-con
 0.05 时不判断。
 
 奖励（GRPO、RLOO、PPO，其损失不反映学习）：最初五分之一与最后五分之一比较，至少 50 行。若升幅不超过两倍标准误，或不到单个奖励
-离散度的十分之一，而其一半的升幅本可看出，就判为没有学习。
+离散度的五分之一（小效应），而其一半（中等效应）的升幅本可看出，就判为没有学习。
 
 在预热中结束的训练不判断。梯度恰好为零时由 nothing-trainable 说明；损失升高时由 loss-diverged 说明；多数组得分相同时由
 reward-groups-constant 说明。""",

@@ -17,6 +17,8 @@ EVALUATIONS = Limit(4, "evaluations", "finetune-doctor 0.2.2 and runmedic 0.1.1"
 NOISE = Limit(2.0, "standard deviations of the evaluations' noise", "finetune-doctor 0.2.2")
 WORSE = Limit(0.03, "above the best evaluation", "finetune-doctor 0.2.2: 10 of 24 public runs look worse by noise only")
 MUCH_WORSE = Limit(0.10, "above the best evaluation", "finetune-doctor 0.2.2, an error there too")
+FEWEST = Limit(3, "evaluations", "ours: for a note, two after the best that rise each")
+PARTED = Limit(0.05, "fall of the training loss since the best evaluation", "ours: the two courses have parted")
 
 
 def check(run: Run) -> Finding | None:
@@ -24,8 +26,8 @@ def check(run: Run) -> Finding | None:
     evaluation = evaluation_loss(run)
     if evaluation is None:
         raise CannotJudge("no-evaluation")
-    if len(evaluation) < EVALUATIONS:
-        raise CannotJudge("too-few-evaluations", points=len(evaluation), need=int(EVALUATIONS))
+    if len(evaluation) < FEWEST:
+        raise CannotJudge("too-few-evaluations", points=len(evaluation), need=int(FEWEST))
     best_at = int(np.argmin(evaluation.values))
     best, last = float(evaluation.values[best_at]), float(evaluation.values[-1])
     after = evaluation.values[best_at + 1 :]
@@ -34,18 +36,20 @@ def check(run: Run) -> Finding | None:
     spread = noise(evaluation.values[: best_at + 1])
     # The better of the last two, so that one bad evaluation at the end does not make a verdict.
     sure = len(after) >= 2 and float(after[-2:].min()) > best * (1 + WORSE)
-    if not sure or rise <= WORSE or last - best <= NOISE * spread:
-        return None
     step = int(evaluation.steps[best_at])
     training = run.get("train/loss")
-    if training is not None and not still_falling(training.finite(), step):
+    grave = sure and len(evaluation) >= EVALUATIONS and rise > WORSE and last - best > NOISE * spread
+    if grave:
+        if training is not None and not still_falling(training.finite(), step):
+            return None
+    elif not slightly(evaluation, best_at, training):
         return None
     saved = sorted(run.checkpoints, key=lambda one: abs(one - step))
     shown = [evidence(evaluation, step)] + ([evidence(training, step)] if training is not None else [])
     return Finding(
         rule=NAME,
-        severity="error" if rise >= MUCH_WORSE else "warning",
-        confidence=0.9 if rise >= MUCH_WORSE else 0.75,
+        severity="info" if not grave else "error" if rise >= MUCH_WORSE else "warning",
+        confidence=0.5 if not grave else 0.9 if rise >= MUCH_WORSE else 0.75,
         first_step=step,
         last_step=int(evaluation.steps[-1]),
         facts={
@@ -69,6 +73,20 @@ def evaluation_loss(run: Run) -> Series | None:
     return found.finite() if found is not None else None
 
 
+def slightly(evaluation: Series, best_at: int, training: Series | None) -> bool:
+    """Whether each evaluation since the best was worse than the one before, at least two, while training went on falling."""
+    since = evaluation.values[best_at:]
+    if len(since) < FEWEST or not (np.diff(since) > 0).all() or training is None:
+        return False
+    known = training.finite()
+    before = known.values[known.steps <= evaluation.steps[best_at]]
+    after = known.values[known.steps > evaluation.steps[best_at]]
+    if not len(before) or not len(after):
+        return False
+    start, end = float(np.median(before[-3:])), float(np.median(after[-3:]))
+    return start - end > PARTED * abs(start)
+
+
 def still_falling(training: Series, step: int) -> bool:
     """Whether the training loss is lower after the step than around it: what makes a rise of evaluation overfitting."""
     before = training.values[training.steps <= step]
@@ -88,11 +106,11 @@ WORDS = {
     "en": Words(
         title="The run is overfitting",
         summary={
-            "saved": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.0f} % higher at the end "
+            "saved": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.1f} % higher at the end "
             "({last:.4g}); checkpoint-{step} is the one to keep.",
-            "near": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.0f} % higher at the end "
+            "near": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.1f} % higher at the end "
             "({last:.4g}); the nearest checkpoint kept is checkpoint-{near}.",
-            "not-saved": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.0f} % higher at the end "
+            "not-saved": "The evaluation loss was best at step {step} ({best:.4g}) and is {rise:.1f} % higher at the end "
             "({last:.4g}); no checkpoint was kept there.",
         },
         why="The last checkpoint knows the training rows better and everything else worse than an earlier one.",
@@ -112,6 +130,9 @@ The last two evaluations are compared with the best one. It is overfitting if bo
 error), outside twice the noise of the evaluations up to the best, and if the training loss is still falling. At least 4
 evaluations are needed, two of them after the best.
 
+A smaller rise is a note where each of at least two evaluations since the best is worse than the one before, while the
+training loss fell by another 5 %.
+
 Without evaluation nothing can be said: set eval_strategy="steps" and give an evaluation set.
 
 Not this fault: a last evaluation within the noise of the best (keep either), a rise of both losses (loss-diverged).
@@ -120,11 +141,11 @@ For DPO a rising evaluation loss with rising accuracies may still be a better po
     "zh": Words(
         title="训练过拟合",
         summary={
-            "saved": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.0f}%（{last:.4g}）；应保留 "
+            "saved": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.1f}%（{last:.4g}）；应保留 "
             "checkpoint-{step}。",
-            "near": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.0f}%（{last:.4g}）；保留下来的最近的是 "
+            "near": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.1f}%（{last:.4g}）；保留下来的最近的是 "
             "checkpoint-{near}。",
-            "not-saved": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.0f}%（{last:.4g}）；那里没有保存检查点。",
+            "not-saved": "评估损失在第 {step} 步最好（{best:.4g}），结束时高出 {rise:.1f}%（{last:.4g}）；那里没有保存检查点。",
         },
         why="最后的检查点更熟悉训练数据，对其他一切却比早先的更差。",
         wrong_if="评估集与训练目标不是同一类数据",
@@ -138,6 +159,8 @@ For DPO a rising evaluation loss with rising accuracies may still be a better po
 
 把最后两次评估与最好的一次比较。如果都高出 3% 以上（10% 以上为错误），且超过最好点之前评估噪声的两倍，同时训练损失仍在
 下降，就判为过拟合。至少需要 4 次评估，其中两次在最好点之后。
+
+升幅较小时，如果最好点之后至少两次评估一次比一次差，而训练损失又下降了 5%，则作为提示。
 
 没有评估就无从判断：请设 eval_strategy="steps" 并提供评估集。
 

@@ -7,12 +7,9 @@ import numpy as np
 from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, edits, lower_rate, name_in, rounded
 from diagnostics.measure import (
-    MEDIAN_ERROR,
     ONLINE,
-    early,
     evidence,
-    late,
-    moving_median,
+    moving_mean,
     need,
     number_argument,
     scatter,
@@ -28,7 +25,7 @@ EXPLAINS = ("not-learning", "length-collapse", "length-explosion")
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
 GIVEN_BACK = Limit(0.4, "of what had been gained", "ours: less is a plateau with weather")
 SIGMAS = Limit(3, "standard errors of the two levels' difference", "ours")
-GAIN = Limit(1.0, "standard deviations of the run's noise", "ours: a smaller gain is not told from luck")
+GAIN = Limit(2.0, "standard errors of a level", "ours: a smaller gain is not told from luck")
 PENALTY = {"grpo": 0.04, "rloo": 0.1, "ppo": 0.1}
 
 
@@ -37,15 +34,16 @@ def check(run: Run) -> Finding | None:
     series = run.signal("reward")
     reward = need(series, "train/reward", ROWS)
     width = max(5, len(reward) // 10 | 1)
-    level = moving_median(reward.values, width)
+    level = moving_mean(reward.values, width)
     spread = scatter(reward.values)
     best_at = int(np.argmax(level[: max(1, len(level) - width)]))
-    start, best, end = early(reward), float(level[best_at]), late(reward)
-    # The best of many medians is high by luck: two standard errors of one are taken off.
-    error = MEDIAN_ERROR * spread / np.sqrt(width)
+    quarter = reward.values[-max(5, len(reward) // 4) :]
+    start, best, end = float(reward.values[:width].mean()), float(level[best_at]), float(quarter.mean())
+    # The best of many means is high by luck: two standard errors of one are taken off.
+    error = spread / np.sqrt(width)
     gain, lost = best - 2 * error - start, best - 2 * error - end
     from_start = start - end > max(SIGMAS * error * np.sqrt(2), 0.2 * abs(start)) and end < start
-    gave_back = gain > max(GAIN * spread, 1e-9) and lost > GIVEN_BACK * gain and lost > SIGMAS * error
+    gave_back = gain > max(GAIN * error, 1e-9) and lost > GIVEN_BACK * gain and lost > SIGMAS * error
     if not (from_start or gave_back):
         return None
     middle = best - lost / 2
@@ -98,8 +96,7 @@ WORDS = {
             "penalty": "Hold the policy with a KL penalty of {new:g}",
             **RATE_WORDS["en"],
         },
-        about="""Compares the reward at the end (median of the last quarter) with the best moving median before it and with the
-start. It is a collapse if more than 40 % of the gain is lost again beyond three standard errors (a warning), or if the
+        about="""Compares the reward at the end (mean of the last quarter) with the best moving mean before it and with the start. It is a collapse if more than 40 % of the gain is lost again beyond three standard errors (a warning), or if the
 end lies below the start by a fifth and three standard errors (an error).
 
 Two standard errors are taken off the best, because the best of many is high by luck. A KL, gradient or ratio that
@@ -123,7 +120,7 @@ exploded before explains it.""",
             "penalty": "用 {new:g} 的 KL 惩罚约束策略",
             **RATE_WORDS["zh"],
         },
-        about="""把结束时的奖励（最后四分之一的中位数）与此前最好的移动中位数及开始时比较。失去 40% 以上的增益且超过三倍标准误为
+        about="""把结束时的奖励（最后四分之一的平均）与此前最好的移动平均及开始时比较。失去 40% 以上的增益且超过三倍标准误为
 警告；结束时低于开始五分之一以上且超过三倍标准误为错误。
 
 最好值要减去两倍标准误，因为多个值里的最大值带有运气。此前的 KL、梯度或概率比爆炸可以解释它。""",

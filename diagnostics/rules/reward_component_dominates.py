@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import edits
-from diagnostics.measure import argument, evidence, trend
+from diagnostics.measure import argument, evidence, mean_trend
 from diagnostics.run import Run, Series
 
 NAME = "reward-component-dominates"
@@ -28,12 +28,12 @@ def check(run: Run) -> Finding | None:
     if rows < ROWS:
         raise CannotJudge("too-few-points", points=rows, need=int(ROWS))
     weights = weights_of(run, list(components))
-    gains = {name: weights[name] * trend(series).change for name, series in components.items()}
+    gains = {name: weights[name] * mean_trend(series).change for name, series in components.items()}
     whole = sum(max(0.0, gain) for gain in gains.values())
     name = max(gains, key=lambda one: gains[one])
-    if whole < GAIN or gains[name] < SHARE * whole or not trend(components[name]).rose():
+    if whole < GAIN or gains[name] < SHARE * whole or not mean_trend(components[name]).rose():
         return None
-    still = [one for one, series in components.items() if one != name and not trend(series).rose()]
+    still = [one for one, series in components.items() if one != name and not mean_trend(series).rose()]
     if len(still) < len(components) - 1:
         return None
     dominant = components[name]

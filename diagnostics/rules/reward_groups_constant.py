@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
+from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Severity, Words
 from diagnostics.fixing import edits
-from diagnostics.measure import evidence, late, moving_median, need, number_argument, settled_from, shown
+from diagnostics.measure import (
+    evidence,
+    late,
+    mean_trend,
+    moving_median,
+    need,
+    number_argument,
+    second_half,
+    settled_from,
+    shown,
+)
 from diagnostics.run import Run, Series
 
 NAME = "reward-groups-constant"
@@ -19,6 +29,7 @@ WARNING = Limit(0.5, "share of the groups", "rl-doctor 0.2.0")
 ERROR = Limit(0.75, "share of the groups", "rl-doctor 0.2.0")
 EASY = Limit(0.75, "of the range of rewards seen", "ours: near the top all answers are right")
 HARD = Limit(0.25, "of the range of rewards seen", "ours: near the bottom none is")
+LEARNING = Limit(20, "logged rows", "ours: fewer do not show whether the reward rises")
 MOST_ANSWERS = 16  # answers to a prompt: DAPO's number; more cost as much as more prompts
 
 
@@ -37,9 +48,15 @@ def check(run: Run) -> Finding | None:
     place = settled_from(level >= min(end, float(WARNING)) * 0.9, 0.6)
     step = int(known.steps[place if place is not None else 0])
     where = difficulty(run)
+    grave = int(end >= ERROR) + int(end >= WARNING)
+    # A reward that rises all the same says that the other groups suffice: one degree less.
+    reward = run.signal("reward")
+    if reward is not None and len(scores := reward.finite()) >= LEARNING and mean_trend(second_half(scores)).rose():
+        grave = max(0, grave - 1)
+    severity: Severity = ("info", "warning", "error")[grave]  # type: ignore[assignment]
     return Finding(
         rule=NAME,
-        severity="error" if end >= ERROR else "warning" if end >= WARNING else "info",
+        severity=severity,
         confidence=0.9 if end >= ERROR else 0.75,
         first_step=step,
         last_step=int(known.steps[-1]),
@@ -121,7 +138,7 @@ WORDS = {
             "mixed": "Leave out prompts that are always or never solved (dynamic sampling), or give partial credit",
         },
         about="""Checks the share of groups whose rewards have no spread (frac_reward_zero_std) in the last quarter of the
-run: 30 % is a note, half a warning, 75 % an error.
+run: 30 % is a note, half a warning, 75 % an error; one degree less where the reward rises all the same.
 
 The batch-wide reward_std of TRL since 0.27 says nothing of this: it was 2.1 in a run whose groups were all constant.
 Logs before TRL 0.18 hold no share; there a reward_std of 0 says that all groups of a batch were constant.
@@ -151,7 +168,8 @@ Sources: rl-doctor 0.2.0 for the numbers; huggingface/trl#3452, #3857; DAPO (arX
             "easy": "去掉已解决的提示，加入更难的",
             "mixed": "去掉总能或总不能解决的提示（动态采样），或给部分分",
         },
-        about="""检查最后四分之一里组内奖励没有差别的份额（frac_reward_zero_std）：30% 为提示，一半为警告，75% 为错误。
+        about="""检查最后四分之一里组内奖励没有差别的份额（frac_reward_zero_std）：30% 为提示，一半为警告，75% 为错误；若奖励
+仍在上升则降一级。
 
 TRL 0.27 起的 reward_std 是整批的标准差，不能说明这一点：在一个各组都恒定的训练里它是 2.1。TRL 0.18 之前没有这个份额；那时
 reward_std 为 0 表示整批的组都恒定。

@@ -6,7 +6,7 @@ import numpy as np
 
 from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, TextEvidence, Words
 from diagnostics.fixing import edits, name_in, rounded
-from diagnostics.measure import ONLINE, evidence, need, number_argument, scatter, shown, trend
+from diagnostics.measure import ONLINE, evidence, mean_trend, need, number_argument, scatter, shown
 from diagnostics.run import Run, Series
 
 NAME = "reward-hacking-suspected"
@@ -31,7 +31,7 @@ def check(run: Run) -> Finding | None:
         raise CannotJudge("no-held-out-reward")
     if len(held) < EVALUATIONS:
         raise CannotJudge("too-few-evaluations", points=len(held), need=int(EVALUATIONS))
-    gained = trend(reward)
+    gained = mean_trend(reward)
     if not gained.rose() or gained.change < GAIN:
         return None
     error = scatter(held.values)

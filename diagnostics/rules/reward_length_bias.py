@@ -11,11 +11,11 @@ from diagnostics.measure import (
     early,
     evidence,
     late,
+    mean_trend,
     need,
     rank_correlation,
     settled_from,
     shown,
-    trend,
 )
 from diagnostics.run import Run
 
@@ -39,7 +39,7 @@ def check(run: Run) -> Finding | None:
     if growth < GROWTH or len(left) < ROWS:
         return None
     together = rank_correlation(left, right)
-    if together < TOGETHER or not trend(reward).rose():
+    if together < TOGETHER or not mean_trend(reward).rose():
         return None
     held = run.signal("reward", "eval")
     kind = "unknown"
