@@ -27,7 +27,10 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("path", BAD, ids=name_of)
 def test_bad_case_is_found_as_one_finding(path: Path) -> None:
     diagnosis = diagnose(open_run(path))
-    assert [one.rule for one in diagnosis.findings] == [path.parent.name]
+    # What is only a note (nothing was evaluated, the run is short) may stand beside it, never before it.
+    assert [one.rule for one in diagnosis.findings if one.severity != "info"] in ([path.parent.name], [])
+    assert diagnosis.findings[0].rule == path.parent.name
+    assert not [one for one in diagnosis.not_checked if one.reason == "rule-broke"]
 
 
 @pytest.mark.parametrize("path", NEAR_MISSES, ids=name_of)

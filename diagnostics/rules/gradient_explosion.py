@@ -55,7 +55,7 @@ def check(run: Run) -> Finding | None:
         severity="error" if for_good else "warning",
         confidence=0.85 if for_good else 0.75,
         first_step=step,
-        last_step=int(norms.steps[-1] if for_good else norms.steps[skip + places[-1]]),
+        last_step=run.last_step if for_good else int(norms.steps[skip + places[-1]]),
         facts={
             "kind": kind,
             "step": step,

@@ -42,7 +42,7 @@ def check(run: Run) -> Finding | None:
     if grave:
         if training is not None and not still_falling(training.finite(), step):
             return None
-    elif not slightly(evaluation, best_at, training):
+    elif not slightly(evaluation, best_at, training) or float(after[-2:].min()) - best <= NOISE * spread:
         return None
     saved = sorted(run.checkpoints, key=lambda one: abs(one - step))
     shown = [evidence(evaluation, step)] + ([evidence(training, step)] if training is not None else [])

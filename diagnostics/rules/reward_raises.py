@@ -80,6 +80,6 @@ frame below is the function that raised.""",
             "返回 0.0"
         },
         about="""读取控制台日志的最后一个 traceback：如果 TRL 正在调用奖励函数（_calculate_rewards），其下一层就是抛出异常的
-函数。""",
+函数。只看属于用户自己代码的那一层；库里的层不算。""",
     ),
 }

@@ -84,7 +84,7 @@ def test_rule_that_breaks_is_said_and_hides_nothing(
     monkeypatch.setattr(RULES[1], "check", broken)
     assert main(["check", str(CASES / "loss-diverged/bad-at-once.json"), "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
-    assert [one["rule"] for one in report["findings"]] == ["loss-diverged"]
+    assert [one["rule"] for one in report["findings"] if one["severity"] != "info"] == ["loss-diverged"]
     assert {"rule": RULES[1].NAME, "reason": "the rule itself failed: ZeroDivisionError: oh"} in report["not_checked"]
 
 
