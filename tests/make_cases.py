@@ -69,11 +69,13 @@ def state(rule: str, name: str, log: Rows) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def folder(rule: str, name: str, status: dict[str, Any], console: str, log: Rows, config: dict[str, Any]) -> None:
+def folder(
+    rule: str, name: str, status: dict[str, Any], console: str, log: Rows, config: dict[str, Any], method: str = "sft"
+) -> None:
     """Write one case as a run folder."""
     path = CASES / rule / name
     path.mkdir(parents=True, exist_ok=True)
-    run = {"schema": 1, "run": name, "method": "sft", "config": config}
+    run = {"schema": 1, "run": name, "method": method, "config": config}
     (path / "run.json").write_text(json.dumps(run) + "\n", encoding="utf-8")
     (path / "status.json").write_text(json.dumps(status) + "\n", encoding="utf-8")
     (path / "console.log").write_text(console, encoding="utf-8")
@@ -154,7 +156,6 @@ def overfitting() -> None:
     state(rule, "near-miss-last-only", training() + evaluations(lambda s: 1.3 if s == 100 else turning(0.0)(s), at))
     both = sft(rows(lambda s: 1.5 if s < 50 else 2.6, steps=100))
     state(rule, "near-miss-both-rise", both + evaluations(lambda s: 1.4 if s < 50 else 2.5, at))
-    state(rule, "near-miss-three-evaluations", training() + evaluations(turning(0.02), [20, 60, 100]))
 
 
 def nothing_trainable() -> None:
@@ -198,7 +199,10 @@ def run_died() -> None:
 def main() -> None:
     """Write all cases anew."""
     shutil.rmtree(CASES, ignore_errors=True)
-    for write in (loss_not_finite, loss_diverged, not_learning, overfitting, nothing_trainable, run_died):
+    from tests import make_online_cases
+
+    own = (loss_not_finite, loss_diverged, not_learning, overfitting, nothing_trainable, run_died)
+    for write in (*own, *make_online_cases.ALL):
         write()
 
 

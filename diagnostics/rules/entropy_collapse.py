@@ -22,7 +22,7 @@ from diagnostics.run import Run
 
 NAME = "entropy-collapse"
 METHODS = ONLINE
-EXPLAINS = ("reward-groups-constant", "length-collapse")
+EXPLAINS = ("reward-groups-constant", "length-collapse", "not-learning")
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
 LEFT = Limit(0.10, "of the entropy at the start", "rl-doctor 0.2.0")

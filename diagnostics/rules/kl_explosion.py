@@ -34,7 +34,7 @@ def check(run: Run) -> Finding | None:
     per_sequence = unit_of("kl", run.method) == PER_SEQUENCE
     warning, error = (SEQUENCE_WARNING, SEQUENCE_ERROR) if per_sequence else (TOKEN_WARNING, TOKEN_ERROR)
     start, end = max(0.0, early(kl)), late(kl)
-    if end <= warning or end <= RISE * start or end < RECOVERED * smooth_peak(kl):
+    if end <= warning or end <= RISE * start or late(kl, 0.1) < RECOVERED * smooth_peak(kl):
         return None
     place = settled_from(kl.values > max(float(warning), RISE * start), 0.7)
     step = int(kl.steps[place if place is not None else len(kl) * 3 // 4])

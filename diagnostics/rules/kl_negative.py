@@ -10,7 +10,7 @@ from diagnostics.run.tags import PER_SEQUENCE, unit_of
 
 NAME = "kl-negative"
 METHODS = ("ppo", "rloo", "grpo")
-EXPLAINS = ("kl-explosion",)
+EXPLAINS = ("kl-explosion", "reference-mismatch")
 
 ROWS = Limit(5, "logged rows", "ours: an estimate of few samples may be negative once")
 SEQUENCE = Limit(-1.0, "nats per sequence", "TRL 0.11's PPO trainer warns below it")

@@ -9,7 +9,7 @@ from diagnostics.run import Run
 
 NAME = "length-collapse"
 METHODS = ONLINE
-EXPLAINS = ()
+EXPLAINS = ("not-learning",)
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
 LEFT = Limit(0.5, "of the early length", "ours: the mirror of length-explosion, rounded down")

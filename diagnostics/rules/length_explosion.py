@@ -9,7 +9,7 @@ from diagnostics.run import Run
 
 NAME = "length-explosion"
 METHODS = ONLINE
-EXPLAINS = ("completions-truncated",)
+EXPLAINS = ("completions-truncated", "not-learning")
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
 TIMES = Limit(1.5, "times its early level", "rl-doctor 0.2.0 takes growth by half for a sign")

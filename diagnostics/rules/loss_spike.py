@@ -17,6 +17,7 @@ ROWS = Limit(20, "logged rows", "ours: fewer have no level to jump from")
 SIGMAS = Limit(6, "standard deviations of the run's noise", "finetune-doctor 0.2.2")
 TIMES = Limit(1.8, "times the local median", "finetune-doctor 0.2.2: a robust sigma alone takes 2 % wiggles for spikes")
 MANY = Limit(3, "spikes", "finetune-doctor 0.2.2: one may be a single odd batch")
+OFTEN = Limit(0.01, "share of the logged rows", "ours: three odd batches in a thousand are weather")
 LARGE = Limit(5, "times the local median", "ours: one spike that large deserves a word of its own")
 MATTERS = Limit(0.1, "of the loss at the start", "ours: from 0.0002 to 0.01 is a jump that nobody feels")
 SKIP = 0.05  # of the rows, at least 5: the first losses fall steeply in every run
@@ -32,7 +33,7 @@ def check(run: Run) -> Finding | None:
         return None
     steps = [int(loss.steps[place]) for place in spikes]
     at_epochs = at_epoch_boundaries(run, steps)
-    many = len(spikes) >= MANY and not at_epochs
+    many = len(spikes) >= max(MANY, OFTEN * len(loss)) and not at_epochs
     step = steps[int(np.argmax(heights))]
     return Finding(
         rule=NAME,
@@ -98,7 +99,8 @@ WORDS = {
         about="""Checks for rows whose training loss lies far above that of their neighbours and comes back.
 
 A spike is a row more than 6 standard deviations of the run's own noise, on a linear and on a logarithmic scale, and
-more than 1.8 times above the median of the 11 rows around it, after the first 5 % of the run, and at least a tenth of the loss at the start. Three or more are a warning; fewer are named only if one is 5 times
+more than 1.8 times above the median of the 11 rows around it, after the first 5 % of the run, and at least a tenth of the loss at the start. Three and more, and 1 % of the rows, are a
+warning; fewer are named only if one is 5 times
 its neighbours. Spikes at epoch boundaries are named as what they are.
 
 Not this fault: a rise that stays (loss-diverged). GRPO, RLOO and PPO are not judged by their loss; see
@@ -121,7 +123,7 @@ gradient-explosion and kl-explosion.""",
         fixes={"look": "检查第 {step} 步那个批次的数据", **RATE_WORDS["zh"]},
         about="""检查训练损失是否在某些行远高于邻近的行，随后又恢复。
 
-尖峰：跳过开头 5% 之后，不低于开始损失的十分之一、比前后 11 行的中位数高出 6 倍自身噪声（线性与对数尺度都是）、且超过 1.8 倍的行。三个及以上为警告；更少时，只有达到
+尖峰：跳过开头 5% 之后，不低于开始损失的十分之一、比前后 11 行的中位数高出 6 倍自身噪声（线性与对数尺度都是）、且超过 1.8 倍的行。三个及以上且达到 1% 的行为警告；更少时，只有达到
 邻近值 5 倍才提及。出现在每轮数据开头的尖峰会如实说明。
 
 不是本故障：升高后不再回落（见 loss-diverged）。GRPO、RLOO、PPO 不看损失，见 gradient-explosion 与 kl-explosion。""",

@@ -9,7 +9,7 @@ from diagnostics.run import Run
 
 NAME = "preference-displacement"
 METHODS = PAIRS
-EXPLAINS = ()
+EXPLAINS = ("overfitting",)
 
 ROWS = Limit(3, "logged rows", "ours: a saturated run may log no more")
 FALL = Limit(0.10, "of the chosen answers' log-probability at the start", "ours, after the runs of Razin et al. 2024")
@@ -18,6 +18,7 @@ CHOSEN = Limit(
     -0.1, "nats times beta", "ours: below it the policy likes the chosen answers less than its reference does"
 )
 EVALUATIONS = Limit(2, "evaluations", "ours")
+LOST = Limit(0.10, "rise of the held-out loss", "as in overfitting: an error")
 MORE = 3  # times beta: Rafailov et al. use 0.1 to 0.5
 USUAL_BETA = 0.1  # TRL's DPOConfig
 
@@ -42,7 +43,7 @@ def check(run: Run) -> Finding | None:
     step = int(chosen.steps[place if place is not None else -1])
     return Finding(
         rule=NAME,
-        severity="warning" if verdict == "worse" or fall > DEEP else "info",
+        severity="error" if much_worse(run) else "warning" if verdict == "worse" or fall > DEEP else "info",
         confidence=0.85 if verdict == "worse" else 0.6,
         first_step=step,
         last_step=int(chosen.steps[-1]),
@@ -61,6 +62,12 @@ def evaluation_says(run: Run) -> str:
     fell = accuracy is not None and len(accuracy) >= EVALUATIONS and accuracy.values[-1] < accuracy.values.max() - 0.03
     rose = loss is not None and len(loss) >= EVALUATIONS and loss.values[-1] > 1.03 * loss.values.min()
     return "worse" if fell or rose else "fine"
+
+
+def much_worse(run: Run) -> bool:
+    """Whether the held-out loss rose by a tenth and more since its best."""
+    loss = run.signal("loss", "eval")
+    return loss is not None and len(loss) >= EVALUATIONS and bool(loss.values[-1] > (1 + LOST) * loss.values.min())
 
 
 def fixes(run: Run) -> tuple[Fix, ...]:
@@ -107,7 +114,7 @@ grew and the implicit reward of the chosen answers went below -0.1 (likelihood d
 2410.08847).
 
 A note where no evaluation contradicts it; a warning where the held-out accuracy fell by 3 points, the held-out loss
-rose by 3 %, or more than half of the log-probability is lost. DPO's author expects some of it
+rose by 3 %, or more than half of the log-probability is lost; an error where the held-out loss rose by 10 %. DPO's author expects some of it
 (eric-mitchell/direct-preference-optimization#32).""",
     ),
     "zh": Words(
@@ -128,7 +135,7 @@ rose by 3 %, or more than half of the log-probability is lost. DPO's author expe
         about="""检查被选回答的对数概率是否比开始时下降了 10% 以上，同时间隔增大、被选回答的隐式奖励低于 -0.1（似然位移，Razin 等
 2024，arXiv 2410.08847）。
 
-没有评估与之矛盾时只是提示；留出准确率下降 3 个百分点、留出损失上升 3%，或对数概率损失过半时为警告。DPO 的作者认为有所下降是
+没有评估与之矛盾时只是提示；留出准确率下降 3 个百分点、留出损失上升 3%，或对数概率损失过半时为警告；留出损失上升 10% 时为错误。DPO 的作者认为有所下降是
 正常的（eric-mitchell/direct-preference-optimization#32）。""",
     ),
 }

@@ -10,7 +10,7 @@ from diagnostics.run.tags import PER_SEQUENCE, unit_of
 
 NAME = "reference-mismatch"
 METHODS = ("dpo", "kto", "grpo", "rloo", "ppo")
-EXPLAINS = ("kl-explosion", "preference-displacement", "kl-negative")
+EXPLAINS = ("kl-explosion", "preference-displacement")
 
 REWARD = Limit(
     0.05, "nats per sequence times beta", "ours: at step 1 the ratio is 1 and its logarithm 0, but for rounding"

@@ -21,7 +21,7 @@ from diagnostics.run import Run
 
 NAME = "reward-length-bias"
 METHODS = ONLINE
-EXPLAINS = ("completions-truncated",)
+EXPLAINS = ("completions-truncated", "reward-hacking-suspected")
 
 ROWS = Limit(30, "logged rows", "ours: a correlation of fewer is chance")
 GROWTH = Limit(1.5, "times the early length", "rl-doctor 0.2.0")
