@@ -249,8 +249,13 @@ def argument(run: Run, name: str) -> Any:
 def number_argument(run: Run, name: str) -> float | None:
     """An argument that is a number; None if it is not known or is none."""
     value = argument(run, name)
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if usable else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def peak_learning_rate(run: Run) -> float | None:

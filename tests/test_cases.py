@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ from diagnostics.report.page import explain
 from diagnostics.report.words import LANGS, in_words
 from diagnostics.rules import RULES
 from diagnostics.run import open_run
+from tests.expect import expected, place
 
 CASES = Path(__file__).parent / "cases"
 BAD = sorted(CASES.glob("*/bad-*"))
@@ -31,6 +33,17 @@ def test_bad_case_is_found_as_one_finding(path: Path) -> None:
     assert [one.rule for one in diagnosis.findings if one.severity != "info"] in ([path.parent.name], [])
     assert diagnosis.findings[0].rule == path.parent.name
     assert not [one for one in diagnosis.not_checked if one.reason == "rule-broke"]
+
+
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_report_and_child_config_are_as_expected(path: Path) -> None:
+    """Read the difference; if it is meant, write it down with `python -m tests.expect`."""
+    kept = json.loads(place(path).read_text(encoding="utf-8"))
+    assert expected(path) == kept
+
+
+def test_nothing_is_expected_of_cases_that_are_gone() -> None:
+    assert sorted(CASES.glob("*/expected/*.json")) == sorted(place(path) for path in BAD)
 
 
 @pytest.mark.parametrize("path", NEAR_MISSES, ids=name_of)

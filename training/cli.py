@@ -9,7 +9,7 @@ from pathlib import Path
 
 from diagnostics.run.status import read_status
 from training.launch import launch, new_folder, write_request
-from training.request import METHODS, BadRequest, Request, parse_settings, read_config
+from training.request import METHODS, BadRequest, Request, parse_settings, read_config, take_marks
 
 BAD_INPUT = 2
 
@@ -17,8 +17,8 @@ BAD_INPUT = 2
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add `start` and `demo` to a command line."""
     starting = commands.add_parser("start", help="train one run, into a run folder")
-    starting.add_argument("--method", choices=METHODS, required=True)
-    starting.add_argument("--config", type=Path, help="YAML or JSON: TRL's arguments by their names")
+    starting.add_argument("--method", choices=METHODS, help="may stand in the config as `method` instead")
+    starting.add_argument("--config", type=Path, help="YAML or JSON: TRL's arguments by their names; `fix` writes one")
     starting.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
     starting.add_argument("--run", type=Path, help="the run folder to make (default: runs/<method>-<number>)")
     starting.add_argument("--processes", type=int, default=1, help="worker processes on this machine")
@@ -42,9 +42,14 @@ def start(arguments: argparse.Namespace) -> int:
         raise BadRequest(f"--processes {arguments.processes}: at least 1 is needed.")
     if arguments.accelerate_config and not arguments.accelerate_config.is_file():
         raise BadRequest(f"{arguments.accelerate_config}: there is no such config file of accelerate.")
-    folder = (arguments.run or new_folder(Path("runs"), arguments.method)).resolve()
-    request = Request(arguments.method, config, folder)
-    write_request(request, ["python", "-m", "training", *sys.argv[1:]], parent=arguments.parent)
+    asked = take_marks(config)
+    method = arguments.method or asked.method
+    if method is None:
+        raise BadRequest(f"no method; name one with --method or in the config: {', '.join(METHODS)}.")
+    folder = (arguments.run or new_folder(Path("runs"), method)).resolve()
+    request = Request(method, config, folder)
+    command = ["python", "-m", "training", *sys.argv[1:]]
+    write_request(request, command, parent=arguments.parent or asked.parent, fixes=asked.fixes)
     code = launch(
         request,
         processes=arguments.processes,

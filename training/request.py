@@ -73,6 +73,31 @@ def read_config(path: Path) -> dict[str, Any]:
     return {str(key): number_of(value) for key, value in config.items()}
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What a config file may say beside the trainer's arguments: its method, and of which run it mends what."""
+
+    method: str | None
+    parent: str | None
+    fixes: tuple[str, ...]
+
+
+def take_marks(config: dict[str, Any]) -> Marks:
+    """Take `method`, `parent` and `fixes` out of a config, as `python -m diagnostics fix` writes them.
+
+    Raises:
+        BadRequest: one of them is not what it should be.
+    """
+    method, parent, fixes = config.pop("method", None), config.pop("parent", None), config.pop("fixes", ())
+    if method is not None and method not in METHODS:
+        raise BadRequest(f"method: {method!r} is none of ours; expected one of {', '.join(METHODS)}.")
+    if parent is not None and not isinstance(parent, str):
+        raise BadRequest(f"parent: {parent!r} is no name of a run.")
+    if not isinstance(fixes, list | tuple) or not all(isinstance(one, str) for one in fixes):
+        raise BadRequest("fixes: a list of names was expected, as `python -m diagnostics fix` writes it.")
+    return Marks(method, parent, tuple(fixes))
+
+
 def number_of(value: Any) -> Any:
     """A value of YAML, with numbers such as 1e-4 read as numbers."""
     return float(value) if isinstance(value, str) and SCIENTIFIC.fullmatch(value) else value

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, edits, lower_rate
 from diagnostics.measure import (
     ONLINE,
-    argument,
     early,
     evidence,
     late,
     mean_trend,
     need,
+    number_argument,
     second_half,
     settled_from,
     shown,
@@ -63,11 +61,11 @@ def fixes(run: Run, step: int) -> tuple[Fix, ...]:
     """DAPO's higher upper clip for GRPO and RLOO; sampling at temperature 1; a lower rate."""
     found = []
     if run.method in ("grpo", "rloo"):
-        high = argument(run, "epsilon_high")
-        if not isinstance(high, int | float) or high < HIGHER_CLIP:
+        high = number_argument(run, "epsilon_high")
+        if high is None or high < HIGHER_CLIP:
             found.append(Fix("clip-higher", "ask", edits(run, epsilon_high=HIGHER_CLIP)))
-    temperature = argument(run, "temperature")
-    if isinstance(temperature, int | float) and np.isfinite(temperature) and temperature < 1:
+    temperature = number_argument(run, "temperature")
+    if temperature is not None and temperature < 1:
         found.append(Fix("temperature", "ask", edits(run, temperature=1.0)))
     return (*found, *lower_rate(run, step))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import edits
-from diagnostics.measure import LOSS_TELLS, argument, evidence, noise, shown, training_loss
+from diagnostics.measure import LOSS_TELLS, argument, evidence, need, noise, shown, training_loss
 from diagnostics.rules.overfitting import evaluation_loss
 from diagnostics.run import Run, Series
 
@@ -43,9 +43,7 @@ def check(run: Run) -> Finding | None:
     loss = training_loss(run, ROWS)
     if run.method is not None and run.method not in LOSS_TELLS:
         raise CannotJudge("loss-tells-nothing", method=run.method.upper())
-    epochs = run.signal("epoch")
-    if epochs is None:
-        raise CannotJudge("no-series", tag="train/epoch")
+    epochs = need(run.signal("epoch"), "train/epoch", 1)
     passes = float(epochs.values[-1])
     if passes < PASSES:
         return None
