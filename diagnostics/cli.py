@@ -10,20 +10,19 @@ from pathlib import Path
 
 from diagnostics.engine import diagnose
 from diagnostics.finding import Severity
-from diagnostics.report import as_json, as_text
+from diagnostics.report.formats import FORMATS
 from diagnostics.report.words import LANGS, explain
 from diagnostics.rules import RULES
 from diagnostics.run import RunUnreadable, open_run
 
 OK, FOUND, BAD_INPUT = 0, 1, 2
-FORMATS = {"text": as_text.report, "json": as_json.report}
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add `check` and `explain` to a command line."""
     check_parser = commands.add_parser("check", help="judge a run by its logs and say what went wrong")
     check_parser.add_argument("path", type=Path, help="a run folder, an output folder of a Trainer, a log file")
-    check_parser.add_argument("--format", choices=sorted(FORMATS), default="text")
+    check_parser.add_argument("--format", choices=tuple(FORMATS), default="text")
     check_parser.add_argument(
         "--fail-on",
         choices=("error", "warning"),
@@ -46,7 +45,7 @@ def check(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT
     diagnosis = diagnose(run)
-    print(FORMATS[arguments.format](run, diagnosis, arguments.lang))
+    print(FORMATS[arguments.format].report(run, diagnosis, arguments.lang), end="")
     failing: tuple[Severity, ...] = ("error",) if arguments.fail_on == "error" else ("error", "warning")
     return FOUND if any(one.severity in failing for one in diagnosis.findings) else OK
 
