@@ -9,6 +9,7 @@ import numpy as np
 from dashboard.texts import Words
 from diagnostics.compare.scores import scores_of
 from diagnostics.finding import SeriesEvidence
+from diagnostics.report.curve import thinned, wants_log_scale
 from diagnostics.run import Run, Series
 
 if TYPE_CHECKING:
@@ -30,18 +31,6 @@ def metrics_of(runs: list[Run]) -> list[str]:
     return [tag for tag in FIRST_METRICS if tag in tags] + sorted(tags - set(FIRST_METRICS))
 
 
-def thinned(series: Series) -> Series:
-    """At most `MOST_POINTS` points of a series: of each stretch its lowest and its highest, so that no spike is lost."""
-    if len(series) <= MOST_POINTS:
-        return series
-    places: list[int] = [0, len(series) - 1]
-    for stretch in np.array_split(np.arange(len(series)), MOST_POINTS // 2):
-        values = np.nan_to_num(series.values[stretch], nan=np.inf)
-        places += [int(stretch[values.argmin()]), int(stretch[values.argmax()])]
-    keep = np.unique(places)
-    return Series(series.tag, series.steps[keep], series.values[keep])
-
-
 def metric_figure(runs: list[Run], tag: str, words: Words, *, log_scale: bool = False) -> Figure:
     """One metric of several runs over their steps; a step whose value is not finite is marked at the foot."""
     figure = empty_figure(tag, words("axis.step"))
@@ -50,7 +39,7 @@ def metric_figure(runs: list[Run], tag: str, words: Words, *, log_scale: bool = 
         if series is None:
             continue
         colour = COLOURS[place % len(COLOURS)]
-        drawn = thinned(series)
+        drawn = thinned(series, MOST_POINTS)
         figure.add_scatter(
             x=drawn.steps.tolist(),
             y=drawable(drawn.values),
@@ -71,7 +60,7 @@ def evidence_figure(run: Run, shown: SeriesEvidence, words: Words) -> Figure | N
     if series is None:
         return None
     figure = empty_figure(shown.tag, words("axis.step"))
-    drawn = thinned(series)
+    drawn = thinned(series, MOST_POINTS)
     figure.add_scatter(
         x=drawn.steps.tolist(),
         y=drawable(drawn.values),
@@ -94,8 +83,7 @@ def evidence_figure(run: Run, shown: SeriesEvidence, words: Words) -> Figure | N
             xanchor="left",
             yanchor="bottom",
         )
-    positive = series.values[np.isfinite(series.values) & (series.values > 0)]
-    if len(positive) == np.isfinite(series.values).sum() and len(positive) and positive.max() > 1000 * positive.min():
+    if wants_log_scale(series.values):
         figure.update_yaxes(type="log")
     figure.update_layout(height=230, margin={"l": 55, "r": 15, "t": 45, "b": 40})
     return figure

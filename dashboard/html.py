@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from urllib.parse import urlencode
 
+from diagnostics.report.markup import note, pill, text
 
-def text(value: object) -> str:
-    """A value as text that the browser shows and never runs."""
-    return escape(str(value), quote=True)
-
-
-def pill(label: str, kind: str) -> str:
-    """A coloured label."""
-    return f'<span class="pill pill-{text(kind)}">{text(label)}</span>'
+__all__ = ["bar", "link", "note", "pill", "text"]
 
 
 def bar(share: float) -> str:
@@ -26,8 +19,3 @@ def link(page: str, label: str, **query: str) -> str:
     """A link to another page of the dashboard. The label is HTML."""
     address = page + ("?" + urlencode(query) if query else "")
     return f'<a href="{text(address)}">{label}</a>'
-
-
-def note(message: str, kind: str = "plain") -> str:
-    """A line that says something to the reader."""
-    return f'<div class="note note-{text(kind)}">{text(message)}</div>'

@@ -8,23 +8,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from diagnostics.batch import Job, Member, judge_folder, members
 from diagnostics.engine import diagnose
-from diagnostics.finding import Severity
-from diagnostics.report import as_json, as_text
+from diagnostics.finding import SEVERITIES, Severity
+from diagnostics.output import to_file, to_stdout, unwritable
+from diagnostics.report.formats import FORMATS
 from diagnostics.report.page import explain
 from diagnostics.report.words import LANGS
 from diagnostics.rules import RULES
-from diagnostics.run import RunUnreadable, open_run
+from diagnostics.run import RunUnreadable, is_run, open_run
 
-OK, FOUND, BAD_INPUT = 0, 1, 2
-FORMATS = {"text": as_text.report, "json": as_json.report}
+OK, FOUND, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add `check` and `explain` to a command line."""
-    check_parser = commands.add_parser("check", help="judge a run by its logs and say what went wrong")
-    check_parser.add_argument("path", type=Path, help="a run folder, an output folder of a Trainer, a log file")
-    check_parser.add_argument("--format", choices=sorted(FORMATS), default="text")
+    check_parser = commands.add_parser("check", help="judge runs by their logs and say what went wrong")
+    check_parser.add_argument(
+        "path", type=Path, help="a run folder, an output folder of a Trainer, a log file, or a folder of many runs"
+    )
+    check_parser.add_argument("--format", choices=tuple(FORMATS), default="text")
     check_parser.add_argument(
         "--fail-on",
         choices=("error", "warning"),
@@ -32,6 +35,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="the least severity that makes the exit code 1 (default: error)",
     )
     check_parser.add_argument("--lang", choices=LANGS, default="en")
+    check_parser.add_argument("--out", type=Path, metavar="FILE", help="write the report there instead of printing it")
     check_parser.set_defaults(run_command=check)
     explain_parser = commands.add_parser("explain", help="print what a rule checks, and by which thresholds")
     explain_parser.add_argument("rule", help="a rule's name, such as loss-not-finite")
@@ -40,16 +44,66 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Judge one run and print the report. 0: nothing at or above --fail-on; 1: something; 2: no readable run."""
+    """Judge a run, or all runs of a folder, and give the report.
+
+    0: nothing at or above --fail-on; 1: something; 2: no readable run, or the report cannot be written.
+    """
+    path, out = arguments.path, arguments.out
+    reason = unwritable(out) if out else None
+    if reason:
+        return refuse(reason)
     try:
-        run = open_run(arguments.path)
+        found = members(path) if path.is_dir() and not is_run(path) else []
+        report, severities = check_folder(path, found, arguments) if found else check_run(path, arguments)
     except (RunUnreadable, OSError) as error:
-        print(error, file=sys.stderr)
-        return BAD_INPUT
+        return refuse(error)
+    try:
+        if out:
+            to_file(report, out)
+            print(f"The report is in {out}.", file=sys.stderr)
+        else:
+            to_stdout(report)
+    except OSError as error:
+        return refuse(f"{out or 'standard output'}: the report cannot be written ({error.strerror or error}).")
+    limit = SEVERITIES.index(arguments.fail_on)
+    return FOUND if any(SEVERITIES.index(one) <= limit for one in severities) else OK
+
+
+def check_run(path: Path, arguments: argparse.Namespace) -> tuple[str, set[Severity]]:
+    """The report on one run, and the severities found.
+
+    Raises:
+        RunUnreadable: it is none, or cannot be read.
+    """
+    run = open_run(path)
     diagnosis = diagnose(run)
-    print(FORMATS[arguments.format](run, diagnosis, arguments.lang))
-    failing: tuple[Severity, ...] = ("error",) if arguments.fail_on == "error" else ("error", "warning")
-    return FOUND if any(one.severity in failing for one in diagnosis.findings) else OK
+    return FORMATS[arguments.format].report(run, diagnosis, arguments.lang), {
+        one.severity for one in diagnosis.findings
+    }
+
+
+def check_folder(path: Path, found: list[Member], arguments: argparse.Namespace) -> tuple[str, set[Severity]]:
+    """The report on the runs of a folder, and the severities found.
+
+    Raises:
+        RunUnreadable: none of them can be read.
+    """
+    judged = judge_folder(path, found, Job(arguments.format, arguments.lang), show_progress)
+    if not judged.rows:
+        raise RunUnreadable(f"{path}: none of its {len(found)} runs can be read; {judged.unreadable[0].reason}")
+    return FORMATS[arguments.format].folder(judged, arguments.lang), {one.worst for one in judged.rows if one.worst}
+
+
+def show_progress(done: int, of: int) -> None:
+    """Say how far a long check is, on one line that is wiped at its end; only to a person at a terminal."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K" if done == of else f"\r{done} of {of} runs judged", end="", file=sys.stderr, flush=True)
+
+
+def refuse(reason: object) -> int:
+    """Say on standard error why a command cannot be carried out."""
+    print(" ".join(str(reason).split()), file=sys.stderr)
+    return BAD_INPUT
 
 
 def explain_rule(arguments: argparse.Namespace) -> int:
@@ -59,7 +113,7 @@ def explain_rule(arguments: argparse.Namespace) -> int:
         near = difflib.get_close_matches(arguments.rule, names, n=3, cutoff=0.4) or names
         print(f"{arguments.rule}: there is no such rule; did you mean {' or '.join(near)}?", file=sys.stderr)
         return BAD_INPUT
-    print(explain(arguments.rule, arguments.lang), end="")
+    to_stdout(explain(arguments.rule, arguments.lang))
     return OK
 
 
@@ -68,5 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m diagnostics", description=__doc__)
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     parsed = parser.parse_args(arguments)
-    code: int = parsed.run_command(parsed)
+    try:
+        code: int = parsed.run_command(parsed)
+    except KeyboardInterrupt:
+        print("\nInterrupted: there is no report.", file=sys.stderr)
+        return INTERRUPTED
     return code

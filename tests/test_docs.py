@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,7 @@ def test_pages_of_the_rules_come_from_their_files() -> None:
 
 
 def test_linked_files_exist() -> None:
-    for document in (README, ROOT / "CONTRIBUTING.md", ROOT / "runs/README.md"):
+    for document in (README, ROOT / "CONTRIBUTING.md", ROOT / "runs/README.md", ROOT / "docs/ci.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), target
 
@@ -63,6 +65,42 @@ def test_commands_in_the_readme_parse(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(lines) >= 4
     for module, words in lines:
         parsers[module].parse_args(shlex.split(words))
+
+
+def test_workflow_in_the_ci_page_runs_commands_that_exist() -> None:
+    import argparse
+
+    import yaml
+
+    from diagnostics import cli
+
+    page = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    steps = workflow["jobs"]["check"]["steps"]
+    parser = argparse.ArgumentParser()
+    cli.add_commands(parser.add_subparsers(required=True))
+    commands = re.findall(r"python -m diagnostics ([^>|\n]+)", "\n".join(step.get("run", "") for step in steps))
+    formats = {parser.parse_args(shlex.split(one)).format for one in commands}
+    assert formats == {"markdown", "sarif", "html", "text"}
+    # All that `check` imports of others, in the versions that are pinned.
+    [install] = [step["run"] for step in steps if "pip install" in step.get("run", "")]
+    wanted = re.search(r"'(\^[^']+)'", install)
+    assert wanted
+    pinned = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [one.split("==")[0] for one in pinned if re.match(wanted[1], one)] == [
+        "google-crc32c",
+        "numpy",
+        "tensorboard",
+    ]
+
+
+def test_check_needs_no_more_than_the_ci_page_installs() -> None:
+    code = (
+        "import sys; from diagnostics.cli import main; main(['check', 'tests/cases/loss-diverged/bad-late.json'])\n"
+        "print({'torch', 'trl', 'transformers', 'pandas', 'plotly', 'gradio', 'yaml'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_one_command_knows_every_command() -> None:

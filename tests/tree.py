@@ -20,6 +20,8 @@ OTHERS = {
     "Makefile": "demo, dashboard, test, bench, base",
     "CONTRIBUTING.md": "how to add a rule, a method, a page",
     "docs/": "pictures for this page",
+    "docs/ci.md": "checking the logs of runs in CI",
+    "diagnostics/report/report.css": "how the HTML report looks: light, dark, narrow, on paper",
     ".ci/run": "calls make test",
 }
 

@@ -1,1 +1,1 @@
-"""A diagnosis put into words: text for a terminal, JSON for programs. The same sentences everywhere."""
+"""A diagnosis put into words: one file a format, the same sentences in all of them."""

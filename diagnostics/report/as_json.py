@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence
+from diagnostics.report.folder import FolderReport
 from diagnostics.report.words import MISSING, FindingInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
 
@@ -63,6 +64,7 @@ def report_object(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> dict[str
         {
             "schema": SCHEMA,
             "path": str(run.path),
+            "run": run.name,
             "method": run.method,
             "status": run.status.state,
             "reason": run.status.reason,
@@ -78,4 +80,22 @@ def report_object(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> dict[str
 
 def report(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> str:
     """The report as JSON text."""
-    return json.dumps(report_object(run, diagnosis, lang), ensure_ascii=False, indent=1, allow_nan=False)
+    return written(report_object(run, diagnosis, lang)) + "\n"
+
+
+def part(run: Run, diagnosis: Diagnosis, lang: Lang) -> str:
+    """What the report on a folder holds of one run: the same object as the report on that run alone."""
+    return written(report_object(run, diagnosis, lang))
+
+
+def folder(report: FolderReport, lang: Lang) -> str:
+    """The report on many runs as one object. The runs are JSON already, written where they were judged."""
+    head = written({"schema": SCHEMA, "path": str(report.path)}).removesuffix("\n}")
+    runs = ",\n".join(row.part for row in report.rows)
+    unreadable = written([{"path": one.path, "reason": one.reason} for one in report.unreadable])
+    return f'{head},\n "runs": [\n{runs}\n],\n "unreadable": {unreadable}\n}}\n'
+
+
+def written(value: Any) -> str:
+    """A value as strict JSON text."""
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)

@@ -14,7 +14,7 @@ import pytest
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
 from dashboard.comparison import Question, choices, first_choice, named, verdict_html
-from dashboard.curves import MOST_POINTS, evidence_figure, metric_figure, metrics_of, score_figure, thinned
+from dashboard.curves import evidence_figure, metric_figure, metrics_of, score_figure
 from dashboard.findings_view import child_command, finding_html, findings_in_words, summary_html
 from dashboard.panes_view import panes_html, verdict
 from dashboard.runs_view import demo_strip, runs_table
@@ -24,7 +24,7 @@ from diagnostics.compare.checkpoints import Checkpoint
 from diagnostics.compare.paired import Difference, difference
 from diagnostics.compare.scores import score_of
 from diagnostics.compare.workers import Pane
-from diagnostics.run import Series, open_run
+from diagnostics.run import open_run
 
 CASES = Path(__file__).parents[1] / "cases"
 EVIL = "<img src=x onerror=alert(1)>"
@@ -56,8 +56,7 @@ def test_every_text_is_used_and_every_use_has_a_text() -> None:
     columns = {
         f"runs.{one}" for one in ("run", "method", "state", "progress", "loss", "score", "checkpoints", "findings")
     }
-    words_of_findings = {f"diagnose.{one}" for one in ("error", "warning", "info", "safe", "ask", "show")}
-    rest = TEXTS.keys() - written - columns - words_of_findings
+    rest = TEXTS.keys() - written - columns
     assert not {key for key in rest if not key.startswith(made)}
 
 
@@ -193,15 +192,6 @@ def test_question_names_its_problem() -> None:
     assert "Write a prompt" in (Question(["a/b"], "  ", "", 0, 0, 1, 10).problem(EN) or "")
     assert "seed" in (Question(["a/b"], "x", "", -1, 0, 1, 10).problem(EN) or "")
     assert "not there" in (Question(["../x/y"], "x", "", 0, 0, 1, 10).problem(EN) or "")
-
-
-def test_thinning_keeps_ends_and_spikes() -> None:
-    values = np.sin(np.arange(50_000) / 500.0)
-    values[31_234] = 40.0
-    drawn = thinned(Series("loss", np.arange(50_000), values))
-    assert len(drawn) <= MOST_POINTS + 2
-    assert (drawn.steps[0], drawn.steps[-1]) == (0, 49_999)
-    assert drawn.values.max() == 40.0
 
 
 def test_figures_mark_the_step_and_the_values_that_are_none() -> None:
