@@ -9,6 +9,7 @@ MODULES = {
     "start": "training",
     "demo": "training",
     "check": "diagnostics",
+    "fix": "diagnostics",
     "explain": "diagnostics",
     "dashboard": "dashboard",
 }

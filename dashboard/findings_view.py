@@ -9,7 +9,7 @@ from dashboard.html import note, pill, text
 from dashboard.texts import Words
 from diagnostics.finding import Diagnosis, Edit
 from diagnostics.report.card import finding_card, unknown_html
-from diagnostics.report.common import judged, verdict
+from diagnostics.report.common import verdict
 from diagnostics.report.labels import LABELS
 from diagnostics.report.markup import block
 from diagnostics.report.page import explain
@@ -30,7 +30,7 @@ def summary_html(run: Run, diagnosis: Diagnosis, words: Words) -> str:
     if status.reason:
         parts.append(note(status.reason, "error" if status.state == "failed" else "plain"))
     if not diagnosis.findings:
-        parts.append(note(verdict(diagnosis, words.lang), "good" if judged(diagnosis) else "plain"))
+        parts.append(note(verdict(diagnosis, words.lang), "good" if diagnosis.judged else "plain"))
     if status.active:
         parts.append(note(LABELS[words.lang]["early"]))
     parts.append(block(LABELS[words.lang]["problems"], list(run.problems)))

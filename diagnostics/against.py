@@ -21,6 +21,7 @@ RELATIVE = 0.01  # and is at least this share of the metric's size: one per cent
 SAME = 1e-6
 # Bookkeeping, and times: they differ between any two runs.
 PASSED_OVER = ("runtime", "per_second", "step_time", "total_flos", "epoch", "num_tokens", "episode", "eps")
+DRIVERS = ("learning_rate", "lr", "loss", "reward", "scores", "grad_norm")
 # Arguments that name where a run was written, not what it did.
 PLACES = ("output_dir", "logging_dir", "run_name", "hub_model_id", "log_dir")
 
@@ -42,7 +43,10 @@ class Parting:
 
 @dataclass(frozen=True)
 class Against:
-    """Two runs compared: the partings, the earliest first; config differences as (name, left, right); tags of one only."""
+    """Two runs compared: the partings, the earliest first; config differences as (name, left, right); tags of one only.
+
+    `configs_known`: whether the configs of both are known at all.
+    """
 
     left: str
     right: str
@@ -50,6 +54,7 @@ class Against:
     config: tuple[tuple[str, Any, Any], ...]
     only_left: tuple[str, ...]
     only_right: tuple[str, ...]
+    configs_known: bool = True
 
     @property
     def first(self) -> Parting | None:
@@ -61,7 +66,7 @@ def against(left: Run, right: Run) -> Against:
     """Compare two runs by the tags that both logged, at the steps that both logged."""
     common = [tag for tag in left.series if tag in right.series and not any(part in tag for part in PASSED_OVER)]
     partings = [one for tag in common if (one := parting(left, right, tag)) is not None]
-    partings.sort(key=lambda one: (one.parted if one.parted is not None else math.inf, first_of(one)))
+    partings.sort(key=lambda one: (one.parted if one.parted is not None else math.inf, first_of(one), rank(one.tag)))
     return Against(
         left=left.name,
         right=right.name,
@@ -69,7 +74,14 @@ def against(left: Run, right: Run) -> Against:
         config=differences(left.config, right.config),
         only_left=tuple(sorted(set(left.series) - set(right.series))),
         only_right=tuple(sorted(set(right.series) - set(left.series))),
+        configs_known=bool(left.config) and bool(right.config),
     )
+
+
+def rank(tag: str) -> int:
+    """Of metrics that part at one step, what drives a run before what follows from it."""
+    name = tag.rpartition("/")[2]
+    return DRIVERS.index(name) if name in DRIVERS else len(DRIVERS)
 
 
 def first_of(one: Parting) -> float:

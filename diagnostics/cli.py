@@ -1,20 +1,26 @@
-"""The command line of the diagnostics: `check` and `explain`."""
+"""The command line of the diagnostics: `check`, `fix`, `explain`."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from diagnostics.against import against
 from diagnostics.batch import Job, Member, judge_folder, members
+from diagnostics.children import NoFix, child_of, write_child
 from diagnostics.engine import diagnose
 from diagnostics.finding import SEVERITIES, Severity
+from diagnostics.keep import keep
 from diagnostics.output import to_file, to_stdout, unwritable
+from diagnostics.report.as_text import edit_text
 from diagnostics.report.formats import FORMATS
 from diagnostics.report.page import explain
-from diagnostics.report.words import LANGS
+from diagnostics.report.words import LANGS, in_words
 from diagnostics.rules import RULES
 from diagnostics.run import RunUnreadable, is_run, open_run
 
@@ -22,7 +28,7 @@ OK, FOUND, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `check` and `explain` to a command line."""
+    """Add `check`, `fix` and `explain` to a command line."""
     check_parser = commands.add_parser("check", help="judge runs by their logs and say what went wrong")
     check_parser.add_argument(
         "path", type=Path, help="a run folder, an output folder of a Trainer, a log file, or a folder of many runs"
@@ -36,7 +42,17 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     check_parser.add_argument("--lang", choices=LANGS, default="en")
     check_parser.add_argument("--out", type=Path, metavar="FILE", help="write the report there instead of printing it")
+    check_parser.add_argument("--against", type=Path, metavar="RUN", help="a second run: say where the two parted")
     check_parser.set_defaults(run_command=check)
+    fix_parser = commands.add_parser("fix", help="write the config of a child run with a finding's fix applied")
+    fix_parser.add_argument("path", type=Path, help="the run that was checked; it is never changed")
+    fix_parser.add_argument("rule", help="the finding to mend, such as loss-diverged")
+    fix_parser.add_argument(
+        "--number", type=int, default=1, help="which of its fixes that edit the config (default: 1)"
+    )
+    fix_parser.add_argument("--out", type=Path, metavar="FILE", help="write the config there instead of printing it")
+    fix_parser.add_argument("--lang", choices=LANGS, default="en")
+    fix_parser.set_defaults(run_command=fix)
     explain_parser = commands.add_parser("explain", help="print what a rule checks, and by which thresholds")
     explain_parser.add_argument("rule", help="a rule's name, such as loss-not-finite")
     explain_parser.add_argument("--lang", choices=LANGS, default="en")
@@ -54,6 +70,8 @@ def check(arguments: argparse.Namespace) -> int:
         return refuse(reason)
     try:
         found = members(path) if path.is_dir() and not is_run(path) else []
+        if found and arguments.against:
+            return refuse(f"{path}: holds {len(found)} runs; --against compares one run with another.")
         report, severities = check_folder(path, found, arguments) if found else check_run(path, arguments)
     except (RunUnreadable, OSError) as error:
         return refuse(error)
@@ -77,6 +95,8 @@ def check_run(path: Path, arguments: argparse.Namespace) -> tuple[str, set[Sever
     """
     run = open_run(path)
     diagnosis = diagnose(run)
+    other = open_run(arguments.against) if arguments.against else None
+    diagnosis = replace(diagnosis, keep=keep(run, diagnosis), against=against(run, other) if other else None)
     return FORMATS[arguments.format].report(run, diagnosis, arguments.lang), {
         one.severity for one in diagnosis.findings
     }
@@ -104,6 +124,34 @@ def refuse(reason: object) -> int:
     """Say on standard error why a command cannot be carried out."""
     print(" ".join(str(reason).split()), file=sys.stderr)
     return BAD_INPUT
+
+
+def fix(arguments: argparse.Namespace) -> int:
+    """Write a child run's config. 2: no such run or finding, no fix that edits the config, or it cannot be written."""
+    out = arguments.out
+    reason = unwritable(out) if out else None
+    if reason:
+        return refuse(reason)
+    try:
+        run = open_run(arguments.path)
+        child = child_of(run, diagnose(run), arguments.rule, arguments.number, arguments.lang)
+        if out:
+            write_child(child, out)
+        else:
+            to_stdout(json.dumps(child.config, ensure_ascii=False, indent=1) + "\n")
+    except (RunUnreadable, NoFix) as error:
+        return refuse(error)
+    except OSError as error:
+        return refuse(f"{out or arguments.path}: {error.strerror or error}.")
+    said = in_words(child.finding, arguments.lang).fixes[child.finding.fixes.index(child.fix)]
+    print(f"{arguments.rule}: {said.title}", file=sys.stderr)
+    for edit in child.fix.edits:
+        print(f"  {edit_text(edit)}", file=sys.stderr)
+    if not child.whole:
+        print("  The run's own config is not known: add model_name_or_path and dataset_name.", file=sys.stderr)
+    if out:
+        print(f"The config is in {out}; python -m training start --config {out} trains it.", file=sys.stderr)
+    return OK
 
 
 def explain_rule(arguments: argparse.Namespace) -> int:

@@ -39,6 +39,7 @@ def diagnose(run: Run, rules: Sequence[Rule] = RULES) -> Diagnosis:
     A rule that breaks on a run is reported as not checked with its error: it must not hide what the others found.
     """
     findings: list[Finding] = []
+    judged = 0
     not_checked: list[NotChecked] = []
     for rule in rules:
         if rule.METHODS is not None and run.method not in rule.METHODS:
@@ -50,11 +51,12 @@ def diagnose(run: Run, rules: Sequence[Rule] = RULES) -> Diagnosis:
         except Exception as error:  # a fault of ours, said openly instead of losing the other findings
             not_checked.append(NotChecked(rule.NAME, "rule-broke", {"error": f"{type(error).__name__}: {error}"}))
         else:
+            judged += 1
             if found:
                 findings.append(found)
     kept = fold(findings, {rule.NAME: rule.EXPLAINS for rule in rules})
     kept.sort(key=lambda one: (SEVERITIES.index(one.severity), one.first_step))
-    return Diagnosis(tuple(kept), tuple(not_checked))
+    return Diagnosis(tuple(kept), tuple(not_checked), judged)
 
 
 def fold(findings: list[Finding], explains: dict[str, tuple[str, ...]]) -> list[Finding]:

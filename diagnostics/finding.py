@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from diagnostics.against import Against
+    from diagnostics.keep import Keep
 
 Severity = Literal["error", "warning", "info"]
 Safety = Literal["safe", "ask", "show"]
@@ -143,7 +147,14 @@ class NotChecked:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that the rules say of one run: findings, gravest first, and what was not checked."""
+    """All that the clinic says of one run: findings, gravest first, and what was not checked.
+
+    `judged`: how many rules saw enough to judge. `keep` and `against` are there where they were asked for: which
+    checkpoint to keep (its weights are read for that), and where the run parted from another.
+    """
 
     findings: tuple[Finding, ...]
     not_checked: tuple[NotChecked, ...]
+    judged: int = 0
+    keep: Keep | None = None
+    against: Against | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from diagnostics.compare.paired import difference, kept_rewards
 from diagnostics.finding import Diagnosis
 from diagnostics.measure import ONLINE, scatter
 from diagnostics.run import Run, Series
@@ -18,6 +19,7 @@ from diagnostics.run.tensors import not_finite
 
 # finetune-doctor 0.2.2: within twice the noise of the evaluations, or 1 %, checkpoints are as good as each other.
 SIGMAS = 2.0
+SAMPLES = "samples/"
 NEAR = 0.01
 # Findings from whose onset on a checkpoint is not to be trusted, where nothing was measured.
 RUINED = ("loss-not-finite", "loss-diverged", "reward-collapse", "gradient-explosion")
@@ -48,10 +50,9 @@ def keep(run: Run, diagnosis: Diagnosis) -> Keep | None:
     if measured is not None:
         series, sign = measured
         values = {step: float(np.interp(step, series.steps, series.values)) for step in near(run, series)}
-        band = max(SIGMAS * scatter(series.values), NEAR * abs(float(np.median(series.values))))
         for step in sorted(values, key=lambda one: (sign * values[one], one)):
             if usable(run.checkpoints[step], step, unusable):
-                as_good = [one for one in values if one != step and abs(values[one] - values[step]) <= band]
+                as_good = [one for one in values if one != step and no_worse(run, series, one, step)]
                 last = max(run.checkpoints)
                 facts = {
                     "metric": series.tag,
@@ -88,6 +89,21 @@ def measure_of(run: Run) -> tuple[Series, int] | None:
     return None
 
 
+def no_worse(run: Run, series: Series, step: int, best: int) -> bool:
+    """Whether a checkpoint is as good as the best within the noise.
+
+    By the kept answers: the 95 % interval of the paired difference holds 0. By an evaluation: within twice its noise,
+    or 1 %.
+    """
+    name = series.tag.removeprefix(SAMPLES)
+    if name != series.tag:
+        apart = difference(kept_rewards(run, step, name), kept_rewards(run, best, name))
+        return apart is not None and apart.low <= 0 <= apart.high
+    band = max(SIGMAS * scatter(series.values), NEAR * abs(float(np.median(series.values))))
+    values = np.interp([step, best], series.steps, series.values)
+    return bool(abs(values[0] - values[1]) <= band)
+
+
 def kept_scores(run: Run) -> Series | None:
     """The mean of the first reward of the answers kept at each step; None if fewer than two steps have one."""
     name = next((one for sample in run.samples for one in sample.rewards), None)
@@ -99,7 +115,7 @@ def kept_scores(run: Run) -> Series | None:
     if len(by_step) < 2:
         return None
     steps = np.array(sorted(by_step), dtype=np.int64)
-    return Series(f"samples/{name}", steps, np.array([float(np.mean(by_step[int(step)])) for step in steps]))
+    return Series(f"{SAMPLES}{name}", steps, np.array([float(np.mean(by_step[int(step)])) for step in steps]))
 
 
 def near(run: Run, series: Series) -> list[int]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diagnostics.finding import Diagnosis, Finding, SeriesEvidence
-from diagnostics.report.card import finding_card, unknown_html
-from diagnostics.report.common import judged, one_line, verdict
+from diagnostics.report.card import beside_html, finding_card, unknown_html
+from diagnostics.report.common import one_line, verdict
 from diagnostics.report.folder import FolderReport, Row, cells, columns, folder_verdict
 from diagnostics.report.labels import LABELS, STATES, counted
 from diagnostics.report.markup import block, note, pill, text
@@ -50,7 +50,7 @@ def facts(run: Run, lang: Lang) -> str:
 def verdict_html(diagnosis: Diagnosis, lang: Lang) -> str:
     """The verdict, set off where it is good."""
     says = verdict(diagnosis, lang)
-    if diagnosis.findings or not judged(diagnosis):
+    if diagnosis.findings or not diagnosis.judged:
         return f'<div class="verdict">{text(says)}</div>'
     return note(says, "good")
 
@@ -64,6 +64,7 @@ def section(run: Run, diagnosis: Diagnosis, lang: Lang, points: int) -> str:
         parts.append(note(LABELS[lang]["early"]))
     parts.append(block(LABELS[lang]["problems"], list(run.problems)))
     parts += [finding_row(run, one, lang, points) for one in diagnosis.findings]
+    parts.append(beside_html(diagnosis, lang))
     parts.append(unknown_html(run, diagnosis, lang))
     return "\n".join(part for part in parts if part)
 

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence
+from diagnostics.report.beside import against_object, keep_object
 from diagnostics.report.folder import FolderReport
 from diagnostics.report.words import MISSING, FindingInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
@@ -74,6 +75,8 @@ def report_object(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> dict[str
             "not_checked": [{"rule": one.rule, "reason": reason_in_words(one, lang)} for one in diagnosis.not_checked],
             "missing": [MISSING[lang][part] for part in run.missing],
             "problems": list(run.problems),
+            **({"keep": keep_object(diagnosis.keep, lang)} if diagnosis.keep else {}),
+            **({"against": against_object(diagnosis.against, lang)} if diagnosis.against else {}),
         }
     )
 

@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 
 from diagnostics.finding import Diagnosis, SeriesEvidence, TextEvidence
-from diagnostics.report.common import config_value, grouped, judged, number, one_line, verdict, visible
+from diagnostics.report.beside import (
+    AGAINST,
+    against_sentences,
+    config_rows,
+    config_sentence,
+    keep_sentences,
+    parting_rows,
+)
+from diagnostics.report.common import config_value, grouped, number, one_line, verdict, visible
 from diagnostics.report.folder import FolderReport, Row, cells, columns, folder_verdict
 from diagnostics.report.labels import LABELS, STATES, counted
 from diagnostics.report.words import MISSING, FindingInWords, FixInWords, Lang, in_words, reason_in_words
@@ -151,6 +159,7 @@ def body(run: Run, diagnosis: Diagnosis, lang: Lang) -> list[str]:
         ]
         parts.append(table([head, *rows]))
     parts += [finding_section(one, lang) for one in findings]
+    parts += beside(diagnosis, lang)
     unknown = [f"- {code(one.rule)}{colon}{escaped(reason_in_words(one, lang))}" for one in diagnosis.not_checked]
     if unknown:
         parts.append(folded(f"{label['not_checked']}{colon}{len(unknown)}", "\n".join(unknown)))
@@ -160,10 +169,27 @@ def body(run: Run, diagnosis: Diagnosis, lang: Lang) -> list[str]:
     return parts
 
 
+def celled(rows: list[list[str]]) -> list[str]:
+    """Rows as a table whose cells come from a run; nothing of no rows."""
+    return [table([rows[0], *([cell(one) for one in row] for row in rows[1:])])] if rows else []
+
+
+def beside(diagnosis: Diagnosis, lang: Lang) -> list[str]:
+    """Which checkpoint to keep, and where the run parted from another."""
+    parts = [escaped(one) for one in keep_sentences(diagnosis.keep, lang)]
+    if (both := diagnosis.against) is not None:
+        parts.append(f"### {escaped(AGAINST[lang]['title'].format(right=both.right))}")
+        parts += [escaped(one) for one in against_sentences(both, lang)]
+        parts += celled(parting_rows(both, lang))
+        parts.append(f"**{escaped(config_sentence(both, lang))}**")
+        parts += celled(config_rows(both, lang))
+    return parts
+
+
 def report(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> str:
     """The report on one run as Markdown."""
     worst = diagnosis.findings[0].severity if diagnosis.findings else None
-    sign = SIGNS[worst] if worst or judged(diagnosis) else UNJUDGED
+    sign = SIGNS[worst] if worst or diagnosis.judged else UNJUDGED
     headline = f"## {sign} {code(run.name)}{LABELS[lang]['colon']}{verdict(diagnosis, lang)}"
     return "\n\n".join([headline, *body(run, diagnosis, lang)]) + "\n"
 

@@ -6,6 +6,14 @@ import textwrap
 import unicodedata
 
 from diagnostics.finding import Diagnosis, Edit, SeriesEvidence, TextEvidence
+from diagnostics.report.beside import (
+    AGAINST,
+    against_sentences,
+    config_rows,
+    config_sentence,
+    keep_sentences,
+    parting_rows,
+)
 from diagnostics.report.common import config_value, grouped, number, one_line, verdict, visible
 from diagnostics.report.folder import FolderReport, cells, columns, folder_verdict
 from diagnostics.report.labels import LABELS, STATES, counted
@@ -84,10 +92,40 @@ def report(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> str:
     blocks += [finding_text(in_words(one, lang), lang) for one in diagnosis.findings]
     if not diagnosis.findings:
         blocks.append(verdict(diagnosis, lang))
+    blocks += beside(diagnosis, lang)
     if diagnosis.not_checked:
         rows = [f"  {one.rule:<20} {one_line(reason_in_words(one, lang))}" for one in diagnosis.not_checked]
         blocks.append("\n".join([label["not_checked"], *rows]))
     return "\n\n".join(blocks) + "\n"
+
+
+def beside(diagnosis: Diagnosis, lang: Lang) -> list[str]:
+    """Which checkpoint to keep, and where the run parted from another, a block each."""
+    blocks = []
+    if kept := keep_sentences(diagnosis.keep, lang):
+        blocks.append("\n".join(wrapped(one, "") for one in kept))
+    if (both := diagnosis.against) is not None:
+        lines = [AGAINST[lang]["title"].format(right=one_line(both.right))]
+        lines += [wrapped(one, "  ") for one in against_sentences(both, lang)]
+        lines += aligned(parting_rows(both, lang), "    ")
+        lines.append(f"  {config_sentence(both, lang)}")
+        lines += aligned(config_rows(both, lang), "    ")
+        blocks.append("\n".join(lines))
+    return blocks
+
+
+def aligned(table: list[list[str]], indent: str) -> list[str]:
+    """Rows of cells as lines with aligned columns."""
+    if not table:
+        return []
+    widths = [max(columns_of(one_line(cell)) for cell in column) for column in zip(*table, strict=True)]
+    return [
+        indent
+        + "  ".join(
+            one_line(cell) + " " * (width - columns_of(one_line(cell))) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in table
+    ]
 
 
 def part(run: Run, diagnosis: Diagnosis, lang: Lang) -> str:
@@ -99,11 +137,7 @@ def folder(report: FolderReport, lang: Lang) -> str:
     """The report on many runs: a table, worst first, and what could not be read."""
     label = LABELS[lang]
     table = [columns(lang), *(cells(row, lang) for row in report.rows)]
-    widths = [max(map(columns_of, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(one + " " * (width - columns_of(one)) for one, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+    lines = aligned(table, "")
     blocks = [f"{one_line(report.path)}  {folder_verdict(report, lang)}", "\n".join(lines)]
     if report.unreadable:
         rows = [f"! {one_line(one.reason)}" for one in report.unreadable]

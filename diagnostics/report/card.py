@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from diagnostics.finding import Diagnosis, SeriesEvidence, TextEvidence
+from diagnostics.report.beside import (
+    AGAINST,
+    against_sentences,
+    config_rows,
+    config_sentence,
+    keep_sentences,
+    parting_rows,
+)
 from diagnostics.report.common import config_value, grouped, number
 from diagnostics.report.labels import LABELS
-from diagnostics.report.markup import block, pill, text
+from diagnostics.report.markup import block, note, pill, text
 from diagnostics.report.words import MISSING, FindingInWords, FixInWords, Lang, reason_in_words
 from diagnostics.run import Run
 
@@ -79,6 +87,28 @@ def rows_html(group: list[SeriesEvidence], lang: Lang) -> str:
         for one in group
     )
     return f'<div class="scroll"><table class="rows"><tr><th>{text(LABELS[lang]["step"])}</th>{steps}</tr>{rows}</table></div>'
+
+
+def beside_html(diagnosis: Diagnosis, lang: Lang) -> str:
+    """Which checkpoint to keep, and where the run parted from another; nothing where neither was asked for."""
+    parts = []
+    if kept := keep_sentences(diagnosis.keep, lang):
+        parts.append(note(" ".join(kept)))
+    if (both := diagnosis.against) is not None:
+        parts.append(block(AGAINST[lang]["title"].format(right=both.right), against_sentences(both, lang)))
+        parts.append(cells_html(parting_rows(both, lang)))
+        parts.append(f'<div class="label">{text(config_sentence(both, lang))}</div>')
+        parts.append(cells_html(config_rows(both, lang)))
+    return "".join(parts)
+
+
+def cells_html(rows: list[list[str]]) -> str:
+    """Rows of cells as a small table; nothing of no rows."""
+    if not rows:
+        return ""
+    head = "".join(f"<th>{text(one)}</th>" for one in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{text(one)}</td>" for one in row) + "</tr>" for row in rows[1:])
+    return f'<div class="scroll"><table class="not-checked"><tr>{head}</tr>{body}</table></div>'
 
 
 def unknown_html(run: Run, diagnosis: Diagnosis, lang: Lang) -> str:

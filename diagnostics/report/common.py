@@ -11,7 +11,6 @@ from typing import Any
 from diagnostics.finding import SEVERITIES, Diagnosis, Evidence, SeriesEvidence, Severity, TextEvidence
 from diagnostics.report.labels import LABELS, counted
 from diagnostics.report.words import Lang
-from diagnostics.rules import RULES
 
 DASH = "–"  # what was not set
 # Colours and cursor movements of a terminal: noise in a report, and in a terminal they could rewrite it.
@@ -70,15 +69,10 @@ def worst(severities: Iterable[Severity]) -> Severity | None:
     return min(severities, key=SEVERITIES.index, default=None)
 
 
-def judged(diagnosis: Diagnosis) -> int:
-    """How many rules saw enough to judge."""
-    return len(RULES) - len(diagnosis.not_checked)
-
-
 def verdict(diagnosis: Diagnosis, lang: Lang) -> str:
     """The diagnosis in a few words: how many findings of each severity, or by how many rules nothing was found."""
     if not diagnosis.findings:
-        count = judged(diagnosis)
+        count = diagnosis.judged
         return counted(lang, "nothing", count) if count else LABELS[lang]["unjudged"]
     return tally(Counter(one.severity for one in diagnosis.findings), lang)
 
