@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ def edits(run: Run, **changes: Any) -> tuple[Edit, ...]:
     return tuple(made)
 
 
+def rate_edits(run: Run, peak: float, **changes: Any) -> tuple[Edit, ...]:
+    """Changes of the learning rate and others; where the config does not tell the rate, the logged one is the old."""
+    made = edits(run, **changes)
+    return tuple(replace(one, old=peak) if one.path == "learning_rate" and one.old is None else one for one in made)
+
+
 def rounded(value: float) -> float:
     """A value with two significant digits, as a person would choose it."""
     return float(f"{value:.1e}") if value and math.isfinite(value) else 0.0
@@ -134,7 +141,7 @@ def lower_rate(run: Run, onset: int | None = None) -> tuple[Fix, ...]:
     if argument(run, "max_grad_norm") == 0:
         changes["max_grad_norm"] = 1.0
     what = usual[1] if usual else (run.method or "?").upper()
-    return (Fix(key, "ask", edits(run, **changes), {"new": new, "old": peak, "what": what, **facts}),)
+    return (Fix(key, "ask", rate_edits(run, peak, **changes), {"new": new, "old": peak, "what": what, **facts}),)
 
 
 def higher_rate(run: Run) -> tuple[Fix, ...]:
@@ -147,7 +154,7 @@ def higher_rate(run: Run) -> tuple[Fix, ...]:
     new = usual[0] if usual and far else rounded(NEAR * peak)
     what = usual[1] if usual else (run.method or "?").upper()
     key = "rate-usual" if far else "rate-more"
-    return (Fix(key, "ask", edits(run, learning_rate=new), {"new": new, "old": peak, "what": what}),)
+    return (Fix(key, "ask", rate_edits(run, peak, learning_rate=new), {"new": new, "old": peak, "what": what}),)
 
 
 def rate_at(run: Run, step: int) -> float | None:

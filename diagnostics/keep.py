@@ -13,7 +13,7 @@ import numpy as np
 
 from diagnostics.compare.paired import difference, kept_rewards
 from diagnostics.finding import Diagnosis
-from diagnostics.measure import ONLINE, scatter
+from diagnostics.measure import ONLINE
 from diagnostics.run import Run, Series
 from diagnostics.run.tensors import not_finite
 
@@ -99,9 +99,20 @@ def no_worse(run: Run, series: Series, step: int, best: int) -> bool:
     if name != series.tag:
         apart = difference(kept_rewards(run, step, name), kept_rewards(run, best, name))
         return apart is not None and apart.low <= 0 <= apart.high
-    band = max(SIGMAS * scatter(series.values), NEAR * abs(float(np.median(series.values))))
+    band = max(SIGMAS * curve_noise(series.values), NEAR * abs(float(np.median(series.values))))
     values = np.interp([step, best], series.steps, series.values)
     return bool(abs(values[0] - values[1]) <= band)
+
+
+def curve_noise(values: np.ndarray) -> float:
+    """The noise of a few values on a curve that bends, from their second differences (n noisy values: sigma * sqrt(6)).
+
+    Successive differences would take the course of five evaluations for noise. 0 for fewer than 4 values.
+    """
+    if len(values) < 4:
+        return 0.0
+    bends = np.diff(values, 2)
+    return float(1.4826 * np.median(np.abs(bends - np.median(bends))) / math.sqrt(6))
 
 
 def kept_scores(run: Run) -> Series | None:

@@ -48,7 +48,8 @@ def check(run: Run) -> Finding | None:
     ceiling = best + max(NOISE * spread, RELATIVE * abs(best))
     onset = onset_of(loss, ceiling, after=0 if from_start else best_at)
     rate, warmup = peak_learning_rate(run), warmup_rows(run)
-    causes = (["no-warmup"] if warmup == 0 else []) + ["learning-rate", "data"]
+    at_once = onset <= float(loss.steps[0]) + 0.1 * float(loss.steps[-1] - loss.steps[0])
+    causes = (["no-warmup"] if warmup == 0 and at_once else []) + ["learning-rate", "data"]
     shown = [evidence(loss, onset)]
     for tag in ("train/grad_norm", "train/learning_rate"):
         series = run.get(tag)

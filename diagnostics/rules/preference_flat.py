@@ -27,8 +27,8 @@ def check(run: Run) -> Finding | None:
     if abs(end) > MARGIN or trend(margin).rose() or end > NOISE * noise(margin.values) > 0:
         return None
     won = late(accuracy) if accuracy is not None else 0.5
-    # A strict comparison counts ties as lost, so a policy that is its reference wins none.
-    if won > 0.5 + CHANCE or (0.0 < won < 0.5 - CHANCE):
+    # A strict comparison counts ties as lost: a policy that hardly leaves its reference wins anything from none to half.
+    if won > 0.5 + CHANCE:
         return None
     step = int(margin.steps[len(margin) // 5])
     return Finding(
@@ -57,7 +57,7 @@ WORDS = {
         },
         fixes={"look": "Look at ten pairs as the model sees them, after truncation", **RATE_WORDS["en"]},
         about="""Checks whether, in the last quarter of a preference run, the margin is within 0.02 of 0, did not rise beyond
-its noise, and about half of the pairs are won (or none: a tie counts as lost).
+its noise, and no more than half of the pairs are won (a tie counts as lost).
 
 A run that ended within its warm-up is not judged. A gradient of exactly 0 is another fault (nothing-trainable,
 preference-pairs-identical).""",
@@ -73,8 +73,7 @@ preference-pairs-identical).""",
             "reference": "参考模型与策略共用权重。",
         },
         fixes={"look": "查看十个偏好对在截断之后模型所见的样子", **RATE_WORDS["zh"]},
-        about="""检查偏好训练的最后四分之一：间隔与 0 相差不到 0.02、没有超出噪声地上升，且约一半的偏好对被区分（或一个也没有：相等算
-输）。
+        about="""检查偏好训练的最后四分之一：间隔与 0 相差不到 0.02、没有超出噪声地上升，且被区分的偏好对不超过一半（相等算输）。
 
 在预热中结束的训练不作判断。梯度恰好为 0 是另外的故障（nothing-trainable、preference-pairs-identical）。""",
     ),

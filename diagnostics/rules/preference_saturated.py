@@ -42,7 +42,7 @@ def check(run: Run) -> Finding | None:
         severity="error" if grave else "warning",
         confidence=0.9 if share > SHARE and far else 0.75,
         first_step=step,
-        last_step=int(loss.steps[-1]),
+        last_step=max(int(loss.steps[-1]), step),
         facts={"step": step, "share": share, "margin": end_of(margin),
                "accuracy": end_of(accuracy) if accuracy is not None else 1.0},
         evidence=(evidence(loss, step), *shown(run, step, "margin", "preference_accuracy", "chosen_logp",

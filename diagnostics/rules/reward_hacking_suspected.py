@@ -49,7 +49,7 @@ def check(run: Run) -> Finding | None:
         severity="warning",
         confidence=0.75 if fell else 0.55,
         first_step=best,
-        last_step=int(reward.steps[-1]),
+        last_step=max(int(reward.steps[-1]), best),
         facts={
             "kind": "fell" if fell else "flat",
             "start": gained.start,

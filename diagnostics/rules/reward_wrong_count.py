@@ -62,7 +62,7 @@ prompt-completion pair)".""",
             "one": "整批只返回了一个奖励，而不是每个回答一个。",
             "filtered": "途中漏掉了回答（过滤，或键相同的字典）。",
         },
-        fixes={"each": "按顺序为每个回答返回一个数：[f(c) for c in completions]"},
+        fixes={"each": "按 completions 的顺序为每个回答返回一个数"},
         about="""在控制台日志中查找 TRL 的错误 "The reward function ... returned N rewards, but M were expected (one per
 prompt-completion pair)"。""",
     ),

@@ -35,7 +35,7 @@ def check(run: Run) -> Finding | None:
         facts={"kind": kind, "step": step, "of": status.max_steps, "reason": status.reason or "", "saved": saved},
         evidence=shown,
         causes=("memory", "operator") if kind != "raised" else ("exception",),
-        fixes=(Fix("again", "show", facts={"saved": saved}),),
+        fixes=(Fix("again", "show", facts={"saved": saved}) if saved else Fix("afresh", "show"),),
     )
 
 
@@ -47,14 +47,17 @@ WORDS = {
             "killed": "The worker was killed at step {step} of {of}. {reason}",
             "raised": "The worker stopped with an error at step {step} of {of}. {reason}",
         },
-        why="What was trained since the last checkpoint (step {saved}) is lost.",
+        why="What was trained since the last checkpoint is lost.",
         wrong_if="the worker's machine cannot be seen from here and its clock or its disk lags behind",
         causes={
             "memory": "On Linux most often the kernel, because the machine ran out of memory (dmesg shows it).",
             "operator": "Somebody, or the cluster's scheduler, ended it.",
             "exception": "The exception at the end of console.log.",
         },
-        fixes={"again": "Mend the cause and start the run again; the last checkpoint kept is step {saved}"},
+        fixes={
+            "again": "Mend the cause and resume from checkpoint-{saved} (resume_from_checkpoint)",
+            "afresh": "Mend the cause and start the run again; no checkpoint was saved",
+        },
         about="""Checks whether a run ended before it was done.
 
 The worker writes a sign of life every 5 seconds, and its launcher writes how it ended. Where both are gone, the run
@@ -67,14 +70,17 @@ counts as dead at once if its process is gone from this machine, or after 25 sec
             "killed": "训练进程在第 {step} 步（共 {of} 步）被杀死。{reason}",
             "raised": "训练进程在第 {step} 步（共 {of} 步）因错误停止。{reason}",
         },
-        why="自上一个检查点（第 {saved} 步）以来的训练全部丢失。",
+        why="自上一个检查点以来的训练全部丢失。",
         wrong_if="从这里看不到训练所在的机器，而它的时钟或磁盘滞后",
         causes={
             "memory": "在 Linux 上最常见的是内存耗尽，被内核杀死（dmesg 可以看到）。",
             "operator": "有人或集群调度器结束了它。",
             "exception": "console.log 末尾的异常。",
         },
-        fixes={"again": "解决原因后重新开始；保留的最后一个检查点在第 {saved} 步"},
+        fixes={
+            "again": "解决原因后从 checkpoint-{saved} 恢复（resume_from_checkpoint）",
+            "afresh": "解决原因后重新开始；没有保存过检查点",
+        },
         about="""检查训练是否在完成之前就结束了。
 
 训练进程每 5 秒写一次心跳，启动它的进程会写下它如何结束。如果两者都不在了：进程在本机上已消失时立刻判为死亡；在别的机器

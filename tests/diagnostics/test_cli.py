@@ -30,7 +30,7 @@ def test_exit_codes(case: str, arguments: list[str], code: int, capsys: pytest.C
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path", sorted(CASES.glob("*/*")), ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", sorted(CASES.glob("*/[bn]*-*")), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_json_is_one_strict_object_of_the_agreed_shape(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["check", str(path), "--format", "json"])
     captured = capsys.readouterr()

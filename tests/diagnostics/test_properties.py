@@ -97,7 +97,7 @@ ODD = (
     -float("inf"),
     256.0,
 )
-RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def curve(rng: random.Random, tag: str) -> Series:

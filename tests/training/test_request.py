@@ -9,7 +9,7 @@ import pytest
 
 from training.cli import main
 from training.launch import cause_of_death, new_folder, write_request
-from training.request import BadRequest, Request, parse_settings, read_config, read_request
+from training.request import BadRequest, Request, parse_settings, read_config, read_request, take_marks
 from training.rewards import load_reward, load_rewards
 
 
@@ -124,3 +124,22 @@ def test_rewards_are_loaded_from_modules_and_files(tmp_path: Path) -> None:
 def test_wrong_reward_is_one_sentence(name: str, said: str) -> None:
     with pytest.raises(BadRequest, match=said):
         load_reward(name)
+
+
+def test_config_of_a_child_names_method_parent_and_fixes() -> None:
+    config = {"method": "sft", "parent": "hot", "fixes": ["loss-diverged/rate-usual"], "learning_rate": 1.0}
+    marks = take_marks(config)
+    assert (marks.method, marks.parent, marks.fixes) == ("sft", "hot", ("loss-diverged/rate-usual",))
+    assert config == {"learning_rate": 1.0}
+    assert take_marks({}).method is None
+
+
+@pytest.mark.parametrize("marks", [{"method": "magic"}, {"parent": 3}, {"fixes": "x"}, {"fixes": [1]}])
+def test_wrong_marks_are_refused(marks: dict[str, object]) -> None:
+    with pytest.raises(BadRequest, match=next(iter(marks))):
+        take_marks(dict(marks))
+
+
+def test_start_without_a_method_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", "--set", "max_steps=1"]) == 2
+    assert "no method; name one" in capsys.readouterr().err
