@@ -55,6 +55,36 @@ def test_damaged_record_costs_itself_only(tmp_path: Path, write_events: Write, p
     assert len(file.problems) == 1
 
 
+@pytest.mark.parametrize("cut", [0, 3, 8, 11, 12, 30, -1])
+def test_zeros_at_the_end_are_not_written_yet(tmp_path: Path, write_events: Write, cut: int) -> None:
+    """A network file system shows the new length of a file before its bytes: first zeros, later the record."""
+    path = write_events(tmp_path, LOSSES)
+    whole, extra = path.read_bytes(), event("train/loss", 6, 1.0)
+    path.write_bytes(whole + extra[:cut] + b"\0" * 300_000)
+    file = EventFile(path)
+    assert len(file.read_new()) == 5
+    assert file.problems == []
+    path.write_bytes(whole + extra + b"\0" * 300_000)
+    assert [one.step for one in file.read_new()] == [6]
+    assert len(file.points) == 6
+
+
+def test_zeros_between_records_are_damage(tmp_path: Path, write_events: Write) -> None:
+    path = write_events(tmp_path, LOSSES)
+    path.write_bytes(path.read_bytes() + b"\0" * 1_000_000 + event("train/loss", 6, 1.0))
+    file = EventFile(path)
+    assert [one.step for one in file.read_new()] == [1, 2, 3, 4, 5, 6]
+    assert len(file.problems) == 1
+
+
+def test_file_written_anew_is_read_anew(tmp_path: Path, write_events: Write) -> None:
+    file = EventFile(write_events(tmp_path, LOSSES))
+    file.read_new()
+    write_events(tmp_path, [("train/loss", 1, 9.0)])
+    file.read_new()
+    assert [(one.step, one.value) for one in file.points] == [(1, 9.0)]
+
+
 def test_tensorboards_own_writer_is_understood(tmp_path: Path) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -62,12 +92,14 @@ def test_tensorboards_own_writer_is_understood(tmp_path: Path) -> None:
     writer.add_text("args", json.dumps({"learning_rate": 0.5}))
     writer.add_scalar("train/loss", 1.5, 1)
     writer.add_scalar("train/loss", float("nan"), 2, new_style=True)
+    writer.add_scalar("train/loss", 1 / 3, 3, new_style=True, double_precision=True)
     writer.add_histogram("weights", np.arange(10), 2)
     writer.close()
     run = open_run(tmp_path)
     assert run.config["learning_rate"] == 0.5
     assert run.series["train/loss"].values[0] == 1.5
     assert math.isnan(run.series["train/loss"].values[1])
+    assert run.series["train/loss"].values[2] == 1 / 3
 
 
 def test_output_folder_of_the_trainer_is_a_run(tmp_path: Path, write_events: Write) -> None:
