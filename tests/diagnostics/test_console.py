@@ -117,6 +117,7 @@ def test_row_that_llamafactory_logs_once_more_counts_once(tmp_path: Path) -> Non
     assert steps(tmp_path / "train.log", text) == [1, 2, 3]
     echoes = "".join(line + "\n" for line in text.splitlines() if ">>" in line)
     assert steps(tmp_path / "running_log.txt", echoes) == [1, 2, 3]
+    assert "train/throughput" not in open_run(tmp_path / "running_log.txt").series
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
@@ -160,6 +161,20 @@ def test_bar_printed_after_its_row_on_a_line_of_its_own(tmp_path: Path) -> None:
     assert steps(tmp_path / "train.log", text) == [10, 20, 30]
 
 
+def test_row_printed_onto_the_line_of_its_bar(tmp_path: Path) -> None:
+    text = "".join(f"\r  1%|1 | {step}/249 [00:29<1:22:01,  2.83s/it]{row(step, 50)}\n" for step in (3, 6, 9))
+    assert steps(tmp_path / "train.log", text) == [3, 6, 9]
+
+
+def test_bar_of_inner_work_between_bar_and_row(tmp_path: Path) -> None:
+    inner = "  1%|1 | 5/7 [00:29<1:22:01,  2.83s/it]"
+    text = "".join(
+        f"\r  1%|1 | {step}/249 [00:29<1:22:01,  2.83s/it]\r{inner}\n{row(step, 50)}\n{'.' * 3000}"
+        for step in (3, 6, 9)
+    )
+    assert steps(tmp_path / "train.log", text) == [3, 6, 9]
+
+
 @pytest.mark.parametrize("style", [dict, new_style])
 @pytest.mark.parametrize("every", [1, 7, 25])
 def test_rows_kept_back_in_a_buffer_get_their_steps_from_epochs(tmp_path: Path, style: Any, every: int) -> None:
@@ -175,23 +190,52 @@ def test_rows_kept_back_in_a_buffer_get_their_steps_from_epochs(tmp_path: Path, 
     assert (run.status.state, run.status.max_steps, run.problems) == ("finished", total, ())
 
 
+def test_length_of_an_epoch_is_told_by_the_summary(tmp_path: Path) -> None:
+    rows = [row(step, 500) for step in range(20, 201, 20)] + [{"train_runtime": 9.5, "epoch": 0.4}]
+    text = "  Total optimization steps = 200\n" + "\n".join(map(str, rows))
+    assert steps(tmp_path / "train.log", text) == list(range(20, 201, 20))
+
+
 def test_max_steps_do_not_pass_for_whole_epochs(tmp_path: Path) -> None:
-    """200 steps of 1,869 an epoch, `Num Epochs = 1`: to divide the steps by the epochs would count 1, 2, 3."""
-    text = HEAD.format(examples=7473, epochs=1, total=200)
-    text += "\n".join(
-        str(new_style(row(step, 1868.5)) | {"epoch": f"{step / 1868.5:.4g}"}) for step in range(10, 201, 10)
-    )
+    """200 steps of 1,000 an epoch, `Num Epochs = 1`: an epoch of 200 steps would make 1, 2, 3 of rows at 5, 10, 15."""
+    text = HEAD.format(examples=4000, epochs=1, total=200)
+    text += "\n".join(str(new_style(row(step, 1000)) | {"epoch": f"{step / 1000:.4g}"}) for step in range(5, 201, 5))
     path = tmp_path / "train.log"
     path.write_text(text)
     assert log_of_console(path).counted
-    told = text.replace("  Instantaneous", "  Num update steps per epoch = 1,869\n  Instantaneous")
-    assert steps(path, told) == list(range(10, 201, 10))
+    told = text.replace("  Instantaneous", "  Num update steps per epoch = 1,000\n  Instantaneous")
+    assert steps(path, told) == list(range(5, 201, 5))
+
+
+def test_epochs_that_fit_several_distances_tell_nothing(tmp_path: Path) -> None:
+    text = HEAD.format(examples=8000, epochs=1, total=2000) + f"{row(10, 2000)}\n{row(20, 2000)}\n"
+    path = tmp_path / "train.log"
+    path.write_text(text)
+    assert log_of_console(path).counted
+    assert steps(path, text, every=10) == [10, 20], "the distance is known from elsewhere"
+
+
+def test_evaluation_at_a_logged_step_has_its_step(tmp_path: Path) -> None:
+    """Epoch 0.03 of 375 steps is step 11.25; the row at step 10 shows the same epoch."""
+    rows = [row(step, 375) for step in range(10, 751, 10)]
+    rows.insert(1, {"eval_loss": 1.0, "epoch": rows[0]["epoch"]})
+    path = tmp_path / "train.log"
+    text = HEAD.format(examples=1500, epochs=2, total=750) + "\n".join(map(str, rows))
+    assert steps(path, text) == list(range(10, 751, 10))
+    assert steps(path, text, "eval/loss") == [10]
 
 
 def test_rows_lost_on_the_way_leave_gaps_not_shifts(tmp_path: Path) -> None:
     kept = [step for step in range(50, 1001, 50) if step not in (300, 350, 700)]
     text = HEAD.format(examples=2000, epochs=2, total=1000) + "\n".join(str(row(step, 500)) for step in kept)
     assert steps(tmp_path / "train.log", text) == kept
+
+
+def test_rows_lost_among_epochs_too_coarse_are_counted(tmp_path: Path) -> None:
+    kept = [step for step in range(20, 1001, 20) if step not in (300, 340, 700)]
+    path = tmp_path / "train.log"
+    path.write_text(HEAD.format(examples=7480, epochs=1, total=1870) + "\n".join(str(row(step, 1870)) for step in kept))
+    assert log_of_console(path, 20).counted
 
 
 def test_evaluations_between_rows_stay_between_them(tmp_path: Path) -> None:
@@ -253,11 +297,11 @@ def test_steps_in_the_rows_are_taken(tmp_path: Path) -> None:
     assert steps(tmp_path / "a.log", text, "eval/loss") == [10]
 
 
+@pytest.mark.parametrize("heading", ["***** Running training *****\n", ""])
 @pytest.mark.parametrize("told", ["bars", "epochs", "counted"])
-def test_resumed_training_goes_back_and_is_reported(tmp_path: Path, told: str) -> None:
+def test_resumed_training_goes_back_and_is_reported(tmp_path: Path, told: str, heading: str) -> None:
     def attempt(first: int, last: int, loss: float) -> str:
-        head = HEAD.format(examples=600, epochs=1, total=150) if told == "epochs" else "***** Running training *****\n"
-        text = head.replace("  Gradient", "  Num update steps per epoch = 150\n  Gradient")
+        text = HEAD.format(examples=600, epochs=1, total=150) if told == "epochs" else heading
         for step in range(first, last + 1, 10):
             text += f"{row(step, 150) | {'loss': loss}}\n"
             text += f"\r 1%|1 | {step}/150 [00:29<1:22:01,  2.83s/it]\n" if told == "bars" else ""
@@ -269,6 +313,15 @@ def test_resumed_training_goes_back_and_is_reported(tmp_path: Path, told: str) -
     log = log_of_console(path, every)
     assert log.restarts == (60,)
     assert log.series["train/loss"].values.tolist() == [2.0] * 5 + [1.0] * 10
+
+
+def test_training_that_began_again_is_told_by_its_heading_alone(tmp_path: Path) -> None:
+    attempt = "***** Running training *****\n"
+    for step in (10, 20, 30):
+        attempt += f"{ {'loss': 1.0} }\n\r 1%|1 | {step}/150 [00:29<1:22:01,  2.83s/it]\n"
+    path = tmp_path / "train.log"
+    assert steps(path, attempt * 2) == [10, 20, 30]
+    assert log_of_console(path).restarts == (10,)
 
 
 # -- as a run ------------------------------------------------------------------------------------------------------------
@@ -314,6 +367,14 @@ def test_large_log_is_read_in_seconds(tmp_path: Path) -> None:
     log = log_of_console(path)
     assert time.process_time() - start < 10
     assert len(log.series["train/loss"]) == 5000
+
+
+def test_brackets_without_end_do_not_cost_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diagnostics.run.printed.PATIENCE", 1 << 20)
+    start = time.process_time()
+    found = list(dicts_in(b"{'a': " * 100_000 + b"\n{'loss': 1.0}"))
+    assert time.process_time() - start < 10
+    assert [one.values for one in found] == [{"loss": 1.0}]
 
 
 def test_only_the_end_of_a_huge_log_is_read_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

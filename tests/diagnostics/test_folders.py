@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 from diagnostics.run import Run, RunUnreadable, folder, is_run, open_run
 from diagnostics.run.discover import RunStore
+from diagnostics.run.log import Log
+from diagnostics.run.merge import merge
 from diagnostics.run.reader import RunReader
 
 Write = Callable[..., Path]
@@ -119,8 +122,10 @@ def test_event_files_below_an_output_folder_are_of_its_run(tmp_path: Path, write
     assert steps(open_run(tmp_path)) == [1, 2]
     write_events(tmp_path / "other", [("train/loss", 3, 1.0)])
     write_state(tmp_path / "other", losses(3))
-    write_events(tmp_path / "checkpoint-2", [("train/loss", 4, 1.0)])
-    assert steps(open_run(tmp_path)) == [1, 2], "a run of its own, and a checkpoint, are not asked"
+    write_events(tmp_path / "checkpoint-3", [("train/loss", 4, 1.0)])
+    write_events(tmp_path / "another", [("train/loss", 5, 1.0)])
+    (tmp_path / "another" / "checkpoint-5").mkdir()
+    assert steps(open_run(tmp_path)) == [1, 2], "runs of their own, and checkpoints, are not asked"
 
 
 def test_raw_tags_of_the_first_ppo_are_read_as_they_are(tmp_path: Path, write_events: Write) -> None:
@@ -176,6 +181,31 @@ def test_log_of_another_run_in_the_folder_is_left_out(tmp_path: Path, write_even
     assert "trainer_state.json was left out" in run.problems[0]
 
 
+def test_counted_rows_fill_in_whole_tags_only(tmp_path: Path) -> None:
+    write_state(tmp_path, losses(10, 20, 30))
+    rows = [{"loss": row["loss"], "grad_norm": 1.0} for row in losses(10, 20, 30)]
+    (tmp_path / "log_history.json").write_text(json.dumps(rows))
+    run = open_run(tmp_path)
+    assert steps(run) == [10, 20, 30]
+    assert steps(run, "train/grad_norm") == [1, 2, 3]
+    assert "steps are rows" in run.problems[0]
+
+
+def test_arguments_of_the_better_source_count() -> None:
+    better, lesser = Log("a", config={"logging_steps": 5}), Log("b", config={"logging_steps": 500, "max_steps": 9})
+    assert merge([better, lesser]).config == {"logging_steps": 5, "max_steps": 9}
+
+
+def test_console_is_not_even_read_where_events_tell_the_training(
+    tmp_path: Path, write_events: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_events(tmp_path, [("train/loss", 10, 2.0)])
+    (tmp_path / "run.json").write_text("{}")
+    write_console(tmp_path / "console.log", losses(10, 20))
+    monkeypatch.setattr("diagnostics.run.reader.log_of_file", lambda *_: pytest.fail("read"))
+    assert steps(open_run(tmp_path)) == [10]
+
+
 def test_console_is_not_mixed_into_better_sources(tmp_path: Path, write_events: Write) -> None:
     write_events(tmp_path, [("train/loss", step, 2 - step / 100) for step in (10, 20, 30)])
     write_console(tmp_path / "train.log", losses(10, 20, 30, 40), bars=False)
@@ -203,8 +233,12 @@ def test_end_of_a_run_that_stands_on_its_console_alone(tmp_path: Path) -> None:
     assert len(run.series["train/loss"]) == 5
     write_console(tmp_path / "train.log", losses(10, 20, 30, 40, 50), bars=False)
     assert steps(open_run(tmp_path)) == [10, 20, 30], "counted steps are no continuation"
-    write_console(tmp_path / "train.log", losses(10, 20, 30, 40, 50, loss=7.0))
-    assert steps(open_run(tmp_path)) == [10, 20, 30], "the console of another run is no continuation"
+    write_state(tmp_path / "checkpoint-3", losses(1, 2, 3))
+    shutil.rmtree(tmp_path / "checkpoint-30")
+    write_console(tmp_path / "train.log", losses(1, 2, 3, 4), bars=False)
+    assert steps(open_run(tmp_path)) == [1, 2, 3], "not even where they happen to agree"
+    write_console(tmp_path / "train.log", losses(1, 2, 3, 4, loss=7.0))
+    assert steps(open_run(tmp_path)) == [1, 2, 3], "the console of another run is no continuation"
 
 
 def test_console_of_our_own_run_that_died_before_its_first_checkpoint(tmp_path: Path) -> None:

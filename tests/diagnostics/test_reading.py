@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def test_zeros_at_the_end_are_not_written_yet(tmp_path: Path, write_events: Writ
     path.write_bytes(whole + extra + b"\0" * 300_000)
     assert [one.step for one in file.read_new()] == [6]
     assert len(file.points) == 6
+
+
+def test_many_zeros_are_passed_over_at_once(tmp_path: Path, write_events: Write) -> None:
+    path = write_events(tmp_path, LOSSES)
+    path.write_bytes(path.read_bytes() + b"\0" * 20_000_000)
+    start = time.process_time()
+    assert len(EventFile(path).read_new()) == 5
+    assert time.process_time() - start < 3
 
 
 def test_zeros_between_records_are_damage(tmp_path: Path, write_events: Write) -> None:

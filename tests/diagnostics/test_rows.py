@@ -148,6 +148,12 @@ def test_restart_within_rows_is_reported_and_its_last_attempt_kept(tmp_path: Pat
     assert run.series["train/loss"].values.tolist() == [2, 2, 1, 1, 1]
 
 
+def test_restart_is_told_once_whatever_else_is_logged_more_often(tmp_path: Path) -> None:
+    rows = [{"step": step, "reward": 1.0, **({"loss": 1.0} if step % 10 == 0 else {})} for step in range(1, 41)]
+    run = read(tmp_path, "rows.json", json.dumps(rows + rows[25:]))
+    assert run.restarts == (30,)
+
+
 def test_evaluations_logged_twice_at_a_step_are_no_restart(tmp_path: Path) -> None:
     rows = [
         {"step": 10, "loss": 2.0},
