@@ -7,18 +7,27 @@ Own framing, because TensorBoard's readers stop for good at the first broken rec
 
 from __future__ import annotations
 
-import json
+import os
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import google_crc32c
-import numpy as np
 from tensorboard.compat.proto import event_pb2, types_pb2
+
+from diagnostics.run.files import parse_json
 
 HEADER = struct.Struct("<QI")
 FOOTER = struct.Struct("<I")
+NOT_ZERO = re.compile(rb"[^\0]")
+# Scalars written as tensors (TF2's `tf.summary.scalar`, torch's `new_style` and `double_precision`): the field of the
+# message that holds them, and their layout where they are kept as bare bytes.
+SCALARS = {
+    types_pb2.DT_FLOAT: ("float_val", struct.Struct("<f")),
+    types_pb2.DT_DOUBLE: ("double_val", struct.Struct("<d")),
+}
 # Longer than any real event (a text summary of a config is a few kilobytes): a length beyond it is damage.
 LONGEST_RECORD = 256 * 1024 * 1024
 
@@ -41,22 +50,33 @@ class Point:
 
 @dataclass
 class EventFile:
-    """One event file, read from where the last call stopped. `texts` holds the text summaries by tag, latest wins."""
+    """One event file, read from where the last call stopped.
+
+    `points` holds all scalars so far, in the order of their writing, `texts` the text summaries by tag, latest wins.
+    `started` is the wall time of the first record, in seconds since the epoch; None until there is one.
+    """
 
     path: Path
     offset: int = 0
+    points: list[Point] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    started: float | None = None
 
     def read_new(self) -> list[Point]:
         """The scalars written since the last call. A half-written last record is left for the next call.
 
-        A broken record is skipped and told in `problems`; reading goes on at the next sound one.
+        A broken record is skipped and told in `problems`; reading goes on at the next sound one. Zeros up to the end
+        are not broken but not written yet: network file systems show a file's new length before its bytes. A file that
+        became shorter was written anew, and is read from its beginning.
 
         Raises:
             OSError: the file cannot be read.
         """
         with self.path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) < self.offset:
+                self.offset, self.started = 0, None
+                self.points, self.texts, self.problems = [], {}, []
             file.seek(self.offset)
             data = file.read()
         points: list[Point] = []
@@ -79,21 +99,33 @@ class EventFile:
             record = data[position + HEADER.size : end - FOOTER.size]
             if masked_crc(record) == FOOTER.unpack_from(data, end - FOOTER.size)[0]:
                 self._decode(record, points)
+            elif not data[end - 1 :].strip(b"\0"):
+                break  # begun, and zeros from there to the end
             else:
                 self.problems.append(
                     f"{self.path.name}: the record at offset {self.offset + position} is damaged and was skipped."
                 )
             position = end
         self.offset += position
+        self.points.extend(points)
         return points
 
     @staticmethod
     def _next_header(data: bytes, start: int) -> int | None:
         """The offset of the next sound record header at or after `start`; None if there is none."""
-        for position in range(start, len(data) - HEADER.size + 1):
+        position = start
+        while position <= len(data) - HEADER.size:
             length, crc = HEADER.unpack_from(data, position)
+            if length == 0:
+                # No event is empty. Zeros may go on for megabytes: on to where the first byte of a length can stand.
+                after = NOT_ZERO.search(data, position)
+                if after is None:
+                    return None
+                position = max(position + 1, after.start() - 7)
+                continue
             if length <= LONGEST_RECORD and masked_crc(data[position : position + 8]) == crc:
                 return position
+            position += 1
         return None
 
     def _decode(self, record: bytes, points: list[Point]) -> None:
@@ -103,6 +135,7 @@ class EventFile:
         except Exception:  # protobuf's DecodeError class depends on its backend
             self.problems.append(f"{self.path.name}: a record is no TensorBoard event and was skipped.")
             return
+        self.started = event.wall_time if self.started is None else self.started
         for value in event.summary.value:
             kind = value.WhichOneof("value")
             if kind == "simple_value":
@@ -114,18 +147,19 @@ class EventFile:
         tensor = value.tensor
         if tensor.dtype == types_pb2.DT_STRING and tensor.string_val:
             self.texts[value.tag] = tensor.string_val[0].decode("utf-8", errors="replace")
-        elif tensor.dtype == types_pb2.DT_FLOAT and not tensor.tensor_shape.dim:
-            if tensor.float_val:
-                points.append(Point(value.tag, event.step, float(tensor.float_val[0]), event.wall_time))
-            elif len(tensor.tensor_content) == 4:
-                scalar = float(np.frombuffer(tensor.tensor_content, "<f4")[0])
+        elif tensor.dtype in SCALARS and not tensor.tensor_shape.dim:
+            name, layout = SCALARS[tensor.dtype]
+            if values := getattr(tensor, name):
+                points.append(Point(value.tag, event.step, float(values[0]), event.wall_time))
+            elif len(tensor.tensor_content) == layout.size:
+                scalar = float(layout.unpack(tensor.tensor_content)[0])
                 points.append(Point(value.tag, event.step, scalar, event.wall_time))
 
 
 def config_of(texts: dict[str, str]) -> dict[str, Any]:
     """The training arguments that the HF Trainer writes as a text summary; {} if there are none."""
     try:
-        config = json.loads(texts.get("args/text_summary", "{}"))
+        config = parse_json(texts.get("args/text_summary", "{}"))
     except ValueError:
         return {}
     return config if isinstance(config, dict) else {}

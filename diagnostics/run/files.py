@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Iterator
@@ -16,6 +17,12 @@ def write_json(path: Path, value: Any) -> None:
     temporary.replace(path)
 
 
+def decoded(data: bytes) -> str:
+    """Bytes as text: UTF-8, or UTF-16 where a byte order mark says so (Windows' PowerShell writes `>` that way)."""
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if utf16 else "utf-8-sig", errors="replace")
+
+
 def read_json(path: Path) -> Any:
     """The value of a JSON file. Bare NaN and Infinity, which the HF Trainer writes, are read as such.
 
@@ -23,7 +30,15 @@ def read_json(path: Path) -> Any:
         OSError: the file cannot be opened.
         ValueError: it does not hold JSON; the message says where it breaks off.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
+    return parse_json(decoded(path.read_bytes()))
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON; the message says where it breaks off.
+    """
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -33,10 +48,16 @@ def read_json(path: Path) -> Any:
 def read_json_lines(path: Path) -> Iterator[Any]:
     """The values of a JSON Lines file. A last line still being written is left out; other broken lines are too."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = decoded(path.read_bytes())
     except FileNotFoundError:
         return
-    for line in lines:
+    yield from parse_json_lines(text)
+
+
+def parse_json_lines(text: str) -> Iterator[Any]:
+    """The values of a text in JSON Lines; broken lines are left out."""
+    # Not splitlines: U+2028 and its like stand unescaped inside the strings of whole rows.
+    for line in text.split("\n"):
         try:
             yield json.loads(line)
         except (ValueError, RecursionError):

@@ -1,15 +1,13 @@
-"""Points of several sources gathered into series."""
+"""Points of one source, in the order of their writing, gathered into series."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
 from diagnostics.run.events import Point
 from diagnostics.run.record import Series
-from diagnostics.run.status import Status
 
 
 def gather(points: Iterable[Point]) -> tuple[dict[str, Series], tuple[int, ...]]:
@@ -19,25 +17,28 @@ def gather(points: Iterable[Point]) -> tuple[dict[str, Series], tuple[int, ...]]
     """
     by_tag: dict[str, dict[int, float]] = {}
     last: dict[str, int] = {}
-    restarts: set[int] = set()
+    back: dict[str, set[int]] = {}
+    written: dict[str, int] = {}
     for point in points:
-        values = by_tag.setdefault(point.tag, {})
-        if point.tag == "train/loss" and point.step < last.get(point.tag, point.step) and point.wall_time:
-            restarts.add(point.step)
-        last[point.tag] = point.step
-        values[point.step] = point.value
-    series = {}
-    for tag, values in by_tag.items():
-        steps = np.fromiter(sorted(values), dtype=np.int64, count=len(values))
-        series[tag] = Series(tag, steps, np.array([values[int(step)] for step in steps], dtype=np.float64))
-    return series, tuple(sorted(restarts))
+        tag = point.tag
+        if point.step < last.get(tag, point.step):
+            back.setdefault(tag, set()).add(point.step)
+        last[tag] = point.step
+        written[tag] = written.get(tag, 0) + 1
+        by_tag.setdefault(tag, {})[point.step] = point.value
+    series = {tag: series_of(tag, values) for tag, values in by_tag.items()}
+    return series, tuple(sorted(back.get(pacemaker(written), ())))
 
 
-def status_of_state(state: Mapping[str, Any], series: Mapping[str, Series]) -> Status:
-    """What a foreign run's own files tell of its state: finished if it logged its summary, else unknown."""
-    step = max((int(one.steps[-1]) for one in series.values() if len(one)), default=0)
-    most = state.get("max_steps")
-    finished = "train/train_runtime" in series or "train/train_loss" in series
-    return Status(
-        "finished" if finished else "unknown", step=step, max_steps=most if isinstance(most, int) and most > 0 else 0
-    )
+def series_of(tag: str, values: dict[int, float]) -> Series:
+    """One series from its values by step."""
+    steps = np.fromiter(values.keys(), dtype=np.int64, count=len(values))
+    order = np.argsort(steps)
+    return Series(tag, steps[order], np.fromiter(values.values(), dtype=np.float64, count=len(values))[order])
+
+
+def pacemaker(written: dict[str, int]) -> str:
+    """The one tag that restarts are read from: an evaluation, logged more rarely, would tell the same restart again."""
+    if "train/loss" in written:
+        return "train/loss"
+    return max((tag for tag in written if not tag.startswith(("eval/", "test/"))), key=written.__getitem__, default="")

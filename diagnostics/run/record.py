@@ -55,7 +55,8 @@ class Run:
 
     `series` is keyed by TensorBoard tag (`train/loss`, `eval/loss`), also where the source was `trainer_state.json`.
     `config` holds the arguments as far as the sources tell them, `asked` those of `run.json` alone. `checkpoints` are
-    the `checkpoint-<step>` folders, by step. `missing` names the parts of a run folder that this one does not have, as
+    the `checkpoint-<step>` folders, by step. `era` is the span of TRL versions that logs such tags, as `era_of` in
+    method.py names it. `missing` names the parts of a run folder that this one does not have, as
     keys of `MISSING` in report/words.py. `problems` says what could not be read, a sentence each; the rest was read all the same.
     """
 
@@ -72,11 +73,17 @@ class Run:
     problems: tuple[str, ...] = ()
     parent: str | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
+    era: str | None = None
 
     @property
     def points(self) -> int:
-        """How many steps were logged in training."""
-        steps = {int(step) for tag, one in self.series.items() if tag.startswith("train/") for step in one.steps}
+        """How many steps were logged in training. TRL's first PPO logged without `train/`: all but evaluation counts."""
+        steps = {
+            int(step)
+            for tag, one in self.series.items()
+            if not tag.startswith(("eval/", "test/"))
+            for step in one.steps
+        }
         return len(steps)
 
     @property
