@@ -196,8 +196,10 @@ def run_died() -> None:
 
 
 def main() -> None:
-    """Write all cases anew."""
-    shutil.rmtree(CASES, ignore_errors=True)
+    """Write all cases anew; those of `record_cases.py`, whose names say `-real-`, stay."""
+    for path in CASES.glob("*/*"):
+        if "-real-" not in path.name:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for write in (loss_not_finite, loss_diverged, not_learning, overfitting, nothing_trainable, run_died):
         write()
 

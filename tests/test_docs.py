@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.command import MODULES
 from diagnostics.rules import RULES
-from tests import make_cases
+from tests import make_cases, record_cases
 from tests.tree import OTHERS, README, ROOT, role_of, written
 
 READ = README.read_text(encoding="utf-8")
@@ -68,4 +68,11 @@ def test_cases_on_disk_are_those_of_the_script(tmp_path: Path, monkeypatch: pyte
     make_cases.main()
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     kept = ROOT / "tests" / "cases"
-    assert made == {path.relative_to(kept): path.read_bytes() for path in kept.rglob("*") if path.is_file()}
+    ours = [path for path in kept.rglob("*") if path.is_file() and "-real-" not in path.relative_to(kept).parts[1]]
+    assert made == {path.relative_to(kept): path.read_bytes() for path in ours}
+
+
+def test_recorded_cases_on_disk_are_those_that_the_script_names() -> None:
+    kept = ROOT / "tests" / "cases"
+    recorded = {path.relative_to(kept).with_suffix("").as_posix() for path in kept.glob("*/*-real-*")}
+    assert recorded == set(record_cases.RUNS)

@@ -8,6 +8,7 @@ from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import NEAR, RATE_WORDS, higher_rate, usual_rate
 from diagnostics.measure import (
     ONLINE,
+    PREFERENCE,
     evidence,
     in_warmup,
     late,
@@ -18,6 +19,7 @@ from diagnostics.measure import (
     scatter,
     shown,
     training_loss,
+    trend,
 )
 from diagnostics.run import Run, Series
 
@@ -54,6 +56,12 @@ def check_loss(run: Run) -> Finding | None:
     by_chance = ERRORS * 1.25 * noise(loss.values) * (2 / tenth) ** 0.5
     if start == 0 or start - end > max(FALL * abs(start), by_chance):
         return None
+    # A loss of log-sigmoid begins at ln 2 by construction and falls by half the margin: a margin that rises is learning,
+    # and whether it rises enough is for preference-flat to say.
+    if run.method in (*PREFERENCE, "reward"):
+        margin = run.signal("margin")
+        if margin is not None and len(known := margin.finite()) >= POINTS and trend(known).rose():
+            return None
     if abs(start) < LOW:
         raise CannotJudge("loss-already-low", loss=start)
     if by_chance > HIDDEN * abs(start):
