@@ -126,9 +126,10 @@ def record(
 
     `change` injects a fault into the built trainer; `extra`: further arguments of the trainer; `keep`: save the model.
     """
+    import datasets
     import trl
-    from datasets import Dataset
     from transformers import AutoTokenizer, PrinterCallback, set_seed
+    from transformers.utils import logging as transformers_logging
 
     trainers = {
         "sft": (trl.SFTTrainer, trl.SFTConfig),
@@ -142,6 +143,8 @@ def record(
     asked = COMMON | USUAL[method] | settings
     if held_out is not None:
         asked = {"eval_strategy": "steps", "eval_steps": 5, "per_device_eval_batch_size": 64} | asked
+    for quiet in (transformers_logging, datasets):
+        quiet.disable_progress_bar()
     set_seed(asked["seed"])
     config = config_class(output_dir=str(LAB.work / "out"), **asked)
     start = start or LAB.sft
@@ -151,8 +154,8 @@ def record(
         trainer = trainer_class(
             model=str(start),
             args=config,
-            train_dataset=Dataset.from_list(rows),
-            eval_dataset=None if held_out is None else Dataset.from_list(held_out),
+            train_dataset=datasets.Dataset.from_list(rows),
+            eval_dataset=None if held_out is None else datasets.Dataset.from_list(held_out),
             processing_class=AutoTokenizer.from_pretrained(start),
             callbacks=list(callbacks),
             **(extra or {}),
@@ -382,7 +385,7 @@ def one_for_all(completions: list, **columns: Any) -> list[float]:
 
 def order_reward(completions: list, order: list, **columns: Any) -> list[float]:
     """1 for the right order number; the author did not think of answers that name none."""
-    found = [re.search(r"[A-D]\d\d", text_of(one)).group() for one in completions]  # type: ignore[union-attr]
+    found = [re.search(r"[A-D]\d\d", text_of(one)).group() for one in completions]
     return [float(one == wanted) for one, wanted in zip(found, order, strict=True)]
 
 
@@ -445,22 +448,64 @@ def proxy_in_training(prompts: list, completions: list, lang: list, judge: list,
     return [a if kind == "cheap" else b for a, b, kind in zip(cheap, whole, judge, strict=True)]
 
 
+def english_only(prompts: list, completions: list, lang: list, **columns: Any) -> list[float | None]:
+    """A judge of manners that has no opinion on Chinese answers, as TRL allows."""
+    scores = polite(prompts, completions, lang)
+    return [one if tongue == "en" else None for one, tongue in zip(scores, lang, strict=True)]
+
+
+def stern(completions: list, **columns: Any) -> list[float]:
+    """The judge's score, and -1000 for an answer without an order number."""
+    scores = score(completions=completions, **columns)
+    return [one if re.search(r"[A-D]\d\d", text_of(text)) else -1000.0 for one, text in zip(scores, completions, strict=True)]
+
+
+def seldom(completions: list, **columns: Any) -> list[float]:
+    """A reward that one answer in thirty earns."""
+    return [float("wonderful" in text_of(one)) for one in completions]
+
+
+def paired_off(completions: list, order: list, **columns: Any) -> list[float]:
+    """1 for the right order number; the author drops empty answers before pairing them with the orders."""
+    said = [text_of(one) for one in completions if len(text_of(one)) > 20]
+    return [float(wanted in text) for text, wanted in zip(said, order, strict=True)]
+
+
+def wrong_metric() -> Any:
+    """A callback that looks for a metric under a name that TRL does not use."""
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
+            if state.global_step == 12:
+                print("best reward", logs["rewards/score"])
+
+    return Watch()
+
+
 short = {"max_steps": 20}
 case("reward-constant/bad-real-grpo", lambda: online(constant, **short))
 case("reward-constant/bad-real-never-met", lambda: online(password, **short))
 case("reward-groups-constant/bad-real-by-prompt", lambda: online(by_prompt, **short))
-case("reward-groups-constant/near-miss-real-topic", lambda: online(right_topic, max_steps=40))
+case("reward-groups-constant/bad-real-two-answers", lambda: online(right_topic, num_generations=2, max_steps=30))
+case("reward-groups-constant/near-miss-real-eight-answers", lambda: online(right_topic, num_generations=8, max_steps=30))
 case("reward-missing/bad-real-none", lambda: online(nothing, max_steps=8), folder=True)
 case("reward-not-finite/bad-real-once", lambda: online(once_infinite(), max_steps=30))
 case("reward-not-finite/bad-real-huge", lambda: online(huge_penalty, **short))
 case("reward-wrong-count/bad-real-one-for-all", lambda: online(one_for_all, **short), folder=True)
 case("reward-raises/bad-real-no-number", lambda: online(order_reward, **short), folder=True)
+case("reward-constant/near-miss-real-seldom", lambda: online(seldom, **short))
+case("reward-missing/near-miss-real-one-of-two", lambda: online([score, english_only], **short), folder=True)
+case("reward-not-finite/near-miss-real-penalty", lambda: online(stern, **short))
+case("reward-wrong-count/near-miss-real-raises", lambda: online(paired_off, **short), folder=True)
+case("reward-raises/near-miss-real-callback", lambda: online(callbacks=[wrong_metric()]), folder=True)
+case("run-died/bad-real-callback", lambda: online(callbacks=[wrong_metric()]), folder=True)
 case("not-learning/bad-real-grpo-by-chance", lambda: online(by_chance(), max_steps=70))
 case("not-learning/near-miss-real-grpo-slow", lambda: online(score, max_steps=70, learning_rate=2e-4))
 case("not-learning/near-miss-real-rloo", lambda: online(score, method="rloo", max_steps=50), folder=True)
-case("reward-collapse/bad-real-hot", lambda: online(score, max_steps=70, learning_rate=4e-3, lr_scheduler_type="constant"))
+case("reward-collapse/bad-real-hot-later", lambda: online(score, max_steps=80, learning_rate=8e-4, change=hot_for(range(45, 81), 10)))
 case("reward-collapse/near-miss-real-healthy", lambda: online(score, max_steps=70, learning_rate=8e-4))
-case("kl-explosion/bad-real-loose", lambda: online(manners, beta=1e-4, learning_rate=2e-3, lr_scheduler_type="constant"))
+case("kl-explosion/bad-real-loose", lambda: online(score, beta=1e-4, learning_rate=2e-3, lr_scheduler_type="constant"))
 case("kl-explosion/near-miss-real-held", lambda: online(score, beta=0.04, learning_rate=5e-4))
 case("entropy-collapse/bad-real-hot", lambda: online(manners, learning_rate=2e-3, lr_scheduler_type="constant"))
 case("entropy-collapse/near-miss-real-rising", lambda: online(score, learning_rate=8e-4, beta=0.0))
@@ -472,6 +517,15 @@ case("length-collapse/bad-real-shortest-wins", lambda: online(shortest_wins, max
 case("length-explosion/near-miss-real-polite", lambda: online(manners, max_completion_length=64, max_steps=50))
 case("length-collapse/near-miss-real-brief", lambda: online(brief_and_right, max_completion_length=64, max_steps=50))
 case("completions-truncated/bad-real-length", lambda: online(length, max_completion_length=40, max_steps=50, learning_rate=1e-3))
+case("completions-truncated/near-miss-real-few", lambda: online(manners, max_completion_length=40, max_steps=50))
+case(
+    "reward-length-bias/near-miss-real-earned",
+    lambda: online(score, held_out=questions(32, "test"), max_completion_length=56, eval_steps=10, learning_rate=8e-4),
+)
+case(
+    "reward-hacking-suspected/near-miss-real-judge",
+    lambda: online(score, held_out=questions(32, "test"), max_completion_length=56, eval_steps=10),
+)
 case("completions-truncated-by-length/bad-real-four", lambda: online(score, max_completion_length=4, max_steps=30))
 case("completions-truncated-by-length/near-miss-real-some", lambda: online(score, max_completion_length=20, max_steps=30))
 case(
@@ -558,19 +612,19 @@ def early_schedule(trainer: Trainer) -> None:
     trainer.lr_scheduler = get_scheduler("linear", trainer.optimizer, num_warmup_steps=3, num_training_steps=steps // 3)
 
 
-def hot_for(steps: Iterable[int], times: float) -> Any:
-    """A callback under which the learning rate is too high for some steps."""
-    from transformers import TrainerCallback
-
+def hot_for(steps: Iterable[int], times: float) -> Callable[[Trainer], None]:
+    """A constant learning rate after a short warm-up, this many times as high in some steps."""
     bad = set(steps)
 
-    class Burst(TrainerCallback):
-        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, optimizer: Any = None, **more: Any) -> None:
-            if state.global_step + 1 in bad:
-                for group in optimizer.param_groups:
-                    group["lr"] = args.learning_rate * times
+    def change(trainer: Trainer) -> None:
+        from torch.optim.lr_scheduler import LambdaLR
 
-    return Burst()
+        trainer.create_optimizer()
+        trainer.lr_scheduler = LambdaLR(
+            trainer.optimizer, lambda step: times if step + 1 in bad else min(1.0, (step + 1) / 5)
+        )
+
+    return change
 
 
 def masked(rows: Rows, share: float = 1.0) -> Rows:
@@ -605,11 +659,11 @@ case("gradient-not-finite/bad-real-some", lambda: nan_now_and_then([14, 22, 23, 
 case("gradient-not-finite/near-miss-real-settling", lambda: nan_now_and_then([1, 2, 3, 30]))
 case("loss-diverged/bad-real-hot", lambda: sft(learning_rate=5e-2, warmup_steps=0, lr_scheduler_type="constant"))
 case("loss-diverged/bad-real-dpo-hot", lambda: dpo(learning_rate=3e-2, warmup_steps=0, lr_scheduler_type="constant"))
-case("loss-diverged/near-miss-real-burst", lambda: sft(callbacks=[hot_for([30, 31], 12)], max_steps=70))
+case("loss-diverged/near-miss-real-burst", lambda: sft(change=hot_for([30, 31], 12), max_steps=70))
 sequential = {"train_sampling_strategy": "sequential", "learning_rate": 3e-4, "max_steps": 60}
 case("loss-spike/bad-real-garbage", lambda: sft(with_garbage(sft_rows(960), [21, 33, 46]), **sequential))
 case("loss-spike/near-miss-real-one-row", lambda: sft(with_garbage(sft_rows(960), [21, 33, 46], share=0.07), **sequential))
-case("gradient-explosion/bad-real-burst", lambda: sft(callbacks=[hot_for(range(40, 46), 30)], max_grad_norm=0.0, max_steps=70))
+case("gradient-explosion/bad-real-burst", lambda: sft(change=hot_for(range(40, 46), 30), max_grad_norm=0.0, max_steps=70))
 case("gradient-explosion/near-miss-real-garbage-once", lambda: sft(with_garbage(sft_rows(960), [30]), max_grad_norm=0.0, **sequential))
 case("schedule-fault/bad-real-third", lambda: sft(change=early_schedule, max_steps=45))
 case("schedule-fault/near-miss-real-decay", lambda: sft(max_steps=45, lr_scheduler_type="cosine"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.measure import evidence, shown
 from diagnostics.messages import find
@@ -20,7 +22,8 @@ SAID = re.compile(r"All reward functions returned None")
 def check(run: Run) -> Finding | None:
     """Look for rows of an online run without a reward, and for TRL's warning."""
     reward = run.signal("reward")
-    known = reward is not None and len(reward.finite()) > 0
+    # An infinite reward is there, and is reward-not-finite's to tell.
+    known = reward is not None and not np.isnan(reward.values).all()
     said = find(run, SAID)
     other = run.signal("length") or run.get("train/loss") or run.get("train/grad_norm")
     rows = len(other) if other is not None else 0
