@@ -160,7 +160,8 @@ WORDS = {
 
 Loss (SFT, reward model, DPO, ORPO, KTO): the median of the first tenth of the rows against that of the last (at least 5
 rows each, 20 in all). It is no learning if it fell by less than 3 %, or by no more than chance would show given the
-run's own noise. If the noise would hide even a fall of 10 %, the rule says that it cannot judge. A loss already below
+run's own noise. A preference or reward model whose margin rises is learning, however little its loss, which begins near ln 2,
+has fallen. If the noise would hide even a fall of 10 %, the rule says that it cannot judge. A loss already below
 0.05 is not judged.
 
 Reward (GRPO, RLOO, PPO, whose loss tells nothing): the first fifth against the last, at least 50 rows. It is no
@@ -196,7 +197,8 @@ the loss rose, loss-diverged; where most groups earn the same, reward-groups-con
         about="""检查训练损失（或在线方法的奖励）是否结束时与开始时一样。
 
 损失（SFT、奖励模型、DPO、ORPO、KTO）：比较最初十分之一与最后十分之一的中位数（各至少 5 行，共至少 20 行）。降幅不到
-3%，或不超过该训练自身噪声下偶然会出现的差别，就判为没有学习。噪声大到连 10% 的下降都看不出来时，说明无法判断。损失已低于
+3%，或不超过该训练自身噪声下偶然会出现的差别，就判为没有学习。偏好训练与奖励模型只要间隔在增大就是在学习，无论其
+（从 ln 2 附近开始的）损失降得多少。噪声大到连 10% 的下降都看不出来时，说明无法判断。损失已低于
 0.05 时不判断。
 
 奖励（GRPO、RLOO、PPO，其损失不反映学习）：最初五分之一与最后五分之一比较，至少 50 行。若升幅不超过两倍标准误，或不到单个奖励
