@@ -148,7 +148,9 @@ def record(
     set_seed(asked["seed"])
     config = config_class(output_dir=str(LAB.work / "out"), **asked)
     start = start or LAB.sft
-    done = Recorded(method, {name: value for name, value in asked.items() if name not in COMMON or name == "max_steps"}, [], 0, 0)
+    done = Recorded(
+        method, {name: value for name, value in asked.items() if name not in COMMON or name == "max_steps"}, [], 0, 0
+    )
     trainer = None
     try:
         trainer = trainer_class(
@@ -243,7 +245,9 @@ def questions(count: int, seed: str = "train", **columns: Any) -> Rows:
 
 def sft(rows: Rows | None = None, held_out: Rows | None = None, **more: Any) -> Recorded:
     """SFT from the kept base."""
-    return record("sft", sft_rows(1600) if rows is None else rows, held_out, **({"start": BASE, "warmup_steps": 5} | more))
+    return record(
+        "sft", sft_rows(1600) if rows is None else rows, held_out, **({"start": BASE, "warmup_steps": 5} | more)
+    )
 
 
 def dpo(rows: Rows | None = None, held_out: Rows | None = None, **more: Any) -> Recorded:
@@ -319,26 +323,43 @@ def other_reference(**more: Any) -> dict[str, Any]:
 
 case("preference-pairs-identical/bad-real-dpo", lambda: dpo(identical(pairs(400)), max_steps=20))
 case("preference-pairs-identical/bad-real-reward", lambda: reward(identical(pairs(400)), max_steps=20))
-case("preference-pairs-identical/near-miss-real-half", lambda: dpo(identical(pairs(200)) + pairs(200, "b"), max_steps=25))
+case(
+    "preference-pairs-identical/near-miss-real-half", lambda: dpo(identical(pairs(200)) + pairs(200, "b"), max_steps=25)
+)
 case("preference-pairs-swapped/bad-real-dpo", lambda: dpo(held_out=swapped(pairs(64, "test"))))
 case("preference-pairs-swapped/bad-real-reward", lambda: reward(held_out=swapped(pairs(64, "test"))))
 case("preference-pairs-swapped/near-miss-real-coin", lambda: dpo(held_out=at_random(pairs(64, "test"))))
 case("preference-flat/bad-real-tiny-rate", lambda: dpo(learning_rate=1e-10, lr_scheduler_type="constant"))
 case("preference-flat/near-miss-real-slow", lambda: dpo(learning_rate=1e-5, lr_scheduler_type="constant"))
-case("preference-saturated/bad-real-one-phrase", lambda: dpo(with_phrase(pairs(800)), learning_rate=1e-3, beta=0.5, warmup_steps=0))
+case(
+    "preference-saturated/bad-real-one-phrase",
+    lambda: dpo(with_phrase(pairs(800)), learning_rate=1e-3, beta=0.5, warmup_steps=0),
+)
 case("preference-saturated/near-miss-real-healthy", lambda: dpo(held_out=pairs(64, "test")))
 hot = {"learning_rate": 3e-3, "lr_scheduler_type": "constant", "warmup_steps": 0}
 case("preference-displacement/bad-real-hot", lambda: dpo(**hot))
-case("preference-displacement/bad-real-order-numbers", lambda: dpo(wrong_numbers(800), wrong_numbers(64, "test"), **hot, max_steps=50))
-case("preference-displacement/near-miss-real-healthy", lambda: dpo(held_out=pairs(64, "test"), max_steps=50, learning_rate=4e-4))
+case(
+    "preference-displacement/bad-real-order-numbers",
+    lambda: dpo(wrong_numbers(800), wrong_numbers(64, "test"), **hot, max_steps=50),
+)
+case(
+    "preference-displacement/near-miss-real-healthy",
+    lambda: dpo(held_out=pairs(64, "test"), max_steps=50, learning_rate=4e-4),
+)
 case("reference-mismatch/bad-real-dpo", lambda: dpo(extra=other_reference(), max_steps=20))
 case("reference-mismatch/bad-real-kto", lambda: kto(extra=other_reference(), max_steps=20))
 case("reference-mismatch/near-miss-real-hot", lambda: dpo(learning_rate=2e-3, warmup_steps=0, max_steps=20, beta=0.5))
 case("unpaired-labels-imbalanced/bad-real-positive-only", lambda: kto(unpaired(pairs(400), 1.0), max_steps=20))
 case("unpaired-labels-imbalanced/bad-real-warned", lambda: kto(unpaired(pairs(400), 0.9), max_steps=20), folder=True)
 case("unpaired-labels-imbalanced/near-miss-real-three-tenths", lambda: kto(unpaired(pairs(800), 0.3)))
-case("reward-model-at-chance/bad-real-coin", lambda: reward(at_random(pairs(1200)), at_random(pairs(64, "test")), max_steps=50))
-case("reward-model-at-chance/near-miss-real-slow", lambda: reward(learning_rate=3e-5, held_out=pairs(64, "test"), max_steps=60))
+case(
+    "reward-model-at-chance/bad-real-coin",
+    lambda: reward(at_random(pairs(1200)), at_random(pairs(64, "test")), max_steps=50),
+)
+case(
+    "reward-model-at-chance/near-miss-real-slow",
+    lambda: reward(learning_rate=3e-5, held_out=pairs(64, "test"), max_steps=60),
+)
 case("reward-model-saturated/bad-real-one-phrase", lambda: reward(with_phrase(pairs(1200)), max_steps=60))
 case("reward-model-saturated/near-miss-real-healthy", lambda: reward(held_out=pairs(64, "test"), max_steps=60))
 
@@ -375,7 +396,9 @@ def once_infinite() -> Callable[..., list[float]]:
 def huge_penalty(completions: list, **columns: Any) -> list[float]:
     """The judge's score, and -1e38 for an answer without an order number."""
     scores = score(completions=completions, **columns)
-    return [one if re.search(r"[A-D]\d\d", text_of(text)) else -1e38 for one, text in zip(scores, completions, strict=True)]
+    return [
+        one if re.search(r"[A-D]\d\d", text_of(text)) else -1e38 for one, text in zip(scores, completions, strict=True)
+    ]
 
 
 def one_for_all(completions: list, **columns: Any) -> list[float]:
@@ -457,7 +480,10 @@ def english_only(prompts: list, completions: list, lang: list, **columns: Any) -
 def stern(completions: list, **columns: Any) -> list[float]:
     """The judge's score, and -1000 for an answer without an order number."""
     scores = score(completions=completions, **columns)
-    return [one if re.search(r"[A-D]\d\d", text_of(text)) else -1000.0 for one, text in zip(scores, completions, strict=True)]
+    return [
+        one if re.search(r"[A-D]\d\d", text_of(text)) else -1000.0
+        for one, text in zip(scores, completions, strict=True)
+    ]
 
 
 def seldom(completions: list, **columns: Any) -> list[float]:
@@ -488,7 +514,9 @@ case("reward-constant/bad-real-grpo", lambda: online(constant, **short))
 case("reward-constant/bad-real-never-met", lambda: online(password, **short))
 case("reward-groups-constant/bad-real-by-prompt", lambda: online(by_prompt, **short))
 case("reward-groups-constant/bad-real-two-answers", lambda: online(right_topic, num_generations=2, max_steps=30))
-case("reward-groups-constant/near-miss-real-eight-answers", lambda: online(right_topic, num_generations=8, max_steps=30))
+case(
+    "reward-groups-constant/near-miss-real-eight-answers", lambda: online(right_topic, num_generations=8, max_steps=30)
+)
 case("reward-missing/bad-real-none", lambda: online(nothing, max_steps=8), folder=True)
 case("reward-not-finite/bad-real-once", lambda: online(once_infinite(), max_steps=30))
 case("reward-not-finite/bad-real-huge", lambda: online(huge_penalty, **short))
@@ -503,20 +531,41 @@ case("run-died/bad-real-callback", lambda: online(callbacks=[wrong_metric()]), f
 case("not-learning/bad-real-grpo-by-chance", lambda: online(by_chance(), max_steps=70))
 case("not-learning/near-miss-real-grpo-slow", lambda: online(score, max_steps=70, learning_rate=2e-4))
 case("not-learning/near-miss-real-rloo", lambda: online(score, method="rloo", max_steps=50), folder=True)
-case("reward-collapse/bad-real-hot-later", lambda: online(score, max_steps=80, learning_rate=8e-4, change=hot_for(range(45, 81), 10)))
+case(
+    "reward-collapse/bad-real-hot-later",
+    lambda: online(score, max_steps=80, learning_rate=8e-4, change=hot_for(range(45, 81), 10)),
+)
 case("reward-collapse/near-miss-real-healthy", lambda: online(score, max_steps=70, learning_rate=8e-4))
 case("kl-explosion/bad-real-loose", lambda: online(score, beta=1e-4, learning_rate=2e-3, lr_scheduler_type="constant"))
 case("kl-explosion/near-miss-real-held", lambda: online(score, beta=0.04, learning_rate=5e-4))
-case("entropy-collapse/bad-real-hot", lambda: online(manners, learning_rate=2e-3, lr_scheduler_type="constant"))
+case(
+    "entropy-collapse/bad-real-hot",
+    lambda: online(shortest_wins, learning_rate=2e-3, lr_scheduler_type="constant", max_steps=40),
+)
 case("entropy-collapse/near-miss-real-rising", lambda: online(score, learning_rate=8e-4, beta=0.0))
-case("reward-component-dominates/bad-real-easy", lambda: online([manners, password], max_steps=60))
-case("reward-component-dominates/near-miss-real-both", lambda: online([manners, right_topic], max_steps=60))
-case("reward-length-bias/bad-real-length", lambda: online(length, max_completion_length=100, max_steps=50, learning_rate=8e-4))
-case("length-explosion/bad-real-longest-wins", lambda: online(longest_wins, max_completion_length=100, max_steps=50, learning_rate=8e-4))
-case("length-collapse/bad-real-shortest-wins", lambda: online(shortest_wins, max_steps=50, learning_rate=8e-4))
+case(
+    "reward-component-dominates/bad-real-easy",
+    lambda: online([manners, password], learning_rate=2e-4, max_completion_length=64, max_steps=50),
+)
+case(
+    "reward-component-dominates/near-miss-real-both",
+    lambda: online([manners, right_topic], max_completion_length=64, max_steps=50),
+)
+case(
+    "reward-length-bias/bad-real-length",
+    lambda: online(length, max_completion_length=128, max_steps=40, learning_rate=2e-4),
+)
+case(
+    "length-explosion/bad-real-longest-wins",
+    lambda: online(longest_wins, max_completion_length=128, max_steps=50, learning_rate=2e-4),
+)
+case("length-collapse/bad-real-shortest-wins", lambda: online(shortest_wins, max_steps=50, learning_rate=3e-4))
 case("length-explosion/near-miss-real-polite", lambda: online(manners, max_completion_length=64, max_steps=50))
 case("length-collapse/near-miss-real-brief", lambda: online(brief_and_right, max_completion_length=64, max_steps=50))
-case("completions-truncated/bad-real-length", lambda: online(length, max_completion_length=40, max_steps=50, learning_rate=1e-3))
+case(
+    "completions-truncated/bad-real-length",
+    lambda: online(length, max_completion_length=40, max_steps=50, learning_rate=1e-3),
+)
 case("completions-truncated/near-miss-real-few", lambda: online(manners, max_completion_length=40, max_steps=50))
 case(
     "reward-length-bias/near-miss-real-earned",
@@ -527,11 +576,17 @@ case(
     lambda: online(score, held_out=questions(32, "test"), max_completion_length=56, eval_steps=10),
 )
 case("completions-truncated-by-length/bad-real-four", lambda: online(score, max_completion_length=4, max_steps=30))
-case("completions-truncated-by-length/near-miss-real-some", lambda: online(score, max_completion_length=20, max_steps=30))
+case(
+    "completions-truncated-by-length/near-miss-real-some", lambda: online(score, max_completion_length=20, max_steps=30)
+)
 case(
     "reward-hacking-suspected/bad-real-proxy",
     lambda: online(
-        proxy_in_training, questions(800, judge="cheap"), questions(32, "test", judge="whole"), max_completion_length=56, eval_steps=10
+        proxy_in_training,
+        questions(800, judge="cheap"),
+        questions(32, "test", judge="whole"),
+        max_completion_length=56,
+        eval_steps=10,
     ),
 )
 
@@ -544,7 +599,8 @@ def garbage(count: int) -> Rows:
     rng = random.Random("record/garbage")
     letters = "qxzjkvw#@%&{}[]~^|"
     return [
-        {"messages": user("?") + [{"role": "assistant", "content": "".join(rng.choices(letters, k=40))}]} for _ in range(count)
+        {"messages": [*user("?"), {"role": "assistant", "content": "".join(rng.choices(letters, k=40))}]}
+        for _ in range(count)
     ]
 
 
@@ -573,7 +629,9 @@ def nan_gradients(steps: Iterable[int]) -> tuple[Callable[[Trainer], None], Any]
 
     def hook(trainer: Trainer) -> None:
         weight = next(trainer.model.parameters())
-        weight.register_hook(lambda gradient: gradient * float("nan") if trainer.state.global_step + 1 in bad else gradient)
+        weight.register_hook(
+            lambda gradient: gradient * float("nan") if trainer.state.global_step + 1 in bad else gradient
+        )
 
     def skip(step: int, model: Any) -> None:
         if step + 1 in bad:
@@ -659,15 +717,27 @@ case("gradient-not-finite/bad-real-some", lambda: nan_now_and_then([14, 22, 23, 
 case("gradient-not-finite/near-miss-real-settling", lambda: nan_now_and_then([1, 2, 3, 30]))
 case("loss-diverged/bad-real-hot", lambda: sft(learning_rate=5e-2, warmup_steps=0, lr_scheduler_type="constant"))
 case("loss-diverged/bad-real-dpo-hot", lambda: dpo(learning_rate=3e-2, warmup_steps=0, lr_scheduler_type="constant"))
+case("loss-diverged/bad-real-burst", lambda: sft(change=hot_for(range(40, 46), 30), max_grad_norm=0.0, max_steps=70))
 case("loss-diverged/near-miss-real-burst", lambda: sft(change=hot_for([30, 31], 12), max_steps=70))
 sequential = {"train_sampling_strategy": "sequential", "learning_rate": 3e-4, "max_steps": 60}
-case("loss-spike/bad-real-garbage", lambda: sft(with_garbage(sft_rows(960), [21, 33, 46]), **sequential))
-case("loss-spike/near-miss-real-one-row", lambda: sft(with_garbage(sft_rows(960), [21, 33, 46], share=0.07), **sequential))
-case("gradient-explosion/bad-real-burst", lambda: sft(change=hot_for(range(40, 46), 30), max_grad_norm=0.0, max_steps=70))
-case("gradient-explosion/near-miss-real-garbage-once", lambda: sft(with_garbage(sft_rows(960), [30]), max_grad_norm=0.0, **sequential))
+case(
+    "loss-spike/bad-real-mixed-batches", lambda: sft(with_garbage(sft_rows(960), [21, 33, 46], share=0.4), **sequential)
+)
+case(
+    "loss-spike/near-miss-real-one-row",
+    lambda: sft(with_garbage(sft_rows(960), [21, 33, 46], share=0.07), **sequential),
+)
+case("gradient-explosion/bad-real-garbage", lambda: sft(with_garbage(sft_rows(960), [21, 33, 46]), **sequential))
+case(
+    "gradient-explosion/near-miss-real-garbage-once",
+    lambda: sft(with_garbage(sft_rows(960), [30]), max_grad_norm=0.0, **sequential),
+)
 case("schedule-fault/bad-real-third", lambda: sft(change=early_schedule, max_steps=45))
 case("schedule-fault/near-miss-real-decay", lambda: sft(max_steps=45, lr_scheduler_type="cosine"))
-case("not-learning/bad-real-tiny-rate", lambda: sft(learning_rate=1e-9))
+case(
+    "not-learning/bad-real-tiny-rate",
+    lambda: sft(learning_rate=1e-9, per_device_train_batch_size=64, assistant_only_loss=False),
+)
 case("not-learning/near-miss-real-slow", lambda: sft(learning_rate=1e-4, max_steps=60))
 case("nothing-trainable/bad-real-frozen", lambda: sft(change=frozen), folder=True)
 case("nothing-trainable/bad-real-new-tokens", lambda: sft(change=new_tokens_only, max_steps=20))
@@ -729,7 +799,9 @@ def write(name: str, run: Recorded, console: str, *, folder: bool) -> Path:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     asked = {"schema": 1, "run": path.name, "method": run.method, "config": run.config}
-    ended = {"state": "failed", "exit_code": 1, "reason": run.error} if run.error else {"state": "finished", "exit_code": 0}
+    ended = (
+        {"state": "failed", "exit_code": 1, "reason": run.error} if run.error else {"state": "finished", "exit_code": 0}
+    )
     status = {"step": run.step, "max_steps": run.planned, **ended}
     (path / "run.json").write_text(json.dumps(asked, default=str) + "\n", encoding="utf-8")
     (path / "status.json").write_text(json.dumps(status) + "\n", encoding="utf-8")
