@@ -19,6 +19,7 @@ EXPLAINS = (
     "entropy-collapse",
     "length-explosion",
     "completions-truncated",
+    "reward-groups-constant",
 )
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
