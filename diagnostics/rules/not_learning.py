@@ -37,6 +37,7 @@ LOW = Limit(0.05, "loss", "ours: a well-matched model sits there from the start 
 REWARDS = Limit(50, "logged rows of reward", "ours: a row is a batch of few answers")
 EFFECT = Limit(0.5, "standard deviations of single rewards", "a medium effect (Cohen 1988): it must have been visible")
 SMALL = Limit(0.2, "standard deviations of single rewards", "less than a small effect (Cohen 1988), however sure it is")
+SAME = Limit(1e-5, "of the spread of single rewards", "ours: the rounding of a mean in float32")
 STILL = Limit(1e-6, "nats per token between old and new policy", "ours: a millionth of what PPO allows an epoch")
 
 
@@ -74,6 +75,9 @@ def check_reward(run: Run) -> Finding | None:
     reward = need(run.signal("reward"), "train/reward", REWARDS)
     over = mean_trend(reward)
     spread = single_spread(run, reward)
+    # Ranks, win rates or rewards normalised within the batch: their mean is one number whatever is learned.
+    if spread > 0 and np.ptp(reward.values) < SAME * spread:
+        raise CannotJudge("reward-is-relative", reward=over.start)
     if over.rose(ERRORS) and over.change > SMALL * spread:
         return None
     if ERRORS * over.error > EFFECT * spread:
@@ -166,7 +170,8 @@ has fallen. If the noise would hide even a fall of 10 %, the rule says that it c
 
 Reward (GRPO, RLOO, PPO, whose loss tells nothing): the first fifth against the last, at least 50 rows. It is no
 learning if it rose by no more than two standard errors, or by less than a fifth of the spread of single rewards (a
-small effect), while half of that spread (a medium one) would have shown.
+small effect), while half of that spread (a medium one) would have shown. A reward whose mean is one and the same in all rows while single rewards differ is
+relative within the batch, and is not judged.
 
 A run that ended within its warm-up is not judged. Where the gradient is exactly zero, nothing-trainable says why; where
 the loss rose, loss-diverged; where most groups earn the same, reward-groups-constant.""",
@@ -202,7 +207,8 @@ the loss rose, loss-diverged; where most groups earn the same, reward-groups-con
 0.05 时不判断。
 
 奖励（GRPO、RLOO、PPO，其损失不反映学习）：最初五分之一与最后五分之一比较，至少 50 行。若升幅不超过两倍标准误，或不到单个奖励
-离散度的五分之一（小效应），而其一半（中等效应）的升幅本可看出，就判为没有学习。
+离散度的五分之一（小效应），而其一半（中等效应）的升幅本可看出，就判为没有学习。各行均值完全相同而单个奖励有差别时，奖励是批内
+相对值，不判断。
 
 在预热中结束的训练不判断。梯度恰好为零时由 nothing-trainable 说明；损失升高时由 loss-diverged 说明；多数组得分相同时由
 reward-groups-constant 说明。""",
