@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from training.demo.data import preference_row, sft_row, user
 from training.demo.grammar import LANGUAGES, ORDER_NUMBERS, draw_case
 from training.demo.pipeline import KEPT_BASE
-from training.demo.score import polite, right_topic, score, text_of
+from training.demo.score import polite, right_order, right_topic, score, text_of
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -190,6 +190,15 @@ def each_step(act: Callable[[int, Any], None], *, moment: str = "on_step_end") -
 def make_sft(folder: Path) -> None:
     """The SFT model: 150 steps from the kept base."""
     record("sft", sft_rows(2400), start=BASE, max_steps=150, warmup_steps=5, keep=folder)
+
+
+def well_spoken() -> Path:
+    """A model that gives long and polite answers; made once."""
+    folder = LAB.work / "well-spoken"
+    if not folder.exists():
+        rows = [{"messages": row["prompt"] + row["chosen"]} for row in pairs(1600)]
+        record("sft", rows, max_steps=80, warmup_steps=5, keep=folder)
+    return folder
 
 
 # Data
@@ -547,10 +556,7 @@ case(
     "reward-component-dominates/bad-real-easy",
     lambda: online([manners, password], learning_rate=2e-4, max_completion_length=64, max_steps=50),
 )
-case(
-    "reward-component-dominates/near-miss-real-both",
-    lambda: online([manners, right_topic], max_completion_length=64, max_steps=50),
-)
+case("reward-component-dominates/near-miss-real-both", lambda: online([right_topic, right_order], learning_rate=8e-4))
 case(
     "reward-length-bias/bad-real-length",
     lambda: online(length, max_completion_length=128, max_steps=40, learning_rate=2e-4),
@@ -559,14 +565,14 @@ case(
     "length-explosion/bad-real-longest-wins",
     lambda: online(longest_wins, max_completion_length=128, max_steps=50, learning_rate=2e-4),
 )
-case("length-collapse/bad-real-shortest-wins", lambda: online(shortest_wins, max_steps=50, learning_rate=3e-4))
-case("length-explosion/near-miss-real-polite", lambda: online(manners, max_completion_length=64, max_steps=50))
+case("length-collapse/bad-real-shortest-wins", lambda: online(shortest_wins, start=well_spoken(), max_steps=40))
+case("length-explosion/near-miss-real-earned", lambda: online(score, max_completion_length=56, max_steps=50))
 case("length-collapse/near-miss-real-brief", lambda: online(brief_and_right, max_completion_length=64, max_steps=50))
 case(
-    "completions-truncated/bad-real-length",
-    lambda: online(length, max_completion_length=40, max_steps=50, learning_rate=1e-3),
+    "completions-truncated/bad-real-manners",
+    lambda: online([manners, right_topic], max_completion_length=64, max_steps=50),
 )
-case("completions-truncated/near-miss-real-few", lambda: online(manners, max_completion_length=40, max_steps=50))
+case("completions-truncated/near-miss-real-few", lambda: online(score, learning_rate=3e-4, max_steps=50))
 case(
     "reward-length-bias/near-miss-real-earned",
     lambda: online(score, held_out=questions(32, "test"), max_completion_length=56, eval_steps=10, learning_rate=8e-4),
