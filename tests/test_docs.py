@@ -12,7 +12,7 @@ import pytest
 
 from dashboard.command import MODULES
 from diagnostics.rules import RULES
-from tests import make_cases
+from tests import make_cases, record_cases
 from tests.rule_pages import PAGES, pages
 from tests.tree import OTHERS, README, ROOT, role_of, written
 
@@ -112,5 +112,16 @@ def test_cases_on_disk_are_those_of_the_script(tmp_path: Path, monkeypatch: pyte
     make_cases.main()
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     kept = ROOT / "tests" / "cases"
-    own = [path for path in kept.rglob("*") if path.is_file() and "expected" not in path.relative_to(kept).parts]
-    assert made == {path.relative_to(kept): path.read_bytes() for path in own}
+    ours = [path for path in kept.rglob("*") if path.is_file() and not others(path.relative_to(kept).parts[1])]
+    assert made == {path.relative_to(kept): path.read_bytes() for path in ours}
+
+
+def others(name: str) -> bool:
+    """Whether an entry of a rule's folder is not of make_cases.py: recorded, or what is expected."""
+    return "-real-" in name or name == "expected"
+
+
+def test_recorded_cases_on_disk_are_those_that_the_script_names() -> None:
+    kept = ROOT / "tests" / "cases"
+    recorded = {path.relative_to(kept).with_suffix("").as_posix() for path in kept.glob("*/*-real-*")}
+    assert recorded == set(record_cases.RUNS)

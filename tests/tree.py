@@ -13,7 +13,7 @@ OTHERS = {
     "dashboard/style.css": "how the pages look, light and dark",
     "training/demo/kept_base/": "the trained base model as a run folder, 2.7 MB of weights",
     "runs/README.md": "what a run folder holds",
-    "tests/cases/": "one folder a rule: bad runs and near misses, written by make_cases.py",
+    "tests/cases/": "one folder a rule: bad runs and near misses: made by make_cases.py, `-real-` recorded by record_cases.py",
     "tests/requirements.txt": "what the tests need besides",
     "requirements.txt": "exact versions, read by pyproject.toml",
     "pyproject.toml": "the package trl-clinic, and the settings of ruff, mypy and pytest",

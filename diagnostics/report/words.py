@@ -20,6 +20,8 @@ REASONS: dict[Lang, dict[str, str]] = {
         "too-few-evaluations": "{points} evaluations, needs {need}",
         "no-evaluation": "no evaluation was logged",
         "loss-tells-nothing": "the loss of {method} tells nothing about learning",
+        "reward-is-relative": "the mean reward is {reward:.3g} in every row while its spread is not 0: it is relative within "
+        "the batch, and cannot rise",
         "loss-already-low": "the loss began at {loss:.3g}: nothing left to fall by",
         "too-noisy": "the noise ({noise:.3g}) would hide a fall of 10 % over {points} rows",
         "zero-gradient-has-other-cause": "the gradient is exactly 0, but with the marks of {cause}",
@@ -44,6 +46,7 @@ REASONS: dict[Lang, dict[str, str]] = {
         "too-few-evaluations": "只有 {points} 次评估，需要 {need} 次",
         "no-evaluation": "没有记录评估",
         "loss-tells-nothing": "{method} 的损失不反映学习情况",
+        "reward-is-relative": "每一行的平均奖励都是 {reward:.3g}，而离散度不为 0：奖励是批内相对值，不可能上升",
         "loss-already-low": "损失一开始就是 {loss:.3g}，没有下降空间",
         "too-noisy": "噪声（{noise:.3g}）在 {points} 行里会掩盖 10% 的下降",
         "zero-gradient-has-other-cause": "梯度恰好为 0，但特征属于 {cause}",

@@ -30,7 +30,9 @@ def check(run: Run) -> Finding | None:
     norms = need(run.get("train/grad_norm"), "train/grad_norm", ROWS)
     skip = max(5, len(norms) // 20)  # untrained heads and a cold Adam make the first norms large in healthy runs
     values = norms.values[skip:]
-    level = float(np.median(values))
+    level, first = float(np.median(values)), float(np.median(values[: max(1, len(values) // 4)]))
+    if first > TIMES * level:
+        level = first  # the norm vanished, as it does once a policy is deterministic: its start was no explosion
     if level <= 0:
         return None
     high = (values > TIMES * level) & (outlying(values, np.full(len(values), level)) > SIGMAS)
@@ -118,6 +120,7 @@ WORDS = {
 It is an explosion if the norm rises to ten times its level of the first half and stays there (an error), if three or
 more rows reach ten times the median and 6 robust standard deviations on a logarithmic scale, or if a single one reaches 50
 times.
+Where the norm vanished in the course of the run, its first quarter is the level.
 The first 5 % of the rows, at least 5, are passed over: an untrained head and a cold Adam make them large in healthy
 runs.
 
@@ -138,7 +141,7 @@ Not this fault: infinite norms at scattered steps of fp16, which the loss scaler
         about="""检查裁剪前的梯度范数与其自身水平之比。
 
 以下情况判为爆炸：升到前半段水平的十倍且不再回落（错误）；三行及以上达到中位数十倍且在对数尺度上超过 6 倍稳健标准差；或单独一行达到
-50 倍。开头 5%（至少 5 行）不计：未训练的头部和刚启动的 Adam 在健康训练里也会使其偏大。
+50 倍。范数在训练途中趋近于零时，以最初四分之一为水平。开头 5%（至少 5 行）不计：未训练的头部和刚启动的 Adam 在健康训练里也会使其偏大。
 
 不是本故障：fp16 下零星的无穷大范数，损失缩放器会跳过（见 gradient-not-finite）。""",
     ),

@@ -12,7 +12,15 @@ from diagnostics.run.tags import PER_SEQUENCE, unit_of
 
 NAME = "kl-explosion"
 METHODS = ONLINE
-EXPLAINS = ("reward-collapse", "gradient-explosion", "policy-ratio-blowup", "entropy-collapse", "length-explosion")
+EXPLAINS = (
+    "reward-collapse",
+    "gradient-explosion",
+    "policy-ratio-blowup",
+    "entropy-collapse",
+    "length-explosion",
+    "completions-truncated",
+    "reward-groups-constant",
+)
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
 TOKEN_WARNING = Limit(0.5, "nats per token", "rl-doctor 0.2.0")

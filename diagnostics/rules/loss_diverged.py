@@ -7,6 +7,8 @@ import numpy as np
 from diagnostics.finding import Finding, Limit, Words
 from diagnostics.fixing import RATE_WORDS, lower_rate
 from diagnostics.measure import (
+    MEDIAN_ERROR,
+    PREFERENCE,
     evidence,
     moving_median,
     noise,
@@ -17,12 +19,26 @@ from diagnostics.run import Run, Series
 
 NAME = "loss-diverged"
 METHODS = None
-EXPLAINS = ("not-learning", "overfitting", "loss-spike", "gradient-explosion", "memorised", "preference-flat")
+EXPLAINS = (
+    "not-learning",
+    "overfitting",
+    "loss-spike",
+    "gradient-explosion",
+    "memorised",
+    "preference-flat",
+    "preference-displacement",
+)
 
 POINTS = Limit(10, "logged rows", "ours: fewer have no level to speak of")
 # A rise must be large against the run's own noise and against its level.
 NOISE = Limit(6.0, "standard deviations of the run's noise", "ours: medians wander by 2 of them in healthy runs")
 RELATIVE = Limit(0.25, "of the level", "ours: a robust sigma alone calls a 2 % wiggle of a smooth curve a catastrophe")
+# A preference loss begins at a value that is known (ln 2 for DPO's sigmoid): only the later level has noise.
+ERRORS = Limit(
+    3.0,
+    "standard errors of the later level",
+    "ours, for preferences: a DPO run of the demo at 150 times its rate lay above ln 2 in 39 of 40 rows, swinging",
+)
 GIVEN_BACK = Limit(0.5, "of what had been learned", "ours, unless the run ends above where it began")
 
 
@@ -40,12 +56,21 @@ def check(run: Run) -> Finding | None:
     allowed = max(NOISE * spread, RELATIVE * abs(best))
 
     above_start = end > start + max(NOISE * spread, RELATIVE * abs(start))
+    worse_than_reference = False
+    if run.method in PREFERENCE and not above_start and len(loss) >= 2 * POINTS:
+        half = loss.values[len(loss) // 2 :]
+        error = MEDIAN_ERROR * spread / len(half) ** 0.5
+        later = float(np.median(half))
+        if later > start + max(ERRORS * error, RELATIVE * abs(start)):
+            above_start, worse_than_reference, end = True, True, later
     gave_back = end > best + allowed and end - best > GIVEN_BACK * (start - best)
     if not (above_start or gave_back):
         return None
     # Where the start was never beaten, the fault may begin with the second row; else it begins after the best level.
-    from_start = start <= float(level[best_at])
+    from_start = worse_than_reference or start <= float(level[best_at])
     ceiling = best + max(NOISE * spread, RELATIVE * abs(best))
+    if worse_than_reference:
+        ceiling = start + RELATIVE * abs(start)
     onset = onset_of(loss, ceiling, after=0 if from_start else best_at)
     rate, warmup = peak_learning_rate(run), warmup_rows(run)
     at_once = onset <= float(loss.steps[0]) + 0.1 * float(loss.steps[-1] - loss.steps[0])
@@ -120,6 +145,9 @@ reached. It is a divergence if the end lies above the start, or if more than hal
 more than 6 times the run's own noise and more than 25 %. The noise is measured from the differences of neighbouring
 rows. The onset is the first row above that line after which most rows stay above it.
 
+A preference loss begins at a value that is known, ln 2 for DPO, so only its later half is weighed: a median 25 % above
+the start, by more than 3 standard errors, is worse than no training at all, however wildly the rows swing.
+
 A spike that recovers is not this fault (loss-spike). The loss of GRPO, RLOO and PPO tells nothing about learning, so
 they are not judged by it.
 
@@ -144,6 +172,9 @@ Thresholds are ours: chosen so that healthy runs of public projects stay silent.
 把结束时的水平（最后十分之一的中位数，至少 3 行）与开始时和曾达到的最好水平比较。如果结束时高于开始时，或者学到的
 东西丢了一半以上，并且升幅超过该训练自身噪声的 6 倍、且超过 25%，就判为发散。噪声由相邻行之差估计。起始步是第一个
 超过这条线、且之后多数行都在线上的那一步。
+
+偏好损失的起点是已知的（DPO 为 ln 2），因此只看后一半：其中位数比起点高出 25%、且超过 3 倍标准误，就比不训练还差，无论各行
+波动多大。
 
 升高后又恢复的尖峰不是本故障（见 loss-spike）。GRPO、RLOO、PPO 的损失不反映学习情况，因此不据此判断。
 

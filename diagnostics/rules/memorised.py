@@ -26,6 +26,7 @@ CONTRADICTED = Limit(0.75, "of the loss in the first pass", "ours, where the eva
 NOTHING = Limit(0.02, "nats per token", "ours, below the 0.05 of finetune-doctor 0.2.2: real text is never so sure")
 MANY = Limit(3, "passes over the data", "ours, for a loss near 0 that shows no stairs")
 REAL_TEXT = Limit(0.5, "nats per token at the start", "ours: below it the task may be one that can be learned for good")
+NEARLY = Limit(0.05, "nats per token", "finetune-doctor 0.2.2; ours: there only after so many passes over real text")
 VERY_MANY = Limit(10, "passes over the data", "ours: so many that the start does not matter")
 
 
@@ -54,11 +55,12 @@ def check(run: Run) -> Finding | None:
     start, end = float(np.median(loss.values[: max(1, len(loss) // 20)])), float(np.median(loss.values[-3:]))
     stairs = stairs_of(loss, epochs)
     by_stairs = stairs is not None and end < (FALLEN if evaluation is None else CONTRADICTED) * start
-    text = start > REAL_TEXT and passes >= MANY
-    by_nothing = run.method in (None, "sft") and end < NOTHING and (text or passes >= VERY_MANY)
+    text, often = start > REAL_TEXT and passes >= MANY, passes >= VERY_MANY
+    limit = NEARLY if text and often else NOTHING
+    by_nothing = run.method in (None, "sft") and end < limit and (text or often)
     if not (by_stairs or by_nothing):
         return None
-    step = stairs.step if by_stairs and stairs is not None else int(loss.steps[np.argmax(loss.values < NOTHING)])
+    step = stairs.step if by_stairs and stairs is not None else int(loss.steps[np.argmax(loss.values < limit)])
     keep = first_pass(loss, epochs)
     return Finding(
         rule=NAME,
@@ -145,7 +147,8 @@ A model that learns by heart improves on a row when it sees it again, so its los
 boundaries. It is memorising if the drops there (median of 0.4 epochs before against 0.4 after, each beyond 3 standard
 errors) make at least 60 % of the whole fall, three times what it falls within an epoch, and the loss ends below half
 its start (below three quarters where the evaluation turned up meanwhile); or, in SFT, if the loss ends below
-0.02 nats per token after three passes of real text (0.5 and more at the start) or after ten of anything.
+0.02 nats per token after three passes of real text (0.5 and more at the start) or after ten of anything, below 0.05
+after ten passes of real text.
 
 An evaluation whose last value is its best, within 3 %, acquits the run. An evaluation that turns up is overfitting.
 A loss of exactly 0 from the first row on, with an entropy of 0, is labels-all-masked.""",
@@ -167,7 +170,7 @@ A loss of exactly 0 from the first row on, with an entropy of 0, is labels-all-m
         about="""检查训练损失是否按数据轮次、而不是按步数下降。
 
 死记的模型再次见到同一行时才进步，所以损失在轮次边界呈阶梯状下降。阈值：边界处的降幅（前后各 0.4 轮的中位数之差，超过 3
-倍标准误）占全部降幅的 60% 以上、达到轮内降幅的三倍，且最终损失低于开始的一半（评估同时回升时为四分之三）；或 SFT 在真实文本（开始时不低于 0.5）上三轮之后、或任何数据十轮之后损失低于每词元 0.02。
+倍标准误）占全部降幅的 60% 以上、达到轮内降幅的三倍，且最终损失低于开始的一半（评估同时回升时为四分之三）；或 SFT 在真实文本（开始时不低于 0.5）上三轮之后、或任何数据十轮之后损失低于每词元 0.02，或在真实文本上十轮之后低于 0.05。
 
 若最后一次评估与最好的一次相差不超过 3%，则不报。评估回升属于 overfitting。损失从第一行起就恰好为 0 且熵为 0，属于
 labels-all-masked。""",

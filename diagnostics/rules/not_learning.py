@@ -8,6 +8,7 @@ from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import NEAR, RATE_WORDS, higher_rate, usual_rate
 from diagnostics.measure import (
     ONLINE,
+    PREFERENCE,
     evidence,
     in_warmup,
     late,
@@ -18,6 +19,7 @@ from diagnostics.measure import (
     scatter,
     shown,
     training_loss,
+    trend,
 )
 from diagnostics.run import Run, Series
 
@@ -35,6 +37,7 @@ LOW = Limit(0.05, "loss", "ours: a well-matched model sits there from the start 
 REWARDS = Limit(50, "logged rows of reward", "ours: a row is a batch of few answers")
 EFFECT = Limit(0.5, "standard deviations of single rewards", "a medium effect (Cohen 1988): it must have been visible")
 SMALL = Limit(0.2, "standard deviations of single rewards", "less than a small effect (Cohen 1988), however sure it is")
+SAME = Limit(1e-5, "of the spread of single rewards", "ours: the rounding of a mean in float32")
 STILL = Limit(1e-6, "nats per token between old and new policy", "ours: a millionth of what PPO allows an epoch")
 
 
@@ -54,6 +57,12 @@ def check_loss(run: Run) -> Finding | None:
     by_chance = ERRORS * 1.25 * noise(loss.values) * (2 / tenth) ** 0.5
     if start == 0 or start - end > max(FALL * abs(start), by_chance):
         return None
+    # A loss of log-sigmoid begins at ln 2 by construction and falls by half the margin: a margin that rises is learning,
+    # and whether it rises enough is for preference-flat to say.
+    if run.method in (*PREFERENCE, "reward"):
+        margin = run.signal("margin")
+        if margin is not None and len(known := margin.finite()) >= POINTS and trend(known).rose():
+            return None
     if abs(start) < LOW:
         raise CannotJudge("loss-already-low", loss=start)
     if by_chance > HIDDEN * abs(start):
@@ -66,6 +75,9 @@ def check_reward(run: Run) -> Finding | None:
     reward = need(run.signal("reward"), "train/reward", REWARDS)
     over = mean_trend(reward)
     spread = single_spread(run, reward)
+    # Ranks, win rates or rewards normalised within the batch: their mean is one number whatever is learned.
+    if spread > 0 and np.ptp(reward.values) < SAME * spread:
+        raise CannotJudge("reward-is-relative", reward=over.start)
     if over.rose(ERRORS) and over.change > SMALL * spread:
         return None
     if ERRORS * over.error > EFFECT * spread:
@@ -152,12 +164,14 @@ WORDS = {
 
 Loss (SFT, reward model, DPO, ORPO, KTO): the median of the first tenth of the rows against that of the last (at least 5
 rows each, 20 in all). It is no learning if it fell by less than 3 %, or by no more than chance would show given the
-run's own noise. If the noise would hide even a fall of 10 %, the rule says that it cannot judge. A loss already below
+run's own noise. A preference or reward model whose margin rises is learning, however little its loss, which begins near ln 2,
+has fallen. If the noise would hide even a fall of 10 %, the rule says that it cannot judge. A loss already below
 0.05 is not judged.
 
 Reward (GRPO, RLOO, PPO, whose loss tells nothing): the first fifth against the last, at least 50 rows. It is no
 learning if it rose by no more than two standard errors, or by less than a fifth of the spread of single rewards (a
-small effect), while half of that spread (a medium one) would have shown.
+small effect), while half of that spread (a medium one) would have shown. A reward whose mean is one and the same in all rows while single rewards differ is
+relative within the batch, and is not judged.
 
 A run that ended within its warm-up is not judged. Where the gradient is exactly zero, nothing-trainable says why; where
 the loss rose, loss-diverged; where most groups earn the same, reward-groups-constant.""",
@@ -188,11 +202,13 @@ the loss rose, loss-diverged; where most groups earn the same, reward-groups-con
         about="""检查训练损失（或在线方法的奖励）是否结束时与开始时一样。
 
 损失（SFT、奖励模型、DPO、ORPO、KTO）：比较最初十分之一与最后十分之一的中位数（各至少 5 行，共至少 20 行）。降幅不到
-3%，或不超过该训练自身噪声下偶然会出现的差别，就判为没有学习。噪声大到连 10% 的下降都看不出来时，说明无法判断。损失已低于
+3%，或不超过该训练自身噪声下偶然会出现的差别，就判为没有学习。偏好训练与奖励模型只要间隔在增大就是在学习，无论其
+（从 ln 2 附近开始的）损失降得多少。噪声大到连 10% 的下降都看不出来时，说明无法判断。损失已低于
 0.05 时不判断。
 
 奖励（GRPO、RLOO、PPO，其损失不反映学习）：最初五分之一与最后五分之一比较，至少 50 行。若升幅不超过两倍标准误，或不到单个奖励
-离散度的五分之一（小效应），而其一半（中等效应）的升幅本可看出，就判为没有学习。
+离散度的五分之一（小效应），而其一半（中等效应）的升幅本可看出，就判为没有学习。各行均值完全相同而单个奖励有差别时，奖励是批内
+相对值，不判断。
 
 在预热中结束的训练不判断。梯度恰好为零时由 nothing-trainable 说明；损失升高时由 loss-diverged 说明；多数组得分相同时由
 reward-groups-constant 说明。""",

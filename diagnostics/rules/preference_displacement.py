@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, edits, lower_rate, rounded
-from diagnostics.measure import PAIRS, early, evidence, late, need, number_argument, settled_from, shown, trend
-from diagnostics.run import Run
+from diagnostics.measure import (
+    MEDIAN_ERROR,
+    PAIRS,
+    early,
+    evidence,
+    late,
+    need,
+    number_argument,
+    scatter,
+    settled_from,
+    shown,
+    trend,
+)
+from diagnostics.run import Run, Series
 
 NAME = "preference-displacement"
 METHODS = PAIRS
@@ -28,7 +40,8 @@ def check(run: Run) -> Finding | None:
     chosen = need(run.signal("chosen_logp"), "train/logps/chosen", ROWS)
     reward = run.signal("chosen_reward")
     margin = run.signal("margin")
-    start, end = early(chosen, least=1), late(chosen, least=2)
+    # The higher of the first row and the first tenth: a rate far too high has pushed the answers away by the second row.
+    start, end = max(float(chosen.values[0]), early(chosen, least=1)), late(chosen, least=2)
     fall = (start - end) / abs(start) if start else 0.0
     disliked = reward is not None and len(finite := reward.finite()) and late(finite, least=2) < CHOSEN
     apart = (
@@ -36,7 +49,7 @@ def check(run: Run) -> Finding | None:
     )
     if fall < FALL or not disliked or not apart:
         return None
-    if len(chosen) >= 20 and not trend(chosen).fell():
+    if len(chosen) >= 20 and not trend(chosen).fell() and not below_nothing(reward):
         return None
     verdict = evaluation_says(run)
     place = settled_from(chosen.values < start - FALL * abs(start), 0.7)
@@ -52,6 +65,14 @@ def check(run: Run) -> Finding | None:
         causes=("similar", "learning-rate", "beta"),
         fixes=fixes(run),
     )
+
+
+def below_nothing(reward: Series | None) -> bool:
+    """Whether the chosen answers' reward, which is 0 before the first step by construction, ended below 0 beyond its noise."""
+    if reward is None or len(known := reward.finite()) < 20:
+        return False
+    rows = len(known) // 4
+    return late(known) < -3 * MEDIAN_ERROR * scatter(known.values) / rows**0.5
 
 
 def evaluation_says(run: Run) -> str:
@@ -113,6 +134,8 @@ WORDS = {
 grew and the implicit reward of the chosen answers went below -0.1 (likelihood displacement, Razin et al. 2024, arXiv
 2410.08847).
 
+The start is the first row, where the policy is still its reference, or the first tenth if that is higher.
+
 A note where no evaluation contradicts it; a warning where the held-out accuracy fell by 3 points, the held-out loss
 rose by 3 %, or more than half of the log-probability is lost; an error where the held-out loss rose by 10 %. DPO's author expects some of it
 (eric-mitchell/direct-preference-optimization#32).""",
@@ -134,6 +157,8 @@ rose by 3 %, or more than half of the log-probability is lost; an error where th
         fixes={"sft-term": "对被选回答加上 SFT 损失", "beta": "把 beta 提高到三倍", **RATE_WORDS["zh"]},
         about="""检查被选回答的对数概率是否比开始时下降了 10% 以上，同时间隔增大、被选回答的隐式奖励低于 -0.1（似然位移，Razin 等
 2024，arXiv 2410.08847）。
+
+开始时取第一行（策略仍与参考模型相同），若最初十分之一更高则取后者。
 
 没有评估与之矛盾时只是提示；留出准确率下降 3 个百分点、留出损失上升 3%，或对数概率损失过半时为警告；留出损失上升 10% 时为错误。DPO 的作者认为有所下降是
 正常的（eric-mitchell/direct-preference-optimization#32）。""",

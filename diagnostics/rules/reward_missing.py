@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.measure import evidence, shown
 from diagnostics.messages import find
@@ -20,7 +22,8 @@ SAID = re.compile(r"All reward functions returned None")
 def check(run: Run) -> Finding | None:
     """Look for rows of an online run without a reward, and for TRL's warning."""
     reward = run.signal("reward")
-    known = reward is not None and len(reward.finite()) > 0
+    # An infinite reward is there, and is reward-not-finite's to tell.
+    known = reward is not None and not np.isnan(reward.values).all()
     said = find(run, SAID)
     other = run.signal("length") or run.get("train/loss") or run.get("train/grad_norm")
     rows = len(other) if other is not None else 0
@@ -64,7 +67,7 @@ WORDS = {
 warning "All reward functions returned None" on the console.
 
 A trap: such a run logs frac_reward_zero_std 0.0, which looks healthy, beside a gradient of 0. A single NaN among the
-rewards leaves no trace at all.""",
+rewards leaves no trace at all. A reward that is infinite is there: reward-not-finite tells of it.""",
     ),
     "zh": Words(
         title="没有给出奖励",
@@ -82,6 +85,7 @@ rewards leaves no trace at all.""",
         about="""检查在线训练是否没有奖励：没有任何一行有奖励（None 不会写入 TensorBoard），或控制台里有 TRL 的警告 "All reward
 functions returned None"。
 
-陷阱：这样的训练记录的 frac_reward_zero_std 是 0.0，看似健康，而梯度为 0。若只有个别奖励是 NaN，则不留任何痕迹。""",
+陷阱：这样的训练记录的 frac_reward_zero_std 是 0.0，看似健康，而梯度为 0。若只有个别奖励是 NaN，则不留任何痕迹。无穷大的奖励并不是
+没有奖励，由 reward-not-finite 说明。""",
     ),
 }
