@@ -116,6 +116,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "diagnose.none": ("No run to diagnose yet.", "还没有可诊断的训练。"),
     "diagnose.gone": ("{name}: there is no such run.", "{name}：没有这个训练。"),
     "diagnose.command": ("A child run with this change", "带此修改的子训练"),
+    "diagnose.show_change": ("Show the change: {title}", "查看修改：{title}"),
+    "diagnose.write": ("Write this config for a child run", "写出子训练的配置"),
+    "diagnose.will_write": (
+        "This will be written to {path}; the run itself stays as it is.",
+        "将写入 {path}；原训练保持不变。",
+    ),
+    "diagnose.written": ("Written: {path}. It is trained by", "已写入：{path}。训练命令："),
+    "diagnose.unwritten": ("{path}: cannot be written ({reason}).", "{path}：无法写入（{reason}）。"),
     "diagnose.onset": ("step {step}", "第 {step} 步"),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from dashboard.addresses import Addresses
+from dashboard.children import change_html, written_html
 from dashboard.clinic import Clinic
 from dashboard.curves import evidence_figure
 from dashboard.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
@@ -14,6 +15,8 @@ from dashboard.html import note
 from dashboard.pages.header import header
 from dashboard.texts import Words
 from diagnostics.finding import SeriesEvidence
+from diagnostics.report.words import FixInWords
+from diagnostics.run import Run
 
 POLL_SECONDS = 1.0
 
@@ -41,6 +44,27 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
+    def child_button(run: Run, rule: str, number: int, fix: FixInWords) -> None:
+        """A button that shows a fix's change, and one below it that then writes the child config."""
+        show = gr.Button(words("diagnose.show_change", title=fix.title), size="sm", elem_classes="show-change")
+        change = gr.HTML(visible=False, elem_classes="change")
+        write = gr.Button(
+            words("diagnose.write"), variant="primary", size="sm", visible=False, elem_classes="write-child"
+        )
+        show.click(
+            lambda: (
+                gr.update(value=change_html(clinic, run, rule, number, words), visible=True),
+                gr.update(visible=True),
+            ),
+            outputs=[change, write],
+            **quiet,
+        )
+        write.click(
+            lambda: (gr.update(value=written_html(clinic, run, rule, number, words)), gr.update(visible=False)),
+            outputs=[change, write],
+            **quiet,
+        )
+
     @gr.render(inputs=[chosen, shown], triggers=[shown.change], show_progress="hidden")
     def findings(name: str | None, state: str) -> None:
         """The diagnosis of the chosen run."""
@@ -54,6 +78,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
             with gr.Row(elem_classes="finding-row"):
                 with gr.Column(scale=5, min_width=340):
                     gr.HTML(finding_html(run, finding, words))
+                    for number, fix in enumerate((one for one in finding.fixes if one.edits), start=1):
+                        child_button(run, finding.rule, number, fix)
                 with gr.Column(scale=4, min_width=340):
                     for one in finding.evidence:
                         figure = evidence_figure(run, one, words) if isinstance(one, SeriesEvidence) else None

@@ -107,6 +107,13 @@ def test_read_the_finding(page: Page, served: Served) -> None:
     plot = page.locator(".finding-row .js-plotly-plot").first
     expect(plot).to_contain_text("train/loss")
     expect(plot).to_contain_text("step 2")
+    page.locator(".show-change").first.click()
+    expect(page.locator(".change").first).to_contain_text("learning_rate: 0.05 →")
+    written = list((served.runs / ".children").glob("*.json")) if (served.runs / ".children").exists() else []
+    assert not written, "shown before it is written"
+    page.locator(".write-child").first.click()
+    expect(page.locator(".change").first).to_contain_text("python -m training start --config")
+    assert list((served.runs / ".children").glob("sft-too-hot--loss-diverged-1.json"))
     page.get_by_label("Run").click()
     page.get_by_role("option", name="dpo", exact=True).click()
     expect(page.locator(".note-good")).to_contain_text("Nothing found")
