@@ -100,7 +100,7 @@ def test_read_the_finding(page: Page, served: Served) -> None:
     page.goto(served.address)
     page.locator("table.runs tr", has_text="sft-too-hot").get_by_role("link", name="loss-diverged").click()
     expect(page).to_have_url(re.compile(r"/diagnose\?run=sft-too-hot"))
-    finding = page.locator(".finding")
+    finding = page.locator(".finding").first
     expect(finding).to_contain_text("The loss diverged")
     expect(finding).to_contain_text("loss-diverged")
     expect(finding.locator(".edit").first).to_contain_text("learning_rate")
@@ -136,7 +136,7 @@ def test_the_same_in_chinese(page: Page, served: Served) -> None:
     expect(panes.nth(1)).to_contain_text("词元/秒")
     expect(page.locator("#verdict")).to_contain_text("更好")
     page.get_by_role("link", name="诊断").click()
-    finding = page.locator(".finding")
+    finding = page.locator(".finding").first
     expect(finding).to_contain_text("损失发散")
     expect(finding).to_contain_text("学习率")
     shown = finding.inner_text()
