@@ -74,7 +74,8 @@ def keep(run: Run, diagnosis: Diagnosis) -> Keep | None:
 def measure_of(run: Run) -> tuple[Series, int] | None:
     """What a run's checkpoints are judged by, and its sign: -1 where more is better.
 
-    The held-out reward of online methods, else the first score of the kept answers, else the evaluation loss.
+    The held-out reward of online methods, else the first score of the kept answers, else the evaluation loss
+    (not of online methods).
     """
     if run.method in ONLINE:
         reward = run.signal("reward", "eval")
@@ -83,7 +84,8 @@ def measure_of(run: Run) -> tuple[Series, int] | None:
     scored = kept_scores(run)
     if scored is not None:
         return scored, -1
-    loss = run.signal("loss", "eval")
+    # The loss of online methods hovers around 0, in evaluation too: it says nothing of a checkpoint.
+    loss = run.signal("loss", "eval") if run.method not in ONLINE else None
     if loss is not None and len(finite := loss.finite()) >= 2:
         return finite, 1
     return None

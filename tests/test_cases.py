@@ -111,3 +111,10 @@ def test_edits_change_something() -> None:
             for edit in fix.edits:
                 assert edit.old != edit.new
                 assert edit.new is not None
+
+
+def test_evaluation_loss_of_an_online_method_accuses_nobody() -> None:
+    """A recorded GRPO run whose held-out reward rises: its evaluation loss wanders around 0, which is no overfitting."""
+    diagnosis = diagnose(open_run(CASES / "reward-length-bias" / "near-miss-real-earned.json"))
+    assert [one.rule for one in diagnosis.findings if one.severity != "info"] == []
+    assert "overfitting" in [one.rule for one in diagnosis.not_checked]

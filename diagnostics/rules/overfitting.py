@@ -6,7 +6,7 @@ import numpy as np
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import edits
-from diagnostics.measure import evidence, noise
+from diagnostics.measure import ONLINE, evidence, noise
 from diagnostics.run import Run, Series
 
 NAME = "overfitting"
@@ -26,6 +26,8 @@ def check(run: Run) -> Finding | None:
     evaluation = evaluation_loss(run)
     if evaluation is None:
         raise CannotJudge("no-evaluation")
+    if run.method in ONLINE:  # their loss hovers around 0, in evaluation too: a rise of it is none
+        raise CannotJudge("loss-tells-nothing", method=run.method.upper())
     if len(evaluation) < FEWEST:
         raise CannotJudge("too-few-evaluations", points=len(evaluation), need=int(FEWEST))
     best_at = int(np.argmin(evaluation.values))
@@ -136,6 +138,7 @@ training loss fell by another 5 %.
 Without evaluation nothing can be said: set eval_strategy="steps" and give an evaluation set.
 
 Not this fault: a last evaluation within the noise of the best (keep either), a rise of both losses (loss-diverged).
+GRPO, RLOO and PPO are not judged: their loss tells nothing about learning.
 For DPO a rising evaluation loss with rising accuracies may still be a better policy: look at the answers.""",
     ),
     "zh": Words(
@@ -164,7 +167,8 @@ For DPO a rising evaluation loss with rising accuracies may still be a better po
 
 没有评估就无从判断：请设 eval_strategy="steps" 并提供评估集。
 
-不是本故障：最后一次与最好一次之差在噪声之内（保留哪个都行）；两条损失同时升高（见 loss-diverged）。对 DPO 来说，评估
+不是本故障：最后一次与最好一次之差在噪声之内（保留哪个都行）；两条损失同时升高（见 loss-diverged）。GRPO、RLOO、PPO 的损失不反映学习情况，因此不
+判断。对 DPO 来说，评估
 损失上升而准确率也上升时，策略仍可能更好：请看回答。""",
     ),
 }

@@ -154,3 +154,10 @@ def test_kept_answers_decide_by_their_paired_difference(tmp_path: Path) -> None:
     assert found.step == 40
     assert found.as_good == (60,)
     assert found.facts["metric"] == "samples/score"
+
+
+def test_evaluation_loss_of_an_online_method_chooses_no_checkpoint(tmp_path: Path) -> None:
+    folder = run_with(tmp_path, {20: -0.02, 40: -0.07, 60: 0.01}, dict.fromkeys((20, 40, 60), ONES))
+    (folder / "run.json").write_text(json.dumps({"schema": 1, "run": "online", "method": "grpo", "config": {}}))
+    found = kept(folder)
+    assert (found.step, found.why) == (60, "unmeasured")
