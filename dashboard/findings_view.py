@@ -8,6 +8,7 @@ import shlex
 from dashboard.html import note, pill, text
 from dashboard.texts import Words
 from diagnostics.finding import Diagnosis, Edit
+from diagnostics.fixing import applied
 from diagnostics.report.card import finding_card, unknown_html
 from diagnostics.report.common import verdict
 from diagnostics.report.labels import LABELS
@@ -65,7 +66,7 @@ def child_command(run: Run, edits: tuple[Edit, ...]) -> str | None:
     """The command line that trains a child run with the edits; None if there are none, or the run is not of ours."""
     if not edits or run.method is None or not (run.path / "run.json").exists():
         return None
-    config = {**run.asked, **{edit.path: edit.new for edit in edits}}
+    config = applied(run.asked, edits)
     settings = " ".join(shlex.quote(f"{key}={json.dumps(value, ensure_ascii=False)}") for key, value in config.items())
     return f"python -m training start --method {run.method} --parent {shlex.quote(run.name)} --set {settings}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from diagnostics.finding import Edit, Fix
-from diagnostics.measure import argument, peak_learning_rate
+from diagnostics.measure import argument, number_argument, peak_learning_rate
 from diagnostics.run import Run
 
 # What an argument was called before its present name. A run that used the old name gets its fix in the old name.
@@ -157,6 +157,14 @@ def higher_rate(run: Run) -> tuple[Fix, ...]:
     return (Fix(key, "ask", rate_edits(run, peak, learning_rate=new), {"new": new, "old": peak, "what": what}),)
 
 
+def stronger_penalty(run: Run, least: float) -> Fix:
+    """A KL penalty of twice the run's own, at least `least`. The rule that uses it has a title for `penalty`."""
+    name = "kl_coef" if run.method == "ppo" else "beta"
+    now = number_argument(run, name_in(run, name)) or 0.0
+    new = max(least, rounded(2 * now))
+    return Fix("penalty", "ask", edits(run, **{name: new}), {"new": new})
+
+
 def rate_at(run: Run, step: int) -> float | None:
     """The learning rate at a step while it was still rising; None past its peak, or if it was not logged."""
     series = run.signal("learning_rate")
@@ -179,4 +187,9 @@ def starts_hot(run: Run) -> bool:
 
 def child_config(config: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
     """A config with a fix's edits applied. Applied twice it changes nothing more."""
-    return {**config, **{edit.path: edit.new for edit in fix.edits}}
+    return applied(config, fix.edits)
+
+
+def applied(config: Mapping[str, Any], changes: Iterable[Edit]) -> dict[str, Any]:
+    """A config with some edits applied."""
+    return {**config, **{edit.path: edit.new for edit in changes}}

@@ -13,13 +13,12 @@ import numpy as np
 
 from diagnostics.compare.paired import difference, kept_rewards
 from diagnostics.finding import Diagnosis
-from diagnostics.measure import ONLINE
+from diagnostics.measure import ONLINE, SAMPLES, kept_scores
 from diagnostics.run import Run, Series
 from diagnostics.run.tensors import not_finite
 
 # finetune-doctor 0.2.2: within twice the noise of the evaluations, or 1 %, checkpoints are as good as each other.
 SIGMAS = 2.0
-SAMPLES = "samples/"
 NEAR = 0.01
 # Findings from whose onset on a checkpoint is not to be trusted, where nothing was measured.
 RUINED = ("loss-not-finite", "loss-diverged", "reward-collapse", "gradient-explosion")
@@ -82,7 +81,7 @@ def measure_of(run: Run) -> tuple[Series, int] | None:
         if reward is not None and len(finite := reward.finite()) >= 2:
             return finite, -1
     scored = kept_scores(run)
-    if scored is not None:
+    if scored is not None and len(scored) >= 2:
         return scored, -1
     # The loss of online methods hovers around 0, in evaluation too: it says nothing of a checkpoint.
     loss = run.signal("loss", "eval") if run.method not in ONLINE else None
@@ -115,20 +114,6 @@ def curve_noise(values: np.ndarray) -> float:
         return 0.0
     bends = np.diff(values, 2)
     return float(1.4826 * np.median(np.abs(bends - np.median(bends))) / math.sqrt(6))
-
-
-def kept_scores(run: Run) -> Series | None:
-    """The mean of the first reward of the answers kept at each step; None if fewer than two steps have one."""
-    name = next((one for sample in run.samples for one in sample.rewards), None)
-    by_step: dict[int, list[float]] = {}
-    for sample in run.samples:
-        value = sample.rewards.get(name) if name else None
-        if isinstance(value, int | float) and math.isfinite(value):
-            by_step.setdefault(sample.step, []).append(float(value))
-    if len(by_step) < 2:
-        return None
-    steps = np.array(sorted(by_step), dtype=np.int64)
-    return Series(f"{SAMPLES}{name}", steps, np.array([float(np.mean(by_step[int(step)])) for step in steps]))
 
 
 def near(run: Run, series: Series) -> list[int]:

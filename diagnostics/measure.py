@@ -14,6 +14,7 @@ from diagnostics.run import Run, Series
 # Methods whose logged loss falls as they learn. The loss of GRPO and RLOO hovers around 0 by construction, PPO logs
 # none (TRL's own documentation and measured runs).
 LOSS_TELLS = ("sft", "reward", "dpo", "kto", "orpo")
+SAMPLES = "samples/"
 ONLINE = ("grpo", "rloo", "ppo")
 PREFERENCE = ("dpo", "orpo", "kto")
 PAIRS = ("dpo", "orpo")
@@ -141,12 +142,6 @@ def early(series: Series, share: float = 0.1, least: int = 3) -> float:
     return float(np.median(series.values[: max(least, int(len(series) * share))]))
 
 
-def after_warmup(series: Series) -> Series:
-    """A series without its first 5 % of rows, at least 3 and at most 100: the loss settles there in healthy runs too."""
-    skip = min(max(3, len(series) // 20), 100, max(0, len(series) - 1))
-    return Series(series.tag, series.steps[skip:], series.values[skip:])
-
-
 def first_run_of(mask: np.ndarray, rows: int) -> int | None:
     """The place at which the first `rows` true values in a row begin; None if there are none."""
     if rows <= 0 or len(mask) < rows:
@@ -202,14 +197,37 @@ def need(series: Series | None, tag: str, rows: float) -> Series:
     return finite
 
 
+def kept_scores(run: Run) -> Series | None:
+    """The mean of the first reward of the answers kept at each step, under the tag `samples/NAME`; None if there is none."""
+    name = next((one for sample in run.samples for one in sample.rewards), None)
+    by_step: dict[int, list[float]] = {}
+    for sample in run.samples:
+        value = sample.rewards.get(name) if name else None
+        if isinstance(value, int | float) and math.isfinite(value):
+            by_step.setdefault(sample.step, []).append(float(value))
+    if not by_step:
+        return None
+    steps = np.array(sorted(by_step), dtype=np.int64)
+    return Series(f"{SAMPLES}{name}", steps, np.array([float(np.mean(by_step[int(one)])) for one in steps]))
+
+
+def loss_must_tell(run: Run) -> None:
+    """Make sure that the loss of a run's method says something of its learning.
+
+    Raises:
+        CannotJudge: it hovers around 0 whatever is learned, in training and in evaluation.
+    """
+    if run.method in ONLINE:
+        raise CannotJudge("loss-tells-nothing", method=run.method.upper())
+
+
 def training_loss(run: Run, rows: float) -> Series:
     """The finite training loss of a run.
 
     Raises:
         CannotJudge: the method's loss tells nothing, none was logged, or fewer than `rows` finite points were.
     """
-    if run.method in ONLINE:
-        raise CannotJudge("loss-tells-nothing", method=run.method.upper())
+    loss_must_tell(run)
     return need(run.get("train/loss"), "train/loss", rows)
 
 

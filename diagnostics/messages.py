@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from diagnostics.finding import TextEvidence
@@ -37,12 +38,26 @@ def console_lines(run: Run) -> tuple[str, list[str]]:
     path = run.path
     if path.is_file():
         text = path.suffix in (".log", ".txt", ".out") and EVENT_MARK not in path.name
-        return path.name, tail(path, LINES, BYTES) if text else []
+        return path.name, last_lines(path) if text else []
     for name in CONSOLE_FILES:
-        found = tail(path / name, LINES, BYTES)
+        found = last_lines(path / name)
         if found:
             return name, found
     return CONSOLE_FILES[0], []
+
+
+def last_lines(path: Path) -> list[str]:
+    """The last lines of a console log; several rules ask for them, so they are read once for each state of the file."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return []
+    return _last_lines(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _last_lines(path: Path, inode: int, size: int, changed: int) -> list[str]:
+    return tail(path, LINES, BYTES)
 
 
 def find(run: Run, pattern: re.Pattern[str]) -> Message | None:

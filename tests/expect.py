@@ -54,9 +54,10 @@ def place(path: Path) -> Path:
 
 
 if __name__ == "__main__":
+    # All of it first: a case that breaks must not cost what was written before.
+    texts = {place(case): json.dumps(expected(case), ensure_ascii=False, indent=1) for case in bad_cases()}
     for folder in CASES.glob("*/expected"):
         shutil.rmtree(folder)
-    for case in bad_cases():
-        place(case).parent.mkdir(exist_ok=True)
-        text = json.dumps(expected(case), ensure_ascii=False, indent=1)
-        place(case).write_text(text + "\n", encoding="utf-8")
+    for path, text in texts.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")

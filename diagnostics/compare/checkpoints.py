@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from diagnostics.run import Run
+from diagnostics.run.tensors import layout_of
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
-# A safetensors header is JSON of a few hundred bytes per tensor; the format itself allows no more than this.
-LONGEST_HEADER = 100_000_000
 
 
 class CheckpointUnusable(Exception):
@@ -61,22 +58,14 @@ def check_usable(folder: Path) -> None:
 def check_whole(path: Path) -> None:
     """Make sure that a safetensors file is as long as its header says.
 
-    The format: header length (uint64, little-endian), header as JSON with each tensor's `data_offsets`, then the data.
-
     Raises:
         CheckpointUnusable: it is cut off, or is no safetensors file.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else LONGEST_HEADER + 1
-        if length > LONGEST_HEADER:
-            raise CheckpointUnusable(f"{path}: is no safetensors file ({size} bytes without a header).")
-        try:
-            header = json.loads(file.read(length))
-            end = max((one["data_offsets"][1] for key, one in header.items() if key != "__metadata__"), default=0)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise CheckpointUnusable(f"{path}: its header is broken off or damaged ({size} bytes in all).") from error
-    expected = 8 + length + end
-    if size != expected:
-        raise CheckpointUnusable(f"{path}: is {size:,} bytes long, its header says {expected:,}: the file is cut off.")
+    try:
+        layout = layout_of(path)
+    except ValueError as error:
+        raise CheckpointUnusable(str(error)) from error
+    if layout.size != layout.expected:
+        raise CheckpointUnusable(
+            f"{path}: is {layout.size:,} bytes long, its header says {layout.expected:,}: the file is cut off."
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
-from diagnostics.fixing import RATE_WORDS, edits, lower_rate, name_in, rounded
-from diagnostics.measure import ONLINE, early, evidence, late, need, number_argument, settled_from, shown
+from diagnostics.fixing import RATE_WORDS, lower_rate, stronger_penalty
+from diagnostics.measure import ONLINE, early, evidence, late, need, settled_from, shown
 from diagnostics.run import Run, Series
 from diagnostics.run.tags import PER_SEQUENCE, unit_of
 
@@ -74,12 +74,7 @@ def smooth_peak(kl: Series) -> float:
 
 def fixes(run: Run, step: int) -> tuple[Fix, ...]:
     """A stronger penalty: twice the run's own, at least the usual one; and a lower rate."""
-    name = "kl_coef" if run.method == "ppo" else "beta"
-    now = number_argument(run, name_in(run, name)) or 0.0
-    usual = PENALTY[run.method or "grpo"]
-    new = max(usual, rounded(2 * now))
-    penalty = Fix("penalty", "ask", edits(run, **{name: new}), {"new": new})
-    return (penalty, *lower_rate(run, step))
+    return (stronger_penalty(run, PENALTY[run.method or "grpo"]), *lower_rate(run, step))
 
 
 WORDS = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
+from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, lower_rate
-from diagnostics.measure import LOSS_TELLS, evidence, moving_median, noise, outlying, shown, training_loss
+from diagnostics.measure import evidence, moving_median, noise, outlying, shown, training_loss
 from diagnostics.run import Run, Series
 
 NAME = "loss-spike"
@@ -26,8 +26,6 @@ SKIP = 0.05  # of the rows, at least 5: the first losses fall steeply in every r
 def check(run: Run) -> Finding | None:
     """Look for rows far above the median of their neighbours."""
     loss = training_loss(run, ROWS)
-    if run.method is not None and run.method not in LOSS_TELLS:
-        raise CannotJudge("loss-tells-nothing", method=run.method.upper())
     spikes, heights = spikes_of(loss)
     if not len(spikes) or (len(spikes) < MANY and max(heights) < LARGE):
         return None

@@ -6,7 +6,7 @@ import numpy as np
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import edits
-from diagnostics.measure import ONLINE, evidence, noise
+from diagnostics.measure import evidence, loss_must_tell, noise
 from diagnostics.run import Run, Series
 
 NAME = "overfitting"
@@ -26,8 +26,7 @@ def check(run: Run) -> Finding | None:
     evaluation = evaluation_loss(run)
     if evaluation is None:
         raise CannotJudge("no-evaluation")
-    if run.method in ONLINE:  # their loss hovers around 0, in evaluation too: a rise of it is none
-        raise CannotJudge("loss-tells-nothing", method=run.method.upper())
+    loss_must_tell(run)
     if len(evaluation) < FEWEST:
         raise CannotJudge("too-few-evaluations", points=len(evaluation), need=int(FEWEST))
     best_at = int(np.argmin(evaluation.values))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from diagnostics.finding import Finding, Fix, Limit, Words
-from diagnostics.fixing import RATE_WORDS, edits, lower_rate, name_in, rounded
+from diagnostics.fixing import RATE_WORDS, lower_rate, stronger_penalty
 from diagnostics.measure import (
     ONLINE,
     evidence,
     moving_mean,
     need,
-    number_argument,
     scatter,
     settled_from,
     shown,
@@ -70,10 +69,7 @@ def fixes(run: Run, step: int) -> tuple[Fix, ...]:
     if before:
         found.append(Fix("keep", "show", facts={"kept": max(before)}))
     found += lower_rate(run, step)
-    name = "kl_coef" if run.method == "ppo" else "beta"
-    now = number_argument(run, name_in(run, name)) or 0.0
-    new = max(PENALTY[run.method or "grpo"], rounded(2 * now))
-    return (*found, Fix("penalty", "ask", edits(run, **{name: new}), {"new": new}))
+    return (*found, stronger_penalty(run, PENALTY[run.method or "grpo"]))
 
 
 WORDS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, TextEvidence, Words
-from diagnostics.fixing import edits, name_in, rounded
-from diagnostics.measure import ONLINE, evidence, mean_trend, need, number_argument, scatter, shown
+from diagnostics.fixing import stronger_penalty
+from diagnostics.measure import ONLINE, evidence, kept_scores, mean_trend, need, scatter, shown
 from diagnostics.run import Run, Series
 
 NAME = "reward-hacking-suspected"
@@ -21,6 +21,7 @@ NOTE = Limit(
 )
 SIGMAS = 2.0
 TEXTS = 3
+PENALTY = 0.04  # the least KL penalty: GRPO runs that use one take 0.02 to 0.05 (TRL's paper index)
 
 
 def check(run: Run) -> Finding | None:
@@ -70,16 +71,7 @@ def held_out(run: Run) -> tuple[str, Series | None]:
     evaluation = run.signal("reward", "eval")
     if evaluation is not None and len(finite := evaluation.finite()):
         return "evaluation", finite
-    by_step: dict[int, list[float]] = {}
-    name = next((one for sample in run.samples for one in sample.rewards), None)
-    for sample in run.samples:
-        value = sample.rewards.get(name) if name else None
-        if isinstance(value, int | float) and np.isfinite(value):
-            by_step.setdefault(sample.step, []).append(float(value))
-    if not by_step:
-        return "samples", None
-    steps = np.array(sorted(by_step), dtype=np.int64)
-    return "samples", Series(f"samples/{name}", steps, np.array([float(np.mean(by_step[int(one)])) for one in steps]))
+    return "samples", kept_scores(run)
 
 
 def answers(run: Run) -> tuple[Evidence, ...]:
@@ -95,10 +87,7 @@ def fixes(run: Run, best: int) -> tuple[Fix, ...]:
     """The checkpoint at the best held-out reward; a penalty; a second judge."""
     saved = [one for one in run.checkpoints if one <= best]
     found = [Fix("keep", "show", facts={"kept": max(saved)})] if saved else []
-    name = "kl_coef" if run.method == "ppo" else "beta"
-    now = number_argument(run, name_in(run, name)) or 0.0
-    new = max(0.04, rounded(2 * now))
-    return (*found, Fix("penalty", "ask", edits(run, **{name: new}), {"new": new}), Fix("judge", "show"))
+    return (*found, stronger_penalty(run, PENALTY), Fix("judge", "show"))
 
 
 WORDS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import edits
-from diagnostics.measure import argument, evidence, in_warmup, number_argument
+from diagnostics.measure import argument, evidence, in_warmup
 from diagnostics.run import Run
 
 NAME = "run-too-short"
@@ -26,7 +26,7 @@ def check(run: Run) -> Finding | None:
     kind = "none" if rows == 0 else "few" if rows < ROWS else "warmup"
     last = max(run.last_step, run.status.step)
     every = max(1, last // WISH)
-    logged = number_argument(run, "logging_steps") or argument(run, "logging_steps")
+    logged = argument(run, "logging_steps")
     fixes = []
     if rows < ROWS and last > rows and logged != every:
         fixes.append(Fix("log", "safe", edits(run, logging_steps=every), {"every": every}))

@@ -1,4 +1,4 @@
-"""Whether the numbers in a safetensors file are finite, read from the file itself: no model, no torch.
+"""What a safetensors file holds, read from the file itself without a model: its layout, whether its numbers are finite.
 
 The format: header length (uint64, little-endian), header as JSON with `dtype`, `shape` and `data_offsets` of each tensor,
 then the data. Source: the format's README (huggingface/safetensors).
@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-# The format allows no header beyond this.
+# A safetensors header is JSON of a few hundred bytes per tensor; the format itself allows no more than this.
 LONGEST_HEADER = 100_000_000
 # So many numbers at a time: a checkpoint of any size is read with little memory.
 CHUNK = 4 << 20
@@ -36,11 +37,35 @@ READ: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-def not_finite(path: Path) -> str | None:
-    """The name of the first tensor of a file that holds a NaN or an infinity; None if all numbers are finite.
+@dataclass(frozen=True)
+class Tensor:
+    """Where a tensor stands in the data of its file, in bytes from the end of the header."""
+
+    name: str
+    dtype: str
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A safetensors file by its header: its real size, where its data begin, its tensors in the order of their data."""
+
+    size: int
+    data: int
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def expected(self) -> int:
+        """How long the file should be."""
+        return self.data + max((one.end for one in self.tensors), default=0)
+
+
+def layout_of(path: Path) -> Layout:
+    """Read the header of a file.
 
     Raises:
-        ValueError: the file is cut off, or is no safetensors file.
+        ValueError: it is no safetensors file, or its header is broken off.
         OSError: it cannot be read.
     """
     size = path.stat().st_size
@@ -52,15 +77,28 @@ def not_finite(path: Path) -> str | None:
         try:
             header = json.loads(file.read(length))
             tensors = [
-                (name, one["dtype"], *one["data_offsets"]) for name, one in header.items() if name != "__metadata__"
+                Tensor(name, str(one["dtype"]), int(one["data_offsets"][0]), int(one["data_offsets"][1]))
+                for name, one in header.items()
+                if name != "__metadata__"
             ]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path}: its header is broken off or damaged ({size} bytes in all).") from error
-        for name, kind, begin, end in sorted(tensors, key=lambda one: one[2]):
-            if 8 + length + end > size:
-                raise ValueError(f"{path}: is cut off within {name} ({size} bytes in all).")
-            if kind in READ and not finite(path, 8 + length + begin, end - begin, kind):
-                return str(name)
+    return Layout(size, 8 + length, tuple(sorted(tensors, key=lambda one: one.begin)))
+
+
+def not_finite(path: Path) -> str | None:
+    """The name of the first tensor of a file that holds a NaN or an infinity; None if all numbers are finite.
+
+    Raises:
+        ValueError: the file is cut off, or is no safetensors file.
+        OSError: it cannot be read.
+    """
+    layout = layout_of(path)
+    for one in layout.tensors:
+        if layout.data + one.end > layout.size:
+            raise ValueError(f"{path}: is cut off within {one.name} ({layout.size} bytes in all).")
+        if one.dtype in READ and not finite(path, layout.data + one.begin, one.end - one.begin, one.dtype):
+            return one.name
     return None
 
 
