@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from diagnostics.compare.checkpoints import Checkpoint, checkpoints_of
+from diagnostics.compare.sources import Source, checkpoints_of
 from diagnostics.compare.workers import WorkerPool
 from diagnostics.engine import diagnose
 from diagnostics.finding import Diagnosis
@@ -56,7 +56,7 @@ class Clinic:
             self._diagnoses[run.name] = known
         return known[1]
 
-    def checkpoints(self) -> list[Checkpoint]:
+    def checkpoints(self) -> list[Source]:
         """All checkpoints of all runs."""
         return checkpoints_of(self.runs()[0])
 

@@ -8,10 +8,10 @@ from dashboard.clinic import Clinic
 from dashboard.html import note
 from dashboard.panes_view import verdict
 from dashboard.texts import Words
-from diagnostics.compare.checkpoints import Checkpoint
-from diagnostics.compare.mailbox import Sampling
+from diagnostics.compare.mailbox import Row, Sampling
 from diagnostics.compare.paired import difference, kept_rewards
 from diagnostics.compare.scores import reward_names
+from diagnostics.compare.sources import Source, checkpoint
 
 
 def choices(clinic: Clinic) -> list[str]:
@@ -21,20 +21,20 @@ def choices(clinic: Clinic) -> list[str]:
 
 def first_choice(clinic: Clinic) -> list[str]:
     """What to compare before the user says: before and after. The last checkpoint of the first run and of the last."""
-    last: dict[str, Checkpoint] = {}
+    last: dict[str, Source] = {}
     for one in clinic.checkpoints():
-        last[one.run] = one
+        last[one.run or one.name] = one
     ends = [one.name for one in last.values()]
     return [ends[0], ends[-1]] if len(ends) > 1 else ends
 
 
-def named(clinic: Clinic, names: list[str]) -> list[Checkpoint]:
+def named(clinic: Clinic, names: list[str]) -> list[Source]:
     """The checkpoints of these names, in their order; one that has gone keeps its place, and its pane will say so."""
     there = {one.name: one for one in clinic.checkpoints()}
     found = []
     for name in names:
         run, _, folder = name.partition("/")
-        found.append(there.get(name) or Checkpoint(run, 0, clinic.root / run / folder))
+        found.append(there.get(name) or checkpoint(run, 0, clinic.root / run / folder))
     return found
 
 
@@ -77,6 +77,10 @@ class Question:
             {"role": "user", "content": prompt},
         ]
 
+    def rows(self, sources: list[Source]) -> list[Row]:
+        """What is asked of each source."""
+        return [Row(one, tuple(self.messages()), self.sampling()) for one in sources]
+
     def sampling(self) -> Sampling:
         """How the answers are drawn.
 
@@ -95,8 +99,8 @@ def verdict_html(clinic: Clinic, names: list[str], reward: str | None, words: Wo
     chosen = named(clinic, [names[0], names[-1]]) if len(names) > 1 else []
     kept = []
     for one in chosen:
-        run = clinic.run(one.run)
-        kept.append(kept_rewards(run, one.step, reward) if run else {})
+        run = clinic.run(one.run) if one.run else None
+        kept.append(kept_rewards(run, one.step or 0, reward) if run else {})
     found = difference(*kept) if len(kept) == 2 else None
     count = len(max(kept, key=len)) if kept else 0
     help_text = note(words("compare.scores_help", reward=reward, count=count)) if count else ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dashboard.html import note, pill, text
 from dashboard.texts import Words
 from diagnostics.compare.paired import Difference
-from diagnostics.compare.workers import Pane
+from diagnostics.compare.pane import Pane
 
 
 def panes_html(panes: Sequence[Pane], prompt: str, words: Words) -> str:
@@ -18,7 +18,8 @@ def panes_html(panes: Sequence[Pane], prompt: str, words: Words) -> str:
 
 def pane_html(pane: Pane, words: Words) -> str:
     """One checkpoint's answer, with its state and measures."""
-    name = f'<div class="pane-name">{text(pane.checkpoint.run)} <small>{text(pane.checkpoint.path.name)}</small></div>'
+    first, _, rest = pane.source.name.partition("/")
+    name = f'<div class="pane-name">{text(first)} <small>{text(rest)}</small></div>'
     if pane.state == "error":
         body = note(pane.error or "", "error")
         if pane.text:

@@ -15,6 +15,7 @@ from dashboard.html import note
 from dashboard.pages.header import header
 from dashboard.panes_view import panes_html
 from dashboard.texts import Words
+from diagnostics.compare.writers import answer_rows
 
 POLL_SECONDS = 1.0
 
@@ -94,7 +95,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
         if problem:
             yield note(problem, "error")
             return
-        for state in clinic.pool.answer(named(clinic, names), question.messages(), question.sampling()):
+        for state in answer_rows(clinic.pool, question.rows(named(clinic, names))):
             yield panes_html(state, prompt, words)
 
     def judge(names: list[str], reward: str | None) -> str:

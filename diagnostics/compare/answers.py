@@ -16,7 +16,8 @@ class Answer:
     """One source's answer to one prompt with one seed.
 
     `stop`: `end` (the model ended), `length` (the token budget did), `error`. `seconds`: wall time, of a batch its
-    share; None if it was not measured. `scores`: by the name of what scored it; a score that failed is not in it.
+    share; None if it was not measured. `special`: how many special tokens stand within the answer, which `text` leaves
+    out. `scores`: by the name of what scored it; a score that failed is not in it.
     """
 
     source: str
@@ -27,6 +28,7 @@ class Answer:
     stop: str
     seconds: float | None = None
     error: str | None = None
+    special: int = 0
     scores: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -1,8 +1,8 @@
 """The folder through which a model worker is spoken to. Both sides use files only, each written once or only appended.
 
 <worker>/inbox/<number>.json     one request, renamed into place; the worker takes them in order
-<worker>/<number>.jsonl          its events, appended: loaded, text, done or error
-<worker>/<number>.cancel         made by the asker: stop writing this answer
+<worker>/<number>.jsonl          its events, appended: loaded, text, done, error, result; the last one is end
+<worker>/<number>.cancel         made by the asker: stop this request
 <worker>/ready                   made by the worker once its libraries are imported
 <worker>/console.log             whatever the worker printed
 """
@@ -10,9 +10,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from diagnostics.compare.sources import Source
+
+Do = Literal["answer", "logprobs", "probe", "divergence"]
 
 
 @dataclass(frozen=True)
@@ -40,25 +45,41 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One request: answer these messages with this checkpoint."""
+class Row:
+    """One answer that is asked for: by which source, to which messages, how it is drawn."""
 
-    checkpoint: str
+    source: Source
     messages: tuple[dict[str, str], ...]
     sampling: Sampling
 
 
-def write_ask(worker: Path, number: int, ask: Ask) -> None:
+@dataclass(frozen=True)
+class Request:
+    """One request. `rows`: the answers wanted, or the answers that are measured; `fields`: what else a measure needs.
+
+    `stream`: write the text as it grows, not only at its end.
+    """
+
+    do: Do
+    rows: tuple[Row, ...]
+    stream: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_request(worker: Path, number: int, request: Request) -> None:
     """Put a request into a worker's inbox."""
     temporary = worker / f"{number}.tmp"
-    temporary.write_text(json.dumps(asdict(ask), ensure_ascii=False), encoding="utf-8")
+    temporary.write_text(json.dumps(asdict(request), ensure_ascii=False), encoding="utf-8")
     temporary.rename(worker / "inbox" / f"{number:08d}.json")
 
 
-def read_ask(path: Path) -> Ask:
+def read_request(path: Path) -> Request:
     """The request in a file of the inbox."""
     raw = json.loads(path.read_text(encoding="utf-8"))
-    return Ask(raw["checkpoint"], tuple(raw["messages"]), Sampling(**raw["sampling"]))
+    rows = tuple(
+        Row(Source(**row["source"]), tuple(row["messages"]), Sampling(**row["sampling"])) for row in raw["rows"]
+    )
+    return Request(raw["do"], rows, raw["stream"], raw["fields"])
 
 
 class EventTail:

@@ -20,10 +20,10 @@ from dashboard.panes_view import panes_html, verdict
 from dashboard.runs_view import demo_strip, runs_table
 from dashboard.selection import Selection
 from dashboard.texts import LANGS, TEXTS, Words
-from diagnostics.compare.checkpoints import Checkpoint
 from diagnostics.compare.paired import Difference, difference
+from diagnostics.compare.pane import Pane
 from diagnostics.compare.scores import score_of
-from diagnostics.compare.workers import Pane
+from diagnostics.compare.sources import Source
 from diagnostics.run import open_run
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -114,8 +114,8 @@ def test_nothing_of_a_run_reaches_the_page_as_markup(clinic: Clinic, words: Word
     run = clinic.run("before")
     assert run is not None
     diagnosis = clinic.diagnosis(run)
-    pane = Pane(Checkpoint(EVIL, 1, Path(EVIL)), "done", text=EVIL, tokens=3, seconds=1.0, stop="end")
-    failed = Pane(Checkpoint("a", 1, Path("b")), "error", error=EVIL)
+    pane = Pane(Source(EVIL, "model", EVIL), "done", text=EVIL, tokens=3, seconds=1.0, stop="end")
+    failed = Pane(Source("a", "model", "b"), "error", error=EVIL)
     shown = [
         runs_table(clinic, words, Addresses("en")),
         summary_html(run, diagnosis, words),

@@ -6,14 +6,16 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from diagnostics.compare.checkpoints import Checkpoint, CheckpointUnusable, check_usable
-from diagnostics.compare.mailbox import EventTail, Sampling
-from diagnostics.compare.workers import Pane, WorkerPool
+from diagnostics.compare.mailbox import EventTail, Row, Sampling
+from diagnostics.compare.pane import Pane
+from diagnostics.compare.sources import Source, SourceUnusable, check_usable, checkpoint, source_of
+from diagnostics.compare.workers import WorkerPool
+from diagnostics.compare.writers import answer_rows
 
 ASK = [{"role": "user", "content": "Please cancel order C53."}]
 
@@ -26,25 +28,31 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerPool]:
 
 
 @pytest.fixture
-def copies(tmp_path: Path, base_checkpoint: Path) -> list[Checkpoint]:
+def copies(tmp_path: Path, base_checkpoint: Path) -> list[Source]:
     """The base model under two names."""
     made = []
     for name in ("left", "right"):
         folder = tmp_path / name / base_checkpoint.name
         shutil.copytree(base_checkpoint, folder)
-        made.append(Checkpoint(name, 1900, folder))
+        made.append(checkpoint(name, 1900, folder))
     return made
 
 
-def last(pool: WorkerPool, checkpoints: list[Checkpoint], sampling: Sampling, ask: list = ASK) -> list[Pane]:
+def asked(
+    pool: WorkerPool, sources: list[Source], sampling: Sampling, ask: list[dict[str, str]] = ASK
+) -> Generator[list[Pane]]:
+    yield from answer_rows(pool, [Row(one, tuple(ask), sampling) for one in sources])
+
+
+def last(pool: WorkerPool, checkpoints: list[Source], sampling: Sampling, ask: list = ASK) -> list[Pane]:
     panes: list[Pane] = []
-    for panes in pool.answer(checkpoints, ask, sampling):  # noqa: B007
+    for panes in asked(pool, checkpoints, sampling, ask):  # noqa: B007
         pass
     return panes
 
 
 @pytest.mark.slow
-def test_same_weights_and_seed_give_the_same_words(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+def test_same_weights_and_seed_give_the_same_words(pool: WorkerPool, copies: list[Source]) -> None:
     drawn = [last(pool, copies, Sampling(seed=seed, temperature=1.5)) for seed in (1, 1, 2)]
     assert all(pane.state == "done" for panes in drawn for pane in panes)
     first, again, other = ([pane.text for pane in panes] for panes in drawn)
@@ -54,12 +62,12 @@ def test_same_weights_and_seed_give_the_same_words(pool: WorkerPool, copies: lis
 
 
 @pytest.mark.slow
-def test_answers_stream_at_once(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+def test_answers_stream_at_once(pool: WorkerPool, copies: list[Source]) -> None:
     """While one pane is being written the other is too: some state shows both with a part of their text."""
     sampling = Sampling(seed=3, temperature=5.0, max_new_tokens=200)
     seen = [
         [pane.text for pane in panes]
-        for panes in pool.answer(copies, ASK, sampling)
+        for panes in asked(pool, copies, sampling)
         if all(pane.state == "writing" and pane.text for pane in panes)
     ]
     assert len(seen) >= 2
@@ -67,12 +75,12 @@ def test_answers_stream_at_once(pool: WorkerPool, copies: list[Checkpoint]) -> N
 
 
 @pytest.mark.slow
-def test_killed_worker_costs_its_pane_only_and_the_next_click_works(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+def test_killed_worker_costs_its_pane_only_and_the_next_click_works(pool: WorkerPool, copies: list[Source]) -> None:
     killed = False
     panes: list[Pane] = []
-    for panes in pool.answer(copies, ASK, Sampling(seed=3, temperature=5.0, max_new_tokens=240)):
+    for panes in asked(pool, copies, Sampling(seed=3, temperature=5.0, max_new_tokens=240)):
         if not killed and all(pane.state == "writing" for pane in panes):
-            worker = next(one for one in pool._workers if one.checkpoint == copies[0].path)
+            worker = next(one for one in pool._workers if one.holds == copies[0].holder)
             os.kill(worker.process.pid, signal.SIGKILL)
             killed = True
     assert killed
@@ -83,7 +91,7 @@ def test_killed_worker_costs_its_pane_only_and_the_next_click_works(pool: Worker
 
 
 @pytest.mark.slow
-def test_worker_killed_while_idle_is_replaced_unseen(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+def test_worker_killed_while_idle_is_replaced_unseen(pool: WorkerPool, copies: list[Source]) -> None:
     last(pool, copies, Sampling())
     for process in pool.processes():
         os.kill(process, signal.SIGKILL)
@@ -91,7 +99,7 @@ def test_worker_killed_while_idle_is_replaced_unseen(pool: WorkerPool, copies: l
 
 
 @pytest.mark.slow
-def test_prompt_longer_than_the_context_is_one_sentence(pool: WorkerPool, copies: list[Checkpoint]) -> None:
+def test_prompt_longer_than_the_context_is_one_sentence(pool: WorkerPool, copies: list[Source]) -> None:
     pane = last(pool, copies[:1], Sampling(), [{"role": "user", "content": "order " * 400}])[0]
     assert pane.state == "error"
     assert "context holds 256" in (pane.error or "")
@@ -99,8 +107,8 @@ def test_prompt_longer_than_the_context_is_one_sentence(pool: WorkerPool, copies
 
 
 @pytest.mark.slow
-def test_closing_the_iterator_cancels_and_frees_the_worker(pool: WorkerPool, copies: list[Checkpoint]) -> None:
-    answering = pool.answer(copies[:1], ASK, Sampling(seed=1, temperature=10, max_new_tokens=240))
+def test_closing_the_iterator_cancels_and_frees_the_worker(pool: WorkerPool, copies: list[Source]) -> None:
+    answering = asked(pool, copies[:1], Sampling(seed=1, temperature=10, max_new_tokens=240))
     for panes in answering:
         if panes[0].state == "writing":
             break
@@ -112,10 +120,12 @@ def test_closing_the_iterator_cancels_and_frees_the_worker(pool: WorkerPool, cop
 
 
 @pytest.mark.slow
-def test_more_panes_than_workers_wait_their_turn(pool: WorkerPool, copies: list[Checkpoint]) -> None:
-    states = [[pane.state for pane in panes] for panes in pool.answer([*copies, *copies], ASK, Sampling())]
+def test_more_panes_than_workers_wait_their_turn(pool: WorkerPool, copies: list[Source], tmp_path: Path) -> None:
+    shutil.copytree(copies[0].folder, tmp_path / "third")
+    sources = [*copies, source_of(str(tmp_path / "third"))]
+    states = [[pane.state for pane in panes] for panes in asked(pool, sources, Sampling())]
     assert any("waiting" in state for state in states)
-    assert states[-1] == ["done"] * 4
+    assert states[-1] == ["done"] * 3
     assert len(pool.processes()) <= 2
 
 
@@ -151,27 +161,25 @@ def broken(folder: Path, kind: str) -> None:
         ("no config", "has no config.json"),
     ],
 )
-def test_broken_checkpoint_is_one_sentence(copies: list[Checkpoint], kind: str, said: str) -> None:
-    check_usable(copies[0].path)
-    broken(copies[0].path, kind)
-    with pytest.raises(CheckpointUnusable, match=said) as caught:
-        check_usable(copies[0].path)
+def test_broken_checkpoint_is_one_sentence(copies: list[Source], kind: str, said: str) -> None:
+    check_usable(copies[0])
+    broken(copies[0].folder, kind)
+    with pytest.raises(SourceUnusable, match=said) as caught:
+        check_usable(copies[0])
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow
-def test_broken_checkpoint_costs_its_pane_only(pool: WorkerPool, copies: list[Checkpoint]) -> None:
-    broken(copies[0].path, "truncated")
+def test_broken_checkpoint_costs_its_pane_only(pool: WorkerPool, copies: list[Source]) -> None:
+    broken(copies[0].folder, "truncated")
     panes = last(pool, copies, Sampling())
     assert [pane.state for pane in panes] == ["error", "done"]
     assert "cut off" in (panes[0].error or "")
 
 
 @pytest.mark.slow
-def test_checkpoint_that_transformers_refuses_is_an_error_of_its_pane(
-    pool: WorkerPool, copies: list[Checkpoint]
-) -> None:
-    (copies[0].path / "config.json").write_text('{"model_type": "no-such-model"}')
+def test_checkpoint_that_transformers_refuses_is_an_error_of_its_pane(pool: WorkerPool, copies: list[Source]) -> None:
+    (copies[0].folder / "config.json").write_text('{"model_type": "no-such-model"}')
     pane = last(pool, copies[:1], Sampling())[0]
     assert pane.state == "error"
     assert "transformers cannot open it" in (pane.error or "")

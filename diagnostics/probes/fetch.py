@@ -1,0 +1,41 @@
+"""Downloads a model or an adapter of the Hub: `python -m diagnostics.probes.fetch NAME`.
+
+Weights in safetensors, configs and tokenizers only: neither pickles nor code. Prints one JSON object: `path` or `error`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt")
+
+
+def fetch(name: str) -> dict[str, str]:
+    """Where the files of a Hub name lie on this machine, or why they do not."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    try:
+        return {"path": snapshot_download(name, allow_patterns=list(WANTED))}
+    except GatedRepoError:
+        why = "its owner must grant you access first, and you must be logged in (hf auth login)"
+    except RepositoryNotFoundError:
+        why = "there is no such model on the Hub, or it is private and you are not logged in (hf auth login)"
+    except LocalEntryNotFoundError:
+        why = "it is not in the cache of this machine, and the Hub cannot be reached"
+    except HFValidationError:
+        why = "this is no name of the Hub; expected ORGANISATION/NAME"
+    except (HfHubHTTPError, OSError) as error:
+        why = f"it could not be downloaded ({type(error).__name__})"
+    return {"error": f"{name}: {why}."}
+
+
+if __name__ == "__main__":
+    print(json.dumps(fetch(sys.argv[1])))
