@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from diagnostics.compare.mailbox import Request, read_request
 from diagnostics.compare.sources import Source, SourceUnusable
+from diagnostics.probes.divergence import divergences
 from diagnostics.probes.generation import Job, answer, job_of
 from diagnostics.probes.loading import Holder, seconds_since
 from diagnostics.probes.measuring import probe, token_scores
@@ -56,8 +57,17 @@ def open_all(holder: Holder, request: Request, events: Events) -> set[Source]:
     return opened
 
 
-def carry_out(holder: Holder, request: Request, folder: Path, number: int, events: Events) -> None:
+def carry_out(holder: Holder, request: Request, events: Events) -> None:
     """Do what a request asks; a row that cannot be done ends with an error of its own."""
+    if request.do == "divergence":
+        told = [(row.messages, text) for row, text in zip(request.rows, request.fields["texts"], strict=True)]
+        other = Source(**request.fields["other"])
+        try:
+            found = divergences(holder, request.rows[0].source, other, told, request.fields["draws"])
+            events.write("result", row=0, **found)
+        except (SourceUnusable, ValueError) as error:
+            events.write("error", row=None, message=str(error))
+        return
     opened = open_all(holder, request, events)
     jobs: list[Job] = []
     for place, row in enumerate(request.rows):
@@ -70,8 +80,7 @@ def carry_out(holder: Holder, request: Request, folder: Path, number: int, event
                 found = token_scores(holder, holder.hold(row.source), row.messages, request.fields["texts"][place])
                 events.write("result", row=place, **found)
             elif request.do == "probe":
-                out = folder / f"{number}-{place}.npy"
-                events.write("result", row=place, **probe(holder, holder.hold(row.source), request.fields["ids"], out))
+                events.write("result", row=place, **probe(holder, holder.hold(row.source), request.fields["ids"]))
         except (SourceUnusable, ValueError) as error:
             events.write("error", row=place, message=str(error))
     if jobs:
@@ -101,7 +110,7 @@ def serve(folder: Path) -> None:
             try:
                 request = read_request(path)
                 path.unlink()
-                carry_out(holder, request, folder, number, events)
+                carry_out(holder, request, events)
             except Exception as error:  # the worker lives on: one bad request must not cost the loaded model
                 events.write("error", row=None, message=f"{type(error).__name__}: {error}")
             events.write("end")
