@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from diagnostics.compare.environment import worker_environment
 from diagnostics.compare.sources import ADAPTER_CONFIG, Source, SourceUnusable, base_of
-from diagnostics.compare.workers import worker_environment
 
 
 class Fetch:
