@@ -8,7 +8,8 @@ import gradio as gr
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.pages import compare, diagnose, runs
+from dashboard.pages import diagnose, runs
+from dashboard.pages.compare import page as compare
 from dashboard.texts import LANGS, Lang, Words
 
 STYLE = Path(__file__).parent / "style.css"
@@ -33,9 +34,8 @@ def build(clinic: Clinic, first: Lang = "en") -> gr.Blocks:
             path = addresses.path(page, lang)
             place = demo.route(words(f"nav.{page}"), path, show_in_navbar=False) if path else demo
             with place:
-                opened = BUILD[page](clinic, words, addresses)
-                if opened:
-                    place.load(opened[0], outputs=opened[1], show_progress="hidden", api_visibility="private")
+                for fill, filled in BUILD[page](clinic, words, addresses):
+                    place.load(fill, outputs=filled, show_progress="hidden", api_visibility="private")
     return demo
 
 

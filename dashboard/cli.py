@@ -14,6 +14,7 @@ from dashboard.texts import LANGS
 
 BAD_INPUT = 2
 PORT = 7860
+HEARTBEAT_SECONDS = "0.5"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # Before gradio is imported: it asks the network for its newest version otherwise.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    # How soon a closed tab is noticed, and what is generated for it ended; Gradio's own interval is 15 seconds.
+    os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", HEARTBEAT_SECONDS)
     from dashboard.app import launch
     from dashboard.clinic import Clinic
 

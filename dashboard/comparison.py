@@ -1,8 +1,9 @@
-"""The comparison without its page: which checkpoints to offer, is the question sound, what do the kept scores say."""
+"""The comparison without its page: which sources to offer, is the question sound, what do the kept scores say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from dashboard.clinic import Clinic
 from dashboard.html import note
@@ -10,13 +11,18 @@ from dashboard.panes_view import verdict
 from dashboard.texts import Words
 from diagnostics.compare.mailbox import Row, Sampling
 from diagnostics.compare.paired import difference, kept_rewards
+from diagnostics.compare.pane import Pane
+from diagnostics.compare.prompts import Message
 from diagnostics.compare.scores import reward_names
-from diagnostics.compare.sources import Source, checkpoint
+from diagnostics.compare.sources import Source, checkpoint, named_apart, source_of
+
+# The turns so far of each source's own conversation, by the source's name.
+Talk = Mapping[str, tuple[Message, ...]]
 
 
-def choices(clinic: Clinic) -> list[str]:
-    """The names of all checkpoints."""
-    return [one.name for one in clinic.checkpoints()]
+def choices(clinic: Clinic, added: Sequence[Source] = ()) -> list[str]:
+    """The names of all checkpoints, then those of the models that the visitor has added."""
+    return [one.name for one in (*clinic.checkpoints(), *added)]
 
 
 def first_choice(clinic: Clinic) -> list[str]:
@@ -28,14 +34,31 @@ def first_choice(clinic: Clinic) -> list[str]:
     return [ends[0], ends[-1]] if len(ends) > 1 else ends
 
 
-def named(clinic: Clinic, names: list[str]) -> list[Source]:
-    """The checkpoints of these names, in their order; one that has gone keeps its place, and its pane will say so."""
-    there = {one.name: one for one in clinic.checkpoints()}
+def with_added(clinic: Clinic, added: Sequence[Source], spec: str) -> tuple[Source, ...]:
+    """The visitor's models with one more, under a name that nothing else has.
+
+    Raises:
+        SourceUnusable: it is written in no known form, or is not there.
+    """
+    new = source_of(spec)
+    if any(replace(one, name=new.name) == new for one in added):
+        return tuple(added)
+    return (*added, named_apart([*clinic.checkpoints(), *added, new])[-1])
+
+
+def named(clinic: Clinic, names: Sequence[str], added: Sequence[Source] = ()) -> list[Source]:
+    """The sources of these names, in their order; one that has gone keeps its place, and its pane will say so."""
+    there = {one.name: one for one in (*clinic.checkpoints(), *added)}
     found = []
     for name in names:
         run, _, folder = name.partition("/")
         found.append(there.get(name) or checkpoint(run, 0, clinic.root / run / folder))
     return found
+
+
+def base_choice(names: Sequence[str], now: str | None) -> str | None:
+    """The pane that others are measured against: the chosen one while it is there, else the first."""
+    return now if now in names else (names[0] if names else None)
 
 
 def rewards_of(clinic: Clinic) -> list[str]:
@@ -45,7 +68,7 @@ def rewards_of(clinic: Clinic) -> list[str]:
 
 @dataclass(frozen=True)
 class Question:
-    """What the user asks of which checkpoints, as the page's fields hold it."""
+    """What the user asks of which sources, as the page's fields hold it. `talk`: what was said before, by source."""
 
     names: list[str]
     prompt: str | None
@@ -54,12 +77,15 @@ class Question:
     temperature: float
     top_p: float
     budget: float
+    added: Sequence[Source] = ()
+    talk: Talk = field(default_factory=dict)
 
     def problem(self, words: Words) -> str | None:
         """Why it cannot be asked, in a sentence; None if it can."""
         if not self.names:
             return words("compare.choose")
-        if any(len(name.split("/")) != 2 or ".." in name for name in self.names):
+        own = {one.name for one in self.added}
+        if any(name not in own and (len(name.split("/")) != 2 or ".." in name) for name in self.names):
             return words("compare.gone", name=", ".join(self.names))
         if not (self.prompt or "").strip():
             return words("compare.ask")
@@ -69,17 +95,18 @@ class Question:
             return str(error)
         return None
 
-    def messages(self) -> list[dict[str, str]]:
-        """The conversation that is sent."""
+    def messages(self, name: str | None = None) -> list[Message]:
+        """The conversation that is sent; with a source's name, after what was said with it before."""
         system, prompt = self.system or "", self.prompt or ""
         return [
             *([{"role": "system", "content": system}] if system.strip() else []),
+            *(self.talk.get(name, ()) if name else ()),
             {"role": "user", "content": prompt},
         ]
 
-    def rows(self, sources: list[Source]) -> list[Row]:
+    def rows(self, sources: Sequence[Source]) -> list[Row]:
         """What is asked of each source."""
-        return [Row(one, tuple(self.messages()), self.sampling()) for one in sources]
+        return [Row(one, tuple(self.messages(one.name)), self.sampling()) for one in sources]
 
     def sampling(self) -> Sampling:
         """How the answers are drawn.
@@ -88,6 +115,20 @@ class Question:
             ValueError: a value is out of its range.
         """
         return Sampling(int(self.seed or 0), float(self.temperature), float(self.top_p), int(self.budget))
+
+    def continued(self, panes: Sequence[Pane]) -> Talk:
+        """The conversations after these answers. A source that failed is left where it was, so that it can be asked
+        again."""
+        more = {
+            one.source.name: (
+                *self.talk.get(one.source.name, ()),
+                {"role": "user", "content": self.prompt or ""},
+                {"role": "assistant", "content": one.text},
+            )
+            for one in panes
+            if one.state == "done"
+        }
+        return {**self.talk, **more}
 
 
 def verdict_html(clinic: Clinic, names: list[str], reward: str | None, words: Words) -> str:

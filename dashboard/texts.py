@@ -111,6 +111,72 @@ TEXTS: dict[str, tuple[str, str]] = {
         "在相同的 {count} 个提示上，{right} 与 {left} 相差 {difference:+.3f} [{low:+.3f}, {high:+.3f}]：区间包含 0，看不出"
         "哪个更好。",
     ),
+    # Compare: the tabs and what they share
+    "compare.tab_side": ("Side by side", "并排对比"),
+    "compare.tab_set": ("Prompt set", "提示集"),
+    "compare.tab_time": ("Timeline", "时间线"),
+    "compare.tab_bisect": ("Bisect", "二分定位"),
+    "compare.tab_vote": ("Blind vote", "盲评"),
+    "compare.base": ("Measured against", "基准"),
+    "compare.base_badge": ("base", "基准"),
+    "compare.add": ("Add a model", "添加模型"),
+    "compare.add_spec": (
+        "A folder, ADAPTER@BASE, hub:org/name, or http://host:port/v1#model",
+        "模型文件夹、适配器@基座、hub:组织/名称，或 http://主机:端口/v1#模型名",
+    ),
+    "compare.add_go": ("Add", "添加"),
+    "compare.added": ("{name} is on the list.", "已加入列表：{name}。"),
+    "compare.keep_talking": ("Conversation: each pane goes on from its own answers", "多轮对话：各窗格接着自己的回答继续"),
+    "compare.new_talk": ("New conversation", "新对话"),
+    "compare.grid": ("Sampling grid: every temperature with every seed", "采样网格：每个温度搭配每个种子"),
+    "compare.grid_temperatures": ("Temperatures", "温度"),
+    "compare.grid_seeds": ("Seeds", "种子"),
+    "compare.grid_go": ("Draw the grid", "生成网格"),
+    "compare.grid_unreadable": (
+        "The grid cannot be drawn: {reason}. Expected numbers such as 0, 0.7, 1.",
+        "无法生成网格：{reason}。请填写数字，例如 0, 0.7, 1。",
+    ),
+    "compare.grid_empty": (
+        "The grid needs at least one temperature and one seed.",
+        "网格至少需要一个温度和一个种子。",
+    ),
+    "compare.grid_large": (
+        "The grid has {count} answers; {most} at most are drawn here. Take the prompt set for more.",
+        "网格共有 {count} 个回答，此处最多 {most} 个；更多请用提示集。",
+    ),
+    "compare.grid_cell": ("temperature {t:g}, seed {s}", "温度 {t:g}，种子 {s}"),
+    "compare.grid_greedy": ("temperature 0", "温度 0"),
+    "compare.grid_kinds": ("{kinds} different of {count}", "{count} 个中有 {kinds} 种不同"),
+    # Compare: what changed
+    "diff.title": ("What changed", "改动"),
+    "diff.legend": (
+        "Against {base}: struck out is what only {base} says, underlined what only this one does.",
+        "以 {base} 为基准：删除线为仅 {base} 有的内容，下划线为仅此回答有的内容。",
+    ),
+    "diff.same": ("the same, word for word", "逐字相同"),
+    "diff.kept": ("{share:.0f} % in common", "{share:.0f}% 相同"),
+    "diff.no_base": (
+        "What changed is shown here once the base has answered.",
+        "基准回答完成后，这里显示改动。",
+    ),
+    "diff.alone": ("Only one answer: nothing to compare it with.", "只有一个回答，无从比较。"),
+    # Compare: heat map
+    "heat.title": ("Token by token: how likely another model finds an answer", "逐词元：另一个模型认为回答有多可能"),
+    "heat.answer": ("The answer of", "谁的回答"),
+    "heat.judge": ("under the model of", "由谁打分"),
+    "heat.go": ("Show", "显示"),
+    "heat.ask_first": ("Ask something first; then any answer can be looked at here.", "请先提问，之后可在此查看任一回答。"),
+    "heat.none": ("The answer has no tokens.", "回答没有词元。"),
+    "heat.of": (
+        "The answer of {answered}, each token shaded by its probability under {judge}.",
+        "{answered} 的回答，颜色越深表示 {judge} 认为该词元越不可能。",
+    ),
+    "heat.token": ("{logprob:.2f} nats = {share:.3g} %, rank {rank}", "{logprob:.2f} nat = {share:.3g}%，排名 {rank}"),
+    "heat.second": ("not its first choice", "非首选词元"),
+    "heat.summary": (
+        "mean {mean:.3f} nats a token · perplexity {perplexity:.3g} · its first choice at {first} of {count} tokens",
+        "平均每词元 {mean:.3f} nat · 困惑度 {perplexity:.3g} · {count} 个词元中 {first} 个为首选",
+    ),
     # Diagnose
     "diagnose.run": ("Run", "训练"),
     "diagnose.none": ("No run to diagnose yet.", "还没有可诊断的训练。"),

@@ -102,7 +102,7 @@ def test_the_test_sees_a_breach(module: str, imported: str, inside: bool) -> Non
 
 
 def test_pages_read_no_files() -> None:
-    for path in [ROOT / "dashboard/app.py", *(ROOT / "dashboard/pages").glob("*.py")]:
+    for path in [ROOT / "dashboard/app.py", *(ROOT / "dashboard/pages").rglob("*.py")]:
         source = path.read_text(encoding="utf-8")
         for call in ("open(", "read_text(", "read_json(", "glob(", "iterdir("):
             assert call not in source, f"{path.name} reads files: {call}"

@@ -21,7 +21,7 @@ from diagnostics.run import Run
 POLL_SECONDS = 1.0
 
 
-def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
+def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     """Lay out the page and wire it. Returns what is to happen when the page is opened, and what it fills."""
     header("diagnose", words, addresses)
     chosen = gr.Dropdown(label=words("diagnose.run"), elem_id="run")
@@ -90,7 +90,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> Any:
     chosen.input(names_and_state, chosen, [chosen, shown], **quiet)
     gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)
     signature.change(names_and_state, chosen, [chosen, shown], **quiet)
-    return from_address, [chosen, shown]
+    return [(from_address, [chosen, shown])]
 
 
 def worst(clinic: Clinic) -> str | None:

@@ -18,8 +18,8 @@ POLL_SECONDS = 1.0
 PLOTS = 6
 
 
-def build(clinic: Clinic, words: Words, addresses: Addresses) -> None:
-    """Lay out the page and wire it."""
+def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
+    """Lay out the page and wire it. Nothing is to happen when it is opened."""
     header("runs", words, addresses)
     strip = gr.HTML()
     with gr.Row(elem_classes="tight"):
@@ -73,3 +73,4 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> None:
     )
     log_scale.input(draw, [selection, log_scale], plots, **quiet)
     demo.click(clinic.start_demo, **quiet)
+    return []

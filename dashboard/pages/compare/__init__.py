@@ -1,0 +1,1 @@
+"""The Compare page: what its tabs share, and a file a tab."""

@@ -1,0 +1,66 @@
+"""Compare: the choice of sources above, and below it a tab for each way of looking at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from dashboard.addresses import Addresses
+from dashboard.clinic import Clinic
+from dashboard.comparison import base_choice, choices
+from dashboard.pages.compare import side_by_side
+from dashboard.pages.compare.shared import QUIET, Shared, chooser
+from dashboard.pages.header import header
+from dashboard.texts import Words
+
+POLL_SECONDS = 1.0
+# By the name that the address gives a tab. The choice of sources is hidden where a tab works on one run.
+TABS: dict[str, Callable[[Clinic, Words, Shared], Any]] = {
+    "side": side_by_side.build,
+}
+OF_ONE_RUN = ("time", "bisect")
+# The address follows the tab, so that it can be sent to somebody.
+FOLLOW = """(...given) => {
+  const tab = document.querySelector('#compare-tabs [role=tab][aria-selected=true]');
+  const address = new URL(location);
+  if (tab) address.searchParams.set('tab', tab.dataset.tabId || tab.id.replace(/-button$/, ''));
+  history.replaceState(history.state, '', address);
+  return given;
+}"""
+
+
+def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
+    """Lay out the page and wire it. Returns what is to happen when the page is opened, and what each of it fills."""
+    header("compare", words, addresses)
+    shared = chooser(clinic, words)
+    opened: list[Any] = []
+    with gr.Tabs(elem_id="compare-tabs") as tabs:
+        for name, build_tab in TABS.items():
+            with gr.Tab(words(f"compare.tab_{name}"), id=name, elem_id=name) as tab:
+                opened += build_tab(clinic, words, shared) or ()
+                tab.select(
+                    lambda alone=name in OF_ONE_RUN: gr.update(visible=not alone), outputs=shared.box, **QUIET
+                )
+
+    def from_address(request: gr.Request) -> tuple[Any, ...]:
+        """The sources and the tab that the address names; the workers are started while the user reads."""
+        clinic.pool.warm_up(2)
+        query = request.query_params
+        there = choices(clinic)
+        wanted = [one for one in query.get("checkpoints", "").split(",") if one in there]
+        filled = gr.update(choices=there, value=wanted) if wanted else gr.skip()
+        base = gr.update(choices=wanted, value=base_choice(wanted, query.get("base"))) if wanted else gr.skip()
+        tab = query.get("tab")
+        alone = tab in OF_ONE_RUN
+        return (
+            filled,
+            base,
+            bool(wanted),
+            gr.Tabs(selected=tab) if tab in TABS else gr.skip(),
+            gr.update(visible=not alone),
+        )
+
+    gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=shared.signature, **QUIET)
+    return [(from_address, [shared.chosen, shared.base, shared.touched, tabs, shared.box]), *opened]

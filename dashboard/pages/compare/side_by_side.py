@@ -1,0 +1,204 @@
+"""Side by side: all chosen sources answer the same prompt at once, and what differs between their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from dashboard.clinic import Clinic
+from dashboard.comparison import Question, Talk, named, rewards_of, verdict_html
+from dashboard.curves import score_figure
+from dashboard.diff_view import changes_html
+from dashboard.heat_view import heat_html
+from dashboard.html import note
+from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
+from dashboard.panes_view import panes_html
+from dashboard.sampling_grid import grid_html, read_grid
+from dashboard.texts import Words
+from diagnostics.compare.pane import Pane
+from diagnostics.compare.sources import Source
+from diagnostics.compare.tokens import token_scores
+from diagnostics.compare.writers import answer_rows
+
+# What is kept of the last answers for the views below them: the panes, and the question they answer.
+Last = tuple[tuple[Pane, ...], Question] | None
+# The address follows the question, so that it can be sent to somebody.
+FOLLOW = """(prompt, names, base, ...rest) => {
+  const address = new URL(location);
+  address.searchParams.set('checkpoints', names.join(','));
+  address.searchParams.set('prompt', prompt);
+  base ? address.searchParams.set('base', base) : address.searchParams.delete('base');
+  history.replaceState(history.state, '', address);
+  return [prompt, names, base, ...rest];
+}"""
+
+
+def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
+    """Lay out the tab and wire it. Returns what is to happen when the page is opened, and what it fills."""
+    with gr.Row(equal_height=True):
+        prompt = gr.Textbox(
+            label=words("compare.prompt"), placeholder=words("compare.prompt_hint"), lines=2, scale=6, elem_id="prompt"
+        )
+        with gr.Column(scale=1, min_width=140):
+            go = gr.Button(words("compare.go"), variant="primary", elem_id="go")
+            stop = gr.Button(words("compare.stop"), elem_id="stop")
+    with gr.Row(equal_height=True, elem_classes="tight"):
+        talking = gr.Checkbox(label=words("compare.keep_talking"), container=False, scale=6, elem_id="talking")
+        fresh = gr.Button(words("compare.new_talk"), size="sm", visible=False, scale=1, min_width=140)
+    examples = gr.Dataset(
+        components=[prompt], samples=[], label=words("compare.examples"), type="values", visible=False
+    )
+    with gr.Accordion(words("compare.grid"), open=False, elem_id="grid"), gr.Row(equal_height=True):
+        temperatures = gr.Textbox("0, 0.7, 1", label=words("compare.grid_temperatures"), min_width=120)
+        seeds = gr.Textbox("0, 1, 2", label=words("compare.grid_seeds"), min_width=120)
+        draw_grid = gr.Button(words("compare.grid_go"), min_width=140, elem_id="grid-go")
+    panes = gr.HTML(elem_id="panes")
+    with gr.Accordion(words("diff.title"), open=True, visible=False, elem_id="changes") as changes_box:
+        changes = gr.HTML()
+    with gr.Accordion(words("heat.title"), open=False, visible=False, elem_id="heat") as heat_box:
+        with gr.Row(equal_height=True):
+            answered = gr.Dropdown(label=words("heat.answer"), elem_id="heat-answer")
+            judge = gr.Dropdown(label=words("heat.judge"), elem_id="heat-judge")
+            show = gr.Button(words("heat.go"), min_width=100, elem_id="heat-go")
+        heat = gr.HTML()
+    gr.HTML(f"<h3>{words('compare.scores')}</h3>")
+    verdict = gr.HTML(elem_id="verdict")
+    reward = gr.Dropdown(label=words("compare.reward"), visible=False)
+    scores = gr.Plot(show_label=False, visible=False)
+    talk = gr.State({})
+    last = gr.State(None)
+
+    def look(names: list[str], reward: str | None) -> tuple[Any, ...]:
+        """The prompts to try, the scores so far."""
+        prompts = clinic.example_prompts()
+        rewards = rewards_of(clinic)
+        reward = reward if reward in rewards else (rewards[0] if rewards else None)
+        figure = score_figure(clinic.runs()[0], reward, words) if reward else None
+        return (
+            gr.update(samples=[[one] for one in prompts], visible=bool(prompts)),
+            verdict_html(clinic, names, reward, words),
+            gr.update(choices=rewards, value=reward, visible=len(rewards) > 1),
+            gr.update(value=figure, visible=figure is not None),
+        )
+
+    def answer(
+        prompt: str,
+        names: list[str],
+        base: str | None,
+        system: str,
+        seed: float,
+        temperature: float,
+        top_p: float,
+        budget: float,
+        added: tuple[Source, ...],
+        talking: bool,
+        talk: Talk,
+    ) -> Iterator[tuple[Any, ...]]:
+        """The panes as they are written; at the end what the views below them and the next turn need."""
+        question = Question(
+            names, prompt, system, seed, temperature, top_p, budget, added, talk if talking else {}
+        )
+        problem = question.problem(words)
+        if problem:
+            yield note(problem, "error"), gr.skip(), gr.skip()
+            return
+        state: list[Pane] = []
+        for state in answer_rows(clinic.pool, question.rows(named(clinic, names, added))):
+            yield panes_html(state, prompt, words, base, question.talk), gr.skip(), gr.skip()
+        yield gr.skip(), (tuple(state), question), question.continued(state) if talking else {}
+
+    def draw(
+        prompt: str,
+        names: list[str],
+        base: str | None,
+        system: str,
+        seed: float,
+        temperature: float,
+        top_p: float,
+        budget: float,
+        added: tuple[Source, ...],
+        temperatures: str,
+        seeds: str,
+    ) -> Iterator[str]:
+        """The sampling grid as it is written."""
+        question = Question(names, prompt, system, seed, temperature, top_p, budget, added)
+        problem = question.problem(words)
+        try:
+            grid = read_grid(temperatures, seeds, len(names), words)
+        except ValueError as error:
+            problem = problem or str(error)
+        if problem:
+            yield note(problem, "error")
+            return
+        for state in answer_rows(clinic.pool, grid.rows(question, named(clinic, names, added))):
+            yield grid_html(state, grid, prompt, words, base)
+
+    def after(last: Last, base: str | None) -> tuple[Any, ...]:
+        """The views below the panes, once there are answers."""
+        if last is None:
+            return (gr.skip(),) * 5
+        names = [one.source.name for one in last[0] if one.state == "done"]
+        return (
+            changes_html(last[0], base, words),
+            gr.update(visible=len(last[0]) > 1),
+            gr.update(visible=bool(names)),
+            gr.update(choices=names, value=names[-1] if names else None),
+            gr.update(choices=names, value=base_choice_of(names, base)),
+        )
+
+    def base_choice_of(names: list[str], base: str | None) -> str | None:
+        return base if base in names else (names[0] if names else None)
+
+    def look_at_tokens(last: Last, answered: str | None, judge: str | None) -> str:
+        """The heat map of one answer under another's model."""
+        if last is None:
+            return note(words("heat.ask_first"))
+        panes, question = last
+        of = next((one for one in panes if one.source.name == answered), None)
+        under = next((one for one in panes if one.source.name == judge), None)
+        if of is None or under is None:
+            return note(words("heat.ask_first"))
+        scores = token_scores(clinic.pool, under.source, question.messages(of.source.name), of.text)
+        return heat_html(scores, of.source.name, under.source.name, words)
+
+    asked = [prompt, shared.chosen, shared.base, *shared.sampling, shared.added]
+    answers: dict[str, Any] = {"outputs": [panes, last, talk], "concurrency_limit": STREAMS, **QUIET}
+    below: dict[str, Any] = {
+        "fn": after,
+        "inputs": [last, shared.base],
+        "outputs": [changes, changes_box, heat_box, answered, judge],
+        **QUIET,
+    }
+    free: dict[str, Any] = {"fn": lambda: (gr.update(interactive=True),) * 2, "outputs": [go, draw_grid], **QUIET}
+    hold: dict[str, Any] = {"fn": lambda: (gr.update(interactive=False),) * 2, "outputs": [go, draw_grid], **QUIET}
+    began = gr.on([go.click, prompt.submit], js="() => {}", **hold)
+    asked_for = gr.on([go.click, prompt.submit], answer, [*asked, talking, talk], js=FOLLOW, **answers)
+    asked_for.then(**free).then(**below)
+    taken = examples.click(lambda sample: sample[0], examples, prompt, **QUIET).then(**hold)
+    tried = taken.then(answer, [*asked, talking, talk], js=FOLLOW, **answers)
+    tried.then(**free).then(**below)
+    gr.on([draw_grid.click], **hold)
+    drawn = draw_grid.click(draw, [*asked, temperatures, seeds], panes, concurrency_limit=STREAMS, **QUIET)
+    drawn.then(**free)
+    stop.click(cancels=[asked_for, tried, drawn], **free)
+    shared.base.change(**below)
+    show.click(look_at_tokens, [last, answered, judge], heat, concurrency_limit=STREAMS, api_visibility="private")
+    talking.change(lambda on: (gr.update(visible=on), {}), talking, [fresh, talk], **QUIET)
+    fresh.click(lambda: ({}, ""), outputs=[talk, panes], **QUIET)
+
+    shared.chosen.change(
+        lambda names, reward: verdict_html(clinic, names, reward, words), [shared.chosen, reward], verdict, **QUIET
+    )
+    reward.input(lambda one: score_figure(clinic.runs()[0], one, words), reward, scores, **QUIET).then(
+        lambda names, reward: verdict_html(clinic, names, reward, words), [shared.chosen, reward], verdict, **QUIET
+    )
+    shared.signature.change(look, [shared.chosen, reward], [examples, verdict, reward, scores], **QUIET)
+    del began
+
+    def from_address(request: gr.Request) -> Any:
+        """The prompt that the address names; what the user has begun to type is left alone."""
+        return request.query_params.get("prompt", gr.skip())
+
+    return [(from_address, [prompt])]
