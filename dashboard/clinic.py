@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from diagnostics.compare.cache import AnswerCache, default_folder
 from diagnostics.compare.sources import Source, checkpoints_of
 from diagnostics.compare.workers import WorkerPool
 from diagnostics.engine import diagnose
@@ -30,6 +31,7 @@ class Clinic:
         self.root = root
         self.store = RunStore(root)
         self.pool = WorkerPool(root / WORKERS_FOLDER)
+        self.cache = AnswerCache(default_folder())
         self._diagnoses: dict[str, tuple[Run, Diagnosis]] = {}
         self._demo: subprocess.Popen[bytes] | None = None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dashboard.html import note, pill, text
 from dashboard.panes_view import grid, name_html
 from dashboard.texts import Words
-from diagnostics.compare.differ import Span, diff
+from diagnostics.compare.differ import Span, differ
 from diagnostics.compare.pane import Pane
 
 TAGS = {"same": "span", "removed": "del", "added": "ins"}
@@ -35,7 +35,7 @@ def changes_html(panes: Sequence[Pane], base: str | None, words: Words) -> str:
         return note(words("diff.alone"))
     cards = []
     for one in others:
-        spans = diff(before.text, one.text)
+        spans = differ(before.text, one.text)
         same = before.text == one.text
         told = words("diff.same") if same else words("diff.kept", share=100 * share_kept(spans))
         head = f'<div class="pane-name">{name_html(one.source.name)} {pill(told, "warning" if same else "plain")}</div>'

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dashboard.html import note, text
 from dashboard.texts import Words
-from diagnostics.compare.tokens import TokenScores
+from diagnostics.compare.writers import TokenScores
 
 # The shades by the token's probability: each step is fainter ink, so that one colour serves every kind of sight, and
 # the lightness both pages. From as good as certain to one in ten thousand.

@@ -10,7 +10,7 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.comparison import base_choice, choices
-from dashboard.pages.compare import side_by_side
+from dashboard.pages.compare import side_by_side, timeline
 from dashboard.pages.compare.shared import QUIET, Shared, chooser
 from dashboard.pages.header import header
 from dashboard.texts import Words
@@ -19,16 +19,9 @@ POLL_SECONDS = 1.0
 # By the name that the address gives a tab. The choice of sources is hidden where a tab works on one run.
 TABS: dict[str, Callable[[Clinic, Words, Shared], Any]] = {
     "side": side_by_side.build,
+    "time": timeline.build,
 }
 OF_ONE_RUN = ("time", "bisect")
-# The address follows the tab, so that it can be sent to somebody.
-FOLLOW = """(...given) => {
-  const tab = document.querySelector('#compare-tabs [role=tab][aria-selected=true]');
-  const address = new URL(location);
-  if (tab) address.searchParams.set('tab', tab.dataset.tabId || tab.id.replace(/-button$/, ''));
-  history.replaceState(history.state, '', address);
-  return given;
-}"""
 
 
 def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:

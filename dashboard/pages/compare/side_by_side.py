@@ -8,19 +8,20 @@ from typing import Any
 import gradio as gr
 
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question, Talk, named, rewards_of, verdict_html
+from dashboard.comparison import Question, Talk, base_choice, named, rewards_of, verdict_html
 from dashboard.curves import score_figure
 from dashboard.diff_view import changes_html
 from dashboard.heat_view import heat_html
 from dashboard.html import note
+from dashboard.identity_view import identities_html, twins, twins_html
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
 from dashboard.panes_view import panes_html
 from dashboard.sampling_grid import grid_html, read_grid
 from dashboard.texts import Words
 from diagnostics.compare.pane import Pane
+from diagnostics.compare.proof import prove
 from diagnostics.compare.sources import Source
-from diagnostics.compare.tokens import token_scores
-from diagnostics.compare.writers import answer_rows
+from diagnostics.compare.writers import answer_rows, token_scores
 
 # What is kept of the last answers for the views below them: the panes, and the question they answer.
 Last = tuple[tuple[Pane, ...], Question] | None
@@ -54,6 +55,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         temperatures = gr.Textbox("0, 0.7, 1", label=words("compare.grid_temperatures"), min_width=120)
         seeds = gr.Textbox("0, 1, 2", label=words("compare.grid_seeds"), min_width=120)
         draw_grid = gr.Button(words("compare.grid_go"), min_width=140, elem_id="grid-go")
+    twins_note = gr.HTML(elem_id="twins", elem_classes="tight")
     panes = gr.HTML(elem_id="panes")
     with gr.Accordion(words("diff.title"), open=True, visible=False, elem_id="changes") as changes_box:
         changes = gr.HTML()
@@ -61,8 +63,10 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         with gr.Row(equal_height=True):
             answered = gr.Dropdown(label=words("heat.answer"), elem_id="heat-answer")
             judge = gr.Dropdown(label=words("heat.judge"), elem_id="heat-judge")
-            show = gr.Button(words("heat.go"), min_width=100, elem_id="heat-go")
+            show = gr.Button(words("heat.go"), min_width=100, scale=0, elem_id="heat-go", elem_classes="low")
         heat = gr.HTML()
+    with gr.Accordion(words("identity.title"), open=False, elem_id="identity") as proof_box:
+        proof = gr.HTML(note(words("identity.help")))
     gr.HTML(f"<h3>{words('compare.scores')}</h3>")
     verdict = gr.HTML(elem_id="verdict")
     reward = gr.Dropdown(label=words("compare.reward"), visible=False)
@@ -145,11 +149,20 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
             gr.update(visible=len(last[0]) > 1),
             gr.update(visible=bool(names)),
             gr.update(choices=names, value=names[-1] if names else None),
-            gr.update(choices=names, value=base_choice_of(names, base)),
+            gr.update(choices=names, value=base_choice(names, base)),
         )
 
-    def base_choice_of(names: list[str], base: str | None) -> str | None:
-        return base if base in names else (names[0] if names else None)
+    def same_weights(names: list[str], added: tuple[Source, ...]) -> str:
+        """The warning that panes answer from the same weights."""
+        return twins_html(twins(clinic.cache.hashes, named(clinic, names, added)), words)
+
+    def look_at_files(names: list[str], base: str | None, added: tuple[Source, ...]) -> str:
+        """The cards that prove that each source is itself."""
+        if not names:
+            return note(words("compare.choose"))
+        sources = named(clinic, names, added)
+        against = next((one for one in sources if one.name == base), None)
+        return identities_html(prove(clinic.pool, clinic.cache.hashes, sources, against), words)
 
     def look_at_tokens(last: Last, answered: str | None, judge: str | None) -> str:
         """The heat map of one answer under another's model."""
@@ -173,7 +186,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     }
     free: dict[str, Any] = {"fn": lambda: (gr.update(interactive=True),) * 2, "outputs": [go, draw_grid], **QUIET}
     hold: dict[str, Any] = {"fn": lambda: (gr.update(interactive=False),) * 2, "outputs": [go, draw_grid], **QUIET}
-    began = gr.on([go.click, prompt.submit], js="() => {}", **hold)
+    gr.on([go.click, prompt.submit], **hold)
     asked_for = gr.on([go.click, prompt.submit], answer, [*asked, talking, talk], js=FOLLOW, **answers)
     asked_for.then(**free).then(**below)
     taken = examples.click(lambda sample: sample[0], examples, prompt, **QUIET).then(**hold)
@@ -185,6 +198,14 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     stop.click(cancels=[asked_for, tried, drawn], **free)
     shared.base.change(**below)
     show.click(look_at_tokens, [last, answered, judge], heat, concurrency_limit=STREAMS, api_visibility="private")
+    proof_box.expand(
+        look_at_files,
+        [shared.chosen, shared.base, shared.added],
+        proof,
+        concurrency_limit=STREAMS,
+        api_visibility="private",
+    )
+    shared.chosen.change(same_weights, [shared.chosen, shared.added], twins_note, **QUIET)
     talking.change(lambda on: (gr.update(visible=on), {}), talking, [fresh, talk], **QUIET)
     fresh.click(lambda: ({}, ""), outputs=[talk, panes], **QUIET)
 
@@ -195,7 +216,6 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         lambda names, reward: verdict_html(clinic, names, reward, words), [shared.chosen, reward], verdict, **QUIET
     )
     shared.signature.change(look, [shared.chosen, reward], [examples, verdict, reward, scores], **QUIET)
-    del began
 
     def from_address(request: gr.Request) -> Any:
         """The prompt that the address names; what the user has begun to type is left alone."""
