@@ -10,7 +10,7 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.comparison import base_choice, choices
-from dashboard.pages.compare import side_by_side, timeline
+from dashboard.pages.compare import side_by_side, timeline, vote
 from dashboard.pages.compare.shared import QUIET, Shared, chooser
 from dashboard.pages.header import header
 from dashboard.texts import Words
@@ -20,6 +20,7 @@ POLL_SECONDS = 1.0
 TABS: dict[str, Callable[[Clinic, Words, Shared], Any]] = {
     "side": side_by_side.build,
     "time": timeline.build,
+    "vote": vote.build,
 }
 OF_ONE_RUN = ("time", "bisect")
 
