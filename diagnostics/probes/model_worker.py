@@ -6,6 +6,8 @@ already, and appends what comes of it as it comes. It ends when the process that
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import sys
@@ -21,6 +23,8 @@ from diagnostics.probes.loading import Holder, seconds_since
 from diagnostics.probes.measuring import probe, token_scores
 
 IDLE_SECONDS = 0.02
+# Modules that transformers and the first adapter import only when they are used.
+GENERATES, ADAPTS = "transformers.generation.utils", "peft"
 
 
 class Events:
@@ -87,6 +91,18 @@ def carry_out(holder: Holder, request: Request, events: Events) -> None:
         answer(holder, jobs, events.write, events.cancelled, request.stream)
 
 
+def prepare(module: str) -> None:
+    """Import what a request will need while nobody waits for it.
+
+    What is imported stays: taken out of the garbage collector's sight, the collection between two models takes
+    milliseconds instead of 0.2 s.
+    """
+    if module not in sys.modules:
+        importlib.import_module(module)
+        gc.collect()
+        gc.freeze()
+
+
 def serve(folder: Path) -> None:
     """Take requests until the starter is gone."""
     starter = os.getppid()
@@ -96,11 +112,13 @@ def serve(folder: Path) -> None:
     torch.set_num_threads(max(1, int(os.environ.get("CLINIC_THREADS", "1"))))
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    prepare(GENERATES)
     (folder / "ready").touch()
     holder = Holder()
     while os.getppid() == starter:
         waiting = sorted((folder / "inbox").glob("*.json"))
         if not waiting:
+            prepare(ADAPTS)
             time.sleep(IDLE_SECONDS)
             continue
         path = waiting[0]
