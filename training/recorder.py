@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_rewards
 from diagnostics.run.files import read_json_lines
 from training.request import BadRequest, ClinicArguments, Request
-from training.rewards import Reward, load_rewards
 from training.status import StatusFile
 
 SAMPLES_FILE = "samples.jsonl"
@@ -42,7 +42,10 @@ class Recorder(TrainerCallback):
         self.rows = read_prompts(clinic.sample_prompts) if clinic.sample_prompts else []
         if self.rows and sharded:
             raise BadRequest("sample_prompts: with FSDP or ZeRO-3 no process holds the whole model; leave it out.")
-        self.rewards = load_rewards(clinic.sample_rewards)
+        try:
+            self.rewards = load_rewards(clinic.sample_rewards)
+        except RewardUnusable as error:
+            raise BadRequest(f"sample_rewards: {error}") from error
         self.answered: set[int] = set()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from diagnostics.compare.scores import RESAMPLES, samples_at
+from diagnostics.compare.scores import samples_at
+from diagnostics.compare.statistics import mean_interval
 from diagnostics.run import Run
 
 
@@ -15,8 +14,7 @@ from diagnostics.run import Run
 class Difference:
     """The mean over prompts of (right - left).
 
-    `low`, `high`: 95 % percentile bootstrap over prompts, both answers of a prompt drawn together (2,000 resamples,
-    seed 0). An interval that holds 0 shows no difference.
+    `low`, `high`: the 95 % interval of `statistics.mean_interval`. One that holds 0 shows no difference.
     """
 
     mean: float
@@ -36,11 +34,5 @@ def kept_rewards(run: Run, step: int, reward: str) -> dict[str, float]:
 
 def difference(left: dict[str, float], right: dict[str, float]) -> Difference | None:
     """The paired difference over the prompts that both answered; None if there are fewer than two."""
-    prompts = [prompt for prompt in left if prompt in right]
-    if len(prompts) < 2:
-        return None
-    deltas = np.array([right[prompt] - left[prompt] for prompt in prompts])
-    rng = np.random.default_rng(0)
-    means = deltas[rng.integers(0, len(deltas), size=(RESAMPLES, len(deltas)))].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Difference(float(deltas.mean()), float(low), float(high), len(deltas))
+    found = mean_interval([right[prompt] - left[prompt] for prompt in left if prompt in right])
+    return Difference(found.mean, found.low, found.high, found.count) if found else None

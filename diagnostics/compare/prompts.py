@@ -29,7 +29,7 @@ class Prompt:
     """One row of a prompt set.
 
     `messages` end with the turn to be answered. `number` is the row's place in its set, from 0. `columns` are the
-    row's further fields, as a reward function gets them.
+    row's further fields, as a reward function gets them. `conversational`: the row held messages, not a text alone.
     """
 
     number: int
@@ -37,6 +37,7 @@ class Prompt:
     reference: str | None = None
     tags: tuple[str, ...] = ()
     columns: Mapping[str, Any] = field(default_factory=dict)
+    conversational: bool = True
 
     @property
     def text(self) -> str:
@@ -131,6 +132,7 @@ def prompt_of(row: Any, number: int, where: str) -> Prompt:
         reference,
         tuple(str(tag) for tag in ([tags] if isinstance(tags, str) else tags or ())),
         {name: value for name, value in row.items() if name not in OWN_COLUMNS},
+        conversational=not isinstance(asked, str),
     )
 
 

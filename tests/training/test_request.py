@@ -10,7 +10,6 @@ import pytest
 from training.cli import main
 from training.launch import cause_of_death, new_folder, write_request
 from training.request import BadRequest, Request, parse_settings, read_config, read_request, take_marks
-from training.rewards import load_reward, load_rewards
 
 
 def test_settings_are_typed() -> None:
@@ -100,30 +99,6 @@ def test_wrong_start_is_one_sentence_and_code_2(
     assert said in error
     assert error.count("\n") == 1
     assert not (tmp_path / "run").exists()
-
-
-def test_rewards_are_loaded_from_modules_and_files(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(
-        "def short(prompts, completions, **columns):\n    return [-float(len(one)) for one in completions]\n"
-    )
-    rewards = load_rewards([f"{path}:short", "training.demo.score:polite"])
-    assert list(rewards) == ["short", "polite"]
-    assert rewards["short"](prompts=["a"], completions=["abc"]) == [-3.0]
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("nothing", "expected file.py:function"),
-        ("nowhere.py:f", "there is no such file"),
-        ("no.such.module:f", "cannot be imported"),
-        ("training.demo.score:missing", "holds no function missing"),
-    ],
-)
-def test_wrong_reward_is_one_sentence(name: str, said: str) -> None:
-    with pytest.raises(BadRequest, match=said):
-        load_reward(name)
 
 
 def test_config_of_a_child_names_method_parent_and_fixes() -> None:
