@@ -6,6 +6,8 @@ already, and appends what comes of it as it comes. It ends when the process that
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import sys
@@ -21,6 +23,15 @@ from diagnostics.probes.loading import Holder, seconds_since
 from diagnostics.probes.measuring import probe, token_scores
 
 IDLE_SECONDS = 0.02
+# Modules that transformers imports only when they are used; what the Llama model imports, most models do. With an
+# adapter comes peft.
+ANSWERS = (
+    "transformers.generation.utils",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",
+)
+ADAPTS = ("peft",)
 
 
 class Events:
@@ -87,6 +98,20 @@ def carry_out(holder: Holder, request: Request, events: Events) -> None:
         answer(holder, jobs, events.write, events.cancelled, request.stream)
 
 
+def prepare(modules: tuple[str, ...]) -> None:
+    """Import what a request will need while nobody waits for it.
+
+    What is imported stays: taken out of the garbage collector's sight, the collection between two models takes
+    milliseconds instead of 0.2 s.
+    """
+    missing = [module for module in modules if module not in sys.modules]
+    if missing:
+        for module in missing:
+            importlib.import_module(module)
+        gc.collect()
+        gc.freeze()
+
+
 def serve(folder: Path) -> None:
     """Take requests until the starter is gone."""
     starter = os.getppid()
@@ -96,11 +121,13 @@ def serve(folder: Path) -> None:
     torch.set_num_threads(max(1, int(os.environ.get("CLINIC_THREADS", "1"))))
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    prepare(ANSWERS)
     (folder / "ready").touch()
     holder = Holder()
     while os.getppid() == starter:
         waiting = sorted((folder / "inbox").glob("*.json"))
         if not waiting:
+            prepare(ADAPTS)
             time.sleep(IDLE_SECONDS)
             continue
         path = waiting[0]
