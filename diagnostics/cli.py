@@ -1,4 +1,4 @@
-"""The command line of the diagnostics: `check`, `fix`, `explain`."""
+"""The command line of the diagnostics: `check`, `fix`, `explain`, `convert`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from diagnostics.against import against
 from diagnostics.batch import Job, Member, judge_folder, members
 from diagnostics.children import NoFix, child_of, write_child
+from diagnostics.compare import converting
 from diagnostics.engine import diagnose
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep
@@ -28,7 +29,7 @@ OK, FOUND, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `check`, `fix` and `explain` to a command line."""
+    """Add the commands of the diagnostics to a command line."""
     check_parser = commands.add_parser("check", help="judge runs by their logs and say what went wrong")
     check_parser.add_argument(
         "path", type=Path, help="a run folder, an output folder of a Trainer, a log file, or a folder of many runs"
@@ -57,6 +58,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     explain_parser.add_argument("rule", help="a rule's name, such as loss-not-finite")
     explain_parser.add_argument("--lang", choices=LANGS, default="en")
     explain_parser.set_defaults(run_command=explain_rule)
+    converting.add_command(commands)
 
 
 def check(arguments: argparse.Namespace) -> int:

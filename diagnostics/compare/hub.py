@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+from diagnostics.compare.environment import worker_environment
 from diagnostics.compare.sources import ADAPTER_CONFIG, Source, SourceUnusable, base_of
-from diagnostics.compare.workers import worker_environment
 
 
 class Fetch:
@@ -69,3 +70,20 @@ class Fetch:
         """Stop the download; what has come stays in the Hub's cache and is not fetched again."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
+
+
+def located(source: Source) -> Source:
+    """The source as folders, after waiting for its download if it needs one.
+
+    Raises:
+        SourceUnusable: see `Fetch.result`.
+    """
+    if not Fetch.needed(source):
+        return source
+    fetch = Fetch(source)
+    try:
+        while (found := fetch.result()) is None:
+            time.sleep(0.1)
+    finally:
+        fetch.cancel()
+    return found

@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+from diagnostics.compare.environment import worker_environment
 from diagnostics.compare.mailbox import Request, write_request
 from diagnostics.compare.memory import VARIABLE, WORKER_BYTES, budget, gib
 from diagnostics.compare.sources import Source, SourceUnusable
@@ -20,18 +21,6 @@ from diagnostics.run.status import process_alive
 
 # More processes than this gain nothing: they share the machine's cores. Memory mostly sets the limit before.
 SIZE = 8
-
-
-def worker_environment(**more: str) -> dict[str, str]:
-    """The environment of a process that works with models."""
-    package_root = str(Path(__file__).resolve().parents[2])
-    return {
-        **os.environ,
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
-        **more,
-    }
 
 
 class Worker:

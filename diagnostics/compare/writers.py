@@ -6,11 +6,11 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from diagnostics.compare.hub import Fetch
-from diagnostics.compare.mailbox import Do, EventTail, Request, Row
+from diagnostics.compare.hub import Fetch, located
+from diagnostics.compare.mailbox import Do, EventTail, Request, Row, Sampling
 from diagnostics.compare.pane import Pane
 from diagnostics.compare.sources import Source, SourceUnusable, check_usable, weight_bytes
 from diagnostics.compare.workers import Worker, WorkerPool
@@ -137,7 +137,9 @@ class Writer:
                 refused[source] = str(error)
         try:
             rows = [row for row in self.request.rows if row.source not in refused]
-            size = weight_bytes(rows[0].source) if rows else 0
+            size = max((weight_bytes(one) for one in dict.fromkeys(row.source for row in rows)), default=0)
+            # The random changes need the weights a second time, to put them back.
+            size *= 2 if self.request.do == "divergence" else 1
             worker, note = self.pool.take(rows[0].source, size) if rows else (None, None)
         except (SourceUnusable, OSError) as error:
             refused |= {row.source: refused.get(row.source, str(error)) for row in self.request.rows}
@@ -240,3 +242,73 @@ def measure(pool: WorkerPool, do: Do, rows: Sequence[Row], fields: Mapping[str, 
         Measured(found.get(place, {}), None if place in found else pane.error or "The worker gave no result.")
         for place, pane in enumerate(writer.panes)
     ]
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """How likely each token of an answer is to a model: its text, its log-probability in nats, its rank (1: likeliest).
+
+    The last token is the answer's end. `error`: why there are none.
+    """
+
+    tokens: tuple[str, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    ranks: tuple[int, ...] = ()
+    error: str | None = None
+
+
+def token_scores(pool: WorkerPool, source: Source, messages: Sequence[dict[str, str]], text: str) -> TokenScores:
+    """The log-probabilities of an answer's tokens, whoever wrote it, under a source's model. Waits for them."""
+    if source.kind == "endpoint":
+        return TokenScores(error=f"{source.name}: an endpoint does not tell the probabilities of a given answer.")
+    try:
+        source = located(source)
+    except SourceUnusable as error:
+        return TokenScores(error=str(error))
+    (found,) = measure(pool, "logprobs", [Row(source, tuple(messages), Sampling())], {"texts": [text]})
+    if found.error is not None:
+        return TokenScores(error=found.error)
+    told = found.fields
+    return TokenScores(tuple(told["tokens"]), tuple(told["logprobs"]), tuple(told["ranks"]))
+
+
+@dataclass(frozen=True)
+class Divergences:
+    """Mean KL divergences per token, in nats: of the trained change for each answer, and of random changes of its size.
+
+    `random`: shape (draws, answers). `moved`: how many tensors differ. `error`: why there are none.
+    """
+
+    trained: tuple[float, ...] = ()
+    random: tuple[tuple[float, ...], ...] = ()
+    moved: int = 0
+    error: str | None = None
+
+
+def divergences(
+    pool: WorkerPool,
+    source: Source,
+    other: Source,
+    told: Sequence[tuple[Sequence[dict[str, str]], str]],
+    draws: int = 8,
+) -> Divergences:
+    """How far a source's next-token distributions are from another's, against random changes of the same size.
+
+    `told`: conversations with answers, over whose tokens the divergence is averaged. Waits for it.
+    """
+    for one in (source, other):
+        if one.kind == "endpoint":
+            return Divergences(error=f"{one.name}: the weights behind an endpoint are not known.")
+    try:
+        check_usable(other)
+        source, other = located(source), located(other)
+    except (SourceUnusable, OSError) as error:
+        return Divergences(error=str(error))
+    rows = [Row(source, tuple(messages), Sampling()) for messages, _ in told]
+    fields = {"texts": [text for _, text in told], "other": asdict(other), "draws": draws}
+    found = measure(pool, "divergence", rows, fields)[0]
+    if found.error is not None:
+        return Divergences(error=found.error)
+    return Divergences(
+        tuple(found.fields["trained"]), tuple(tuple(row) for row in found.fields["random"]), found.fields["moved"]
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from diagnostics.probes.loading import Holder, Voice, prompt_text
@@ -71,24 +70,22 @@ def pieces(tokenizer: Any, ids: Sequence[int]) -> list[str]:
     return made
 
 
-def probe(holder: Holder, voice: Voice, ids: list[list[int]], out: Path) -> dict[str, Any]:
-    """Logits after each of some fixed sequences, saved to `out` as float32 of shape (sequences, vocabulary).
+def probe(holder: Holder, voice: Voice, ids: list[list[int]]) -> dict[str, Any]:
+    """What a source is, from within.
 
-    Returns what is told of the source beside them: the adapter's tensors that found their place, the stop tokens, the
-    chat template, the precision.
+    `logits` after each of some fixed sequences, shape (sequences, vocabulary); the adapter's tensors that found their
+    place, the stop tokens, the chat template, the precision.
     """
-    import numpy as np
     import torch
 
     tensor = torch.tensor(ids, device=holder.model.device)
     with torch.inference_mode(), holder.speaking([voice] * len(ids)) as options:
-        logits = holder.model(input_ids=tensor, **options).logits[:, -1].float().cpu().numpy()
-    np.save(out, logits)
+        logits = holder.model(input_ids=tensor, **options).logits[:, -1].float().cpu()
     tokenizer = voice.tokenizer
     stops = sorted(holder.stop_ids(voice))
     template = tokenizer.chat_template
     return {
-        "logits": out.name,
+        "logits": logits.tolist(),
         "matched": voice.matched.__dict__ if voice.matched else None,
         "stop_tokens": [[one, str(tokenizer.convert_ids_to_tokens(one))] for one in stops],
         "model_stop_ids": list(holder.stops),

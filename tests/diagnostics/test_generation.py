@@ -49,30 +49,6 @@ def holder() -> Holder:
     return Holder()
 
 
-@pytest.fixture(scope="module")
-def adapters(tmp_path_factory: pytest.TempPathFactory, base_checkpoint: Path) -> list[Source]:
-    """Two LoRA adapters with random weights, large enough to change what is said; the second is another one."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    made = []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_pretrained(base_checkpoint)
-        wrapped = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
-        for name, weight in wrapped.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(weight, std=0.3)
-        folder = tmp_path_factory.mktemp("adapters") / f"a{seed}"
-        wrapped.save_pretrained(folder)
-        config = json.loads((folder / "adapter_config.json").read_text())
-        config["base_model_name_or_path"] = str(base_checkpoint)
-        (folder / "adapter_config.json").write_text(json.dumps(config))
-        made.append(source_of(str(folder)))
-    return made
-
-
 def plain_greedy(folder: Path, prompt: str, budget: int) -> list[int]:
     """The answer's ids by transformers alone, one prompt at a time."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -173,18 +149,6 @@ def test_adapters_in_one_batch_say_what_each_says_alone(
     assert texts[0] != texts[1] != texts[2] != texts[0]
     fresh = Holder()
     assert [one["text"] for one in answered(fresh, rows_of(base, sampling))] == texts[0]
-
-
-@pytest.fixture
-def merged(adapters: list[Source], base_checkpoint: Path, tmp_path: Path) -> Source:
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_checkpoint), adapters[0].path)
-    shutil.copytree(base_checkpoint, tmp_path / "merged")
-    (tmp_path / "merged" / "model.safetensors").unlink()
-    model.merge_and_unload().save_pretrained(tmp_path / "merged")
-    return source_of(str(tmp_path / "merged"))
 
 
 def test_adapter_says_what_its_merged_model_says(adapters: list[Source], merged: Source) -> None:
