@@ -234,6 +234,73 @@ TEXTS: dict[str, tuple[str, str]] = {
     "time.unchanged": ("unchanged", "未变"),
     "time.diff": ("Show what changed since the step before", "显示与上一步相比的改动"),
     "time.page": ("Page", "页"),
+    # Compare: bisect
+    "bisect.help": (
+        "Give a prompt and a check. The first checkpoint of the run whose answer fails it is found by halving: for 64 "
+        "checkpoints about 8 looks.",
+        "给出一个提示和一项检查，用二分法找出第一个不通过检查的检查点：64 个检查点约需查看 8 次。",
+    ),
+    "bisect.kind": ("Check", "检查方式"),
+    "bisect.kind_matches": ("must match an expression", "必须匹配正则表达式"),
+    "bisect.kind_lacks": ("must not match an expression", "不得匹配正则表达式"),
+    "bisect.kind_reward": ("reward not below a number", "奖励不低于某个值"),
+    "bisect.kind_judge": ("a judge's question", "由评审模型回答"),
+    "bisect.kind_eye": ("your own eye", "自己判断"),
+    "bisect.what_matches": ("Regular expression", "正则表达式"),
+    "bisect.what_lacks": ("Regular expression", "正则表达式"),
+    "bisect.what_reward": ("FILE.py:FUNCTION < NUMBER", "文件.py:函数 < 数值"),
+    "bisect.what_judge": ("Question; no means broken", "问题（回答“否”视为损坏）"),
+    "bisect.judge": ("Judge", "评审模型"),
+    "bisect.go": ("Search", "开始查找"),
+    "bisect.say_fine": ("This answer is fine", "这个回答正常"),
+    "bisect.say_bad": ("This answer is broken", "这个回答有问题"),
+    "bisect.say_untold": ("Cannot tell", "无法判断"),
+    "bisect.by_eye": ("said by you", "由您判断"),
+    "bisect.bad": ("broken", "有问题"),
+    "bisect.fine": ("fine", "正常"),
+    "bisect.untold": ("could not be told", "无法判断"),
+    "bisect.too_few": (
+        "Choose a run with two checkpoints or more.",
+        "请选择至少有两个检查点的训练。",
+    ),
+    "bisect.progress": (
+        "{looks} looks taken; {left} checkpoints between the last fine and the first broken one are not looked at.",
+        "已查看 {looks} 次；最后一个正常与第一个有问题的检查点之间还有 {left} 个未查看。",
+    ),
+    "bisect.found": (
+        "{run} broke between {fine} and {broken}: {broken} is the first checkpoint that fails.",
+        "{run} 在 {fine} 与 {broken} 之间出了问题：{broken} 是第一个不通过的检查点。",
+    ),
+    "bisect.broken_from_start": (
+        "{broken} fails already, the first checkpoint that could be told: look before this run, at what it started from.",
+        "第一个可判断的检查点（{broken}）就已不通过：请查看此训练之前的起点模型。",
+    ),
+    "bisect.not_broken": (
+        "Not broken: the last checkpoint that could be told, {fine}, passes the check.",
+        "没有问题：最后一个可判断的检查点（{fine}）通过检查。",
+    ),
+    "bisect.nothing_told": (
+        "No checkpoint could be told; the looks below say why.",
+        "没有一个检查点可以判断，原因见下。",
+    ),
+    "bisect.between": (
+        "Nothing could be told of {steps}: the first broken one may be among them.",
+        "{steps} 无法判断：第一个有问题的可能在其中。",
+    ),
+    "bisect.odd": (
+        "{steps} contradict this: the answers go back and forth, and this is one of several places where they turn.",
+        "{steps} 与此矛盾：回答时好时坏，这里只是其中一个转折处。",
+    ),
+    "bisect.around": ("What the run logged after step {after}, up to step {until}", "第 {after} 步之后到第 {until} 步的训练记录"),
+    "bisect.no_findings": ("No finding lies there.", "该区间没有诊断结果。"),
+    "bisect.no_moves": (
+        "No curve left its usual range there, or too little was logged before it to say.",
+        "该区间没有曲线偏离常态，或之前的记录太少，无法判断。",
+    ),
+    "bisect.moved": (
+        "{tag}: {value:.4g} at step {step}, {score:.1f} times its noise off its level of {level:.4g} before.",
+        "{tag}：第 {step} 步为 {value:.4g}，偏离之前的水平 {level:.4g} 达噪声的 {score:.1f} 倍。",
+    ),
     # Compare: blind vote
     "vote.prompts": ("Held-out prompts of", "留出提示来自"),
     "vote.own": ("or a prompt of your own", "或自拟提示"),

@@ -30,6 +30,11 @@ def runs_with_steps(clinic: Clinic) -> list[str]:
     return [run.name for run in clinic.runs()[0] if steps_of(run)]
 
 
+def runs_with_checkpoints(clinic: Clinic) -> list[str]:
+    """The runs among whose checkpoints a first broken one can be looked for."""
+    return [run.name for run in clinic.runs()[0] if len(run.checkpoints) > 1]
+
+
 def steps_of(run: Run) -> list[int]:
     """The steps at which the run kept answers or saved a checkpoint, ascending."""
     return sorted({sample.step for sample in run.samples} | set(run.checkpoints))
@@ -140,7 +145,7 @@ def live_html(panes: Sequence[Pane], step: int, prompt: str, words: Words) -> st
         else:
             body = body_html(pane, words)
         same = pane.state == "done" and old is not None and old.text == pane.text
-        mark = f' class="here" aria-current="true"' if pane.source.step == here else ""
+        mark = ' class="here" aria-current="true"' if pane.source.step == here else ""
         unchanged = f" <small>{text(words('time.unchanged'))}</small>" if same else ""
         step_told = words("time.step", step=pane.source.step)
         rows.append(f'<tr{mark}><th scope="row">{text(step_told)}{unchanged}</th><td>{body}</td></tr>')

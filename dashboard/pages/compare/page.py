@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -10,7 +11,7 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.comparison import base_choice, choices
-from dashboard.pages.compare import side_by_side, timeline, vote
+from dashboard.pages.compare import bisect, side_by_side, timeline, vote
 from dashboard.pages.compare.shared import QUIET, Shared, chooser
 from dashboard.pages.header import header
 from dashboard.texts import Words
@@ -20,23 +21,28 @@ POLL_SECONDS = 1.0
 TABS: dict[str, Callable[[Clinic, Words, Shared], Any]] = {
     "side": side_by_side.build,
     "time": timeline.build,
+    "bisect": bisect.build,
     "vote": vote.build,
 }
 OF_ONE_RUN = ("time", "bisect")
 
 
+def boxes_for(tab: str) -> tuple[Any, Any]:
+    """Whether the choice of sources is to be seen with a tab."""
+    shown = gr.update(visible=tab not in OF_ONE_RUN)
+    return shown, shown
+
+
 def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     """Lay out the page and wire it. Returns what is to happen when the page is opened, and what each of it fills."""
     header("compare", words, addresses)
-    shared = chooser(clinic, words)
+    shared = chooser(clinic, words, addresses)
     opened: list[Any] = []
     with gr.Tabs(elem_id="compare-tabs") as tabs:
         for name, build_tab in TABS.items():
             with gr.Tab(words(f"compare.tab_{name}"), id=name, elem_id=name) as tab:
                 opened += build_tab(clinic, words, shared) or ()
-                tab.select(
-                    lambda alone=name in OF_ONE_RUN: gr.update(visible=not alone), outputs=shared.box, **QUIET
-                )
+                tab.select(partial(boxes_for, name), outputs=[*shared.boxes], **QUIET)
 
     def from_address(request: gr.Request) -> tuple[Any, ...]:
         """The sources and the tab that the address names; the workers are started while the user reads."""
@@ -46,15 +52,14 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         wanted = [one for one in query.get("checkpoints", "").split(",") if one in there]
         filled = gr.update(choices=there, value=wanted) if wanted else gr.skip()
         base = gr.update(choices=wanted, value=base_choice(wanted, query.get("base"))) if wanted else gr.skip()
-        tab = query.get("tab")
-        alone = tab in OF_ONE_RUN
+        tab = query.get("tab", "")
         return (
             filled,
             base,
             bool(wanted),
             gr.Tabs(selected=tab) if tab in TABS else gr.skip(),
-            gr.update(visible=not alone),
+            *boxes_for(tab),
         )
 
     gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=shared.signature, **QUIET)
-    return [(from_address, [shared.chosen, shared.base, shared.touched, tabs, shared.box]), *opened]
+    return [(from_address, [shared.chosen, shared.base, shared.touched, tabs, *shared.boxes]), *opened]

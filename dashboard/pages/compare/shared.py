@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.comparison import base_choice, choices, first_choice, with_added
 from dashboard.html import note
@@ -20,9 +21,10 @@ STREAMS = 8
 
 @dataclass(frozen=True)
 class Shared:
-    """The components above the tabs. `signature` changes whenever a run did; `added`: the visitor's own models."""
+    """The components above the tabs, and the pages' addresses. `signature` changes whenever a run did; `added`: the visitor's own models."""
 
-    box: gr.Group
+    addresses: Addresses
+    boxes: tuple[gr.Group, gr.Accordion]
     chosen: gr.Dropdown
     base: gr.Dropdown
     added: gr.State
@@ -31,7 +33,7 @@ class Shared:
     sampling: tuple[gr.Textbox, gr.Number, gr.Slider, gr.Slider, gr.Slider]
 
 
-def chooser(clinic: Clinic, words: Words) -> Shared:
+def chooser(clinic: Clinic, words: Words, addresses: Addresses) -> Shared:
     """Lay out the choice of sources and of sampling, and wire what belongs to them alone."""
     with gr.Group(elem_classes="chooser") as box:
         with gr.Row(equal_height=True):
@@ -43,7 +45,7 @@ def chooser(clinic: Clinic, words: Words) -> Shared:
                 scale=5,
             )
             base = gr.Dropdown(label=words("compare.base"), elem_id="base", scale=2, min_width=200)
-    with gr.Accordion(words("compare.add"), open=False, elem_id="add"):
+    with gr.Accordion(words("compare.add"), open=False, elem_id="add") as adding_box:
         with gr.Row(equal_height=True):
             spec = gr.Textbox(
                 show_label=False, placeholder=words("compare.add_spec"), scale=6, elem_id="spec", container=False
@@ -62,7 +64,8 @@ def chooser(clinic: Clinic, words: Words) -> Shared:
                 1, 1024, value=128, step=1, label=words("compare.max_new_tokens"), min_width=200, elem_id="budget"
             )
     shared = Shared(
-        box,
+        addresses,
+        (box, adding_box),
         chosen,
         base,
         gr.State(()),
