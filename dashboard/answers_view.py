@@ -20,9 +20,7 @@ PAGE = 10
 SUMMARY = 110  # characters of a prompt in its row
 
 
-def kept_rows(
-    answers: AnswerSet, base: str | None, score: str | None, kind: Filter
-) -> list[tuple[Prompt, int]]:
+def kept_rows(answers: AnswerSet, base: str | None, score: str | None, kind: Filter) -> list[tuple[Prompt, int]]:
     """The (prompt, seed) pairs that a filter keeps. `worse`, `better`: any source against the base by the score."""
     return [
         (prompt, seed)
@@ -52,9 +50,7 @@ def pages(rows: Sequence[object]) -> int:
     return max(1, math.ceil(len(rows) / PAGE))
 
 
-def answers_html(
-    answers: AnswerSet, base: str | None, score: str | None, kind: Filter, page: int, words: Words
-) -> str:
+def answers_html(answers: AnswerSet, base: str | None, score: str | None, kind: Filter, page: int, words: Words) -> str:
     """A page of rows, counted from 1, each opening to the answers side by side."""
     rows = kept_rows(answers, base, score, kind)
     if not rows:
@@ -62,7 +58,9 @@ def answers_html(
     shown = "".join(
         row_html(answers, prompt, seed, base, score, words) for prompt, seed in rows[(page - 1) * PAGE : page * PAGE]
     )
-    return f'<div class="quiet">{text(words("answers.count", count=len(rows)))}</div><div class="rows-list">{shown}</div>'
+    return (
+        f'<div class="quiet">{text(words("answers.count", count=len(rows)))}</div><div class="rows-list">{shown}</div>'
+    )
 
 
 def row_html(answers: AnswerSet, prompt: Prompt, seed: int, base: str | None, score: str | None, words: Words) -> str:
@@ -70,10 +68,12 @@ def row_html(answers: AnswerSet, prompt: Prompt, seed: int, base: str | None, sc
     before = answers.answers.get((base or "", prompt.number, seed))
     found = [answers.answers.get((one, prompt.number, seed)) for one in answers.sources]
     chips = "".join(chip(one, before, score) for one in found if one is not None)
-    seed_told = f' <small>{text(words("compare.seed"))} {seed}</small>' if len(answers.seeds) > 1 else ""
+    seed_told = f" <small>{text(words('compare.seed'))} {seed}</small>" if len(answers.seeds) > 1 else ""
     cards = "".join(card(one, before, words) for one in found if one is not None)
     reference = (
-        f'<div class="quiet">{text(words("answers.reference", text=prompt.reference))}</div>' if prompt.reference else ""
+        f'<div class="quiet">{text(words("answers.reference", text=prompt.reference))}</div>'
+        if prompt.reference
+        else ""
     )
     start = prompt.text if len(prompt.text) <= SUMMARY else prompt.text[:SUMMARY] + "…"
     return (

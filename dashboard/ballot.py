@@ -26,6 +26,7 @@ FOLDER, FILE = ".compare", "votes.jsonl"
 # What a key or a button of the page means beside the numbers of the answers.
 CHOICES = {"0": TIE, "t": TIE, "b": BOTH_BAD}
 Shuffle = Callable[[list[str]], None]
+RANDOM = secrets.SystemRandom()
 
 
 def votes_path(clinic: Clinic) -> Path:
@@ -65,7 +66,7 @@ class Ballot:
 
 
 def new_ballot(
-    messages: Sequence[Message], names: Sequence[str], seed: int, shuffle: Shuffle = secrets.SystemRandom().shuffle
+    messages: Sequence[Message], names: Sequence[str], seed: int, shuffle: Shuffle = RANDOM.shuffle
 ) -> Ballot:
     """A ballot in an order that nobody can foresee."""
     order = list(names)

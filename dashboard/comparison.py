@@ -117,8 +117,7 @@ class Question:
         return Sampling(int(self.seed or 0), float(self.temperature), float(self.top_p), int(self.budget))
 
     def continued(self, panes: Sequence[Pane]) -> Talk:
-        """The conversations after these answers. A source that failed is left where it was, so that it can be asked
-        again."""
+        """The conversations after these answers; a source that failed is left where it was, to be asked again."""
         more = {
             one.source.name: (
                 *self.talk.get(one.source.name, ()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from dashboard.html import note, text
 from dashboard.texts import Words
@@ -63,5 +62,3 @@ def summary(scores: TokenScores, words: Words) -> str:
         first=first,
         count=len(scores.ranks),
     )
-
-

@@ -57,7 +57,7 @@ def identity_html(one: Identity, words: Words) -> str:
     )
     if one.files:
         files = "".join(
-            f'<tr><td>{text(file.path.rpartition("/")[2])}</td><td>{file.bytes:,}</td>'
+            f"<tr><td>{text(file.path.rpartition('/')[2])}</td><td>{file.bytes:,}</td>"
             f'<td title="{text(file.sha256)}"><code>{text(file.sha256[:HEX])}</code></td></tr>'
             for file in one.files
         )

@@ -11,8 +11,10 @@ from dashboard.texts import Words
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable, prompt_of, read_prompts
 from diagnostics.run import Run
 
-# What a run keeps of a prompt beside it; of these a set's own fields are made again.
-TAG_COLUMNS = ("tags", "tag", "lang", "topic")
+# A column that sorts the prompts into this many kinds or fewer, each of so many prompts or more on average, is a tag.
+MOST_KINDS, LEAST_OF_A_KIND = 12, 6
+# Told from the prompt itself, as a slice of its own.
+NO_TAGS = frozenset({"lang", "language"})
 
 
 def runs_with_prompts(clinic: Clinic) -> list[str]:
@@ -21,14 +23,31 @@ def runs_with_prompts(clinic: Clinic) -> list[str]:
 
 
 def held_out(run: Run) -> tuple[Prompt, ...]:
-    """The prompts that a run was judged on, each once, in their order, with their columns."""
-    seen: dict[str, Prompt] = {}
-    for sample in run.samples:
-        if sample.prompt not in seen:
-            row = {**sample.columns, "prompt": sample.prompt}
-            tags = [str(row[one]) for one in TAG_COLUMNS if isinstance(row.get(one), str)]
-            seen[sample.prompt] = replace(prompt_of(row, len(seen), run.name), tags=tuple(tags))
-    return tuple(seen.values())
+    """The prompts that a run was judged on, each once, in their order, with their columns and with tags from these."""
+    rows = {sample.prompt: {**sample.columns, "prompt": sample.prompt} for sample in run.samples}
+    sorting = [
+        name
+        for name in dict.fromkeys(name for row in rows.values() for name in row)
+        if name not in NO_TAGS and is_tag([row.get(name) for row in rows.values()])
+    ]
+    return tuple(
+        replace(prompt_of(row, number, run.name), tags=tuple(str(row[name]) for name in sorting if row.get(name)))
+        for number, row in enumerate(rows.values())
+    )
+
+
+def is_tag(values: Sequence[object]) -> bool:
+    """Whether a column sorts the prompts into a few kinds."""
+    texts = [one for one in values if isinstance(one, str) and one]
+    kinds = len(set(texts))
+    return 1 < kinds <= MOST_KINDS and len(texts) >= LEAST_OF_A_KIND * kinds
+
+
+def reward_of(run: Run | None) -> str:
+    """The reward function that a run judged its answers by, as it is written; nothing if it named none."""
+    named = run.config.get("sample_rewards", run.config.get("reward_funcs")) if run else None
+    first = named[0] if isinstance(named, list) and named else named
+    return first if isinstance(first, str) and ":" in first else ""
 
 
 def prompts_of(clinic: Clinic, run: str | None, path: str | None, most: int, words: Words) -> tuple[Prompt, ...]:

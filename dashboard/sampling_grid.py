@@ -31,9 +31,7 @@ class Grid:
     @property
     def cells(self) -> tuple[tuple[float, int], ...]:
         """The (temperature, seed) pairs, in the order of the table's rows."""
-        return tuple(
-            (one, seed) for one in self.temperatures for seed in (self.seeds[:1] if one == 0 else self.seeds)
-        )
+        return tuple((one, seed) for one in self.temperatures for seed in (self.seeds[:1] if one == 0 else self.seeds))
 
     def rows(self, question: Question, sources: Sequence[Source]) -> list[Row]:
         """What is asked: cell by cell, each of all sources."""

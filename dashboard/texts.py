@@ -126,7 +126,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "compare.add_go": ("Add", "添加"),
     "compare.added": ("{name} is on the list.", "已加入列表：{name}。"),
-    "compare.keep_talking": ("Conversation: each pane goes on from its own answers", "多轮对话：各窗格接着自己的回答继续"),
+    "compare.keep_talking": (
+        "Conversation: each pane goes on from its own answers",
+        "多轮对话：各窗格接着自己的回答继续",
+    ),
     "compare.new_talk": ("New conversation", "新对话"),
     "compare.grid": ("Sampling grid: every temperature with every seed", "采样网格：每个温度搭配每个种子"),
     "compare.grid_temperatures": ("Temperatures", "温度"),
@@ -165,7 +168,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "heat.answer": ("The answer of", "谁的回答"),
     "heat.judge": ("under the model of", "由谁打分"),
     "heat.go": ("Show", "显示"),
-    "heat.ask_first": ("Ask something first; then any answer can be looked at here.", "请先提问，之后可在此查看任一回答。"),
+    "heat.ask_first": (
+        "Ask something first; then any answer can be looked at here.",
+        "请先提问，之后可在此查看任一回答。",
+    ),
     "heat.none": ("The answer has no tokens.", "回答没有词元。"),
     "heat.of": (
         "The answer of {answered}, each token shaded by its probability under {judge}.",
@@ -272,7 +278,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{run} 在 {fine} 与 {broken} 之间出了问题：{broken} 是第一个不通过的检查点。",
     ),
     "bisect.broken_from_start": (
-        "{broken} fails already, the first checkpoint that could be told: look before this run, at what it started from.",
+        "The first checkpoint that could be told, {broken}, fails already: look before this run, at what it started from.",
         "第一个可判断的检查点（{broken}）就已不通过：请查看此训练之前的起点模型。",
     ),
     "bisect.not_broken": (
@@ -288,10 +294,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{steps} 无法判断：第一个有问题的可能在其中。",
     ),
     "bisect.odd": (
-        "{steps} contradict this: the answers go back and forth, and this is one of several places where they turn.",
+        "What {steps} answered contradicts this: the answers go back and forth, and this is one of several places where they "
+        "turn.",
         "{steps} 与此矛盾：回答时好时坏，这里只是其中一个转折处。",
     ),
-    "bisect.around": ("What the run logged after step {after}, up to step {until}", "第 {after} 步之后到第 {until} 步的训练记录"),
+    "bisect.around": (
+        "What the run logged after step {after}, up to step {until}",
+        "第 {after} 步之后到第 {until} 步的训练记录",
+    ),
     "bisect.no_findings": ("No finding lies there.", "该区间没有诊断结果。"),
     "bisect.no_moves": (
         "No curve left its usual range there, or too little was logged before it to say.",
@@ -326,11 +336,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A vote needs at least two answers; choose two or more checkpoints that can answer.",
         "投票至少需要两个回答；请选择两个或更多能回答的检查点。",
     ),
-    "vote.no_prompt": ("Choose a run with held-out prompts, or write a prompt.", "请选择带留出提示的训练，或自拟提示。"),
+    "vote.no_prompt": (
+        "Choose a run with held-out prompts, or write a prompt.",
+        "请选择带留出提示的训练，或自拟提示。",
+    ),
     "vote.all_asked": ("Every prompt of this set has been asked.", "该提示集的提示已全部问过。"),
     "vote.voted": ("{count} votes cast on this page.", "本页已投 {count} 票。"),
     "vote.unwritten": ("The vote could not be kept: {reason}.", "投票无法保存：{reason}。"),
-    "vote.results": ("Ratings, agreement, data set for DPO (this tells the names)", "评分、一致性与 DPO 数据集（会显示名字）"),
+    "vote.results": (
+        "Ratings, agreement, data set for DPO (this tells the names)",
+        "评分、一致性与 DPO 数据集（会显示名字）",
+    ),
     "vote.none_yet": ("No vote yet.", "还没有投票。"),
     "vote.unreadable": ("{count} damaged lines of the votes were passed over.", "跳过了 {count} 行损坏的投票记录。"),
     "vote.ratings_help": (
@@ -370,6 +386,39 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "vote.nothing_to_export": ("No vote prefers one answer yet.", "还没有投票选出更好的回答。"),
     # Compare: prompt set
+    "set.run": ("Held-out prompts of", "留出提示来自"),
+    "set.path": ("or a file of prompts (JSON Lines, JSON, text)", "或提示文件（JSON Lines、JSON、文本）"),
+    "set.upload": ("Upload", "上传"),
+    "set.most": ("At most, prompts", "最多提示数"),
+    "set.scorers": ("What scores the answers", "用什么评分"),
+    "set.rewards": ("Reward functions, file.py:function or module:function", "奖励函数，file.py:函数 或 模块:函数"),
+    "set.no_reference": ("none", "无"),
+    "set.reference": ("Nearness to the reference", "与参考答案的接近程度"),
+    "set.model": ("Reward model, its folder", "奖励模型文件夹"),
+    "set.judge": ("Judge, an endpoint", "评审模型接口"),
+    "set.rubric": ("What the judge is to look at", "评审标准"),
+    "set.go": ("Answer and judge", "回答并评判"),
+    "set.stop": ("Stop and judge what is there", "停止并评判已有回答"),
+    "set.answered": (
+        "{done} of {of} answered, {cached} of them known from before.",
+        "已回答 {done} / {of}，其中 {cached} 个此前已有。",
+    ),
+    "set.scored": ("{done} of {of} scored. {now}", "已评分 {done} / {of}。{now}"),
+    "set.left_seconds": ("About {left:.0f} s left.", "约剩 {left:.0f} 秒。"),
+    "set.left_minutes": ("About {left:.0f} min left.", "约剩 {left:.0f} 分钟。"),
+    "set.failed": ("{name}: {count} missing. {reason}", "{name}：缺 {count} 个。{reason}"),
+    "set.no_cache": ("The answers cannot be kept: {reason}.", "回答无法保存：{reason}。"),
+    "set.no_score": (
+        "Nothing has scored the answers, so there is no verdict: name a reward function, a reference, a reward model or a "
+        "judge above.",
+        "还没有评分，因此没有结论：请在上方填写奖励函数、参考指标、奖励模型或评审模型。",
+    ),
+    "set.side_effects": ("Side effects of training", "训练的副作用"),
+    "set.no_side_effects": (
+        "None shown against {base}: length, repetition, refusals, language, template and diversity were looked at.",
+        "与 {base} 相比未发现：已检查长度、重复、拒答、语言、模板与多样性。",
+    ),
+    "set.examples": ("Most in prompts {numbers}.", "最明显的提示：{numbers}。"),
     "set.choose_set": (
         "Choose a run with held-out prompts, or name a file of prompts.",
         "请选择带留出提示的训练，或指定提示文件。",
@@ -441,6 +490,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "verdict.value_middle": ("middle third", "中间三分之一"),
     "verdict.value_long": ("longest third", "最长三分之一"),
     # Compare: the answers of a prompt set
+    "answers.filter": ("Answers", "回答"),
+    "answers.all": ("all", "全部"),
+    "answers.different": ("different only", "仅不同"),
+    "answers.worse": ("worse than the base only", "仅差于基准"),
+    "answers.better": ("better than the base only", "仅优于基准"),
     "answers.none": ("No answer passes this filter.", "没有符合筛选条件的回答。"),
     "answers.count": ("{count} prompts; open one to see its answers.", "共 {count} 个提示；点开查看回答。"),
     "answers.reference": ("Reference: {text}", "参考答案：{text}"),

@@ -80,7 +80,9 @@ def sample_row(sample: Sample, old: Sample | None, words: Words) -> str:
         answer = f'<div class="answer diff">{diff_html(differ(old.completion, sample.completion))}</div>'
     else:
         answer = f'<div class="answer">{answer_html(sample.completion, words)}</div>'
-    scores = " ".join(score_html(name, value, old.rewards.get(name) if old else None) for name, value in sample.rewards.items())
+    scores = " ".join(
+        score_html(name, value, old.rewards.get(name) if old else None) for name, value in sample.rewards.items()
+    )
     return f'<tr><th scope="row">{text(sample.prompt)}</th><td>{answer}</td><td class="scores">{scores}</td></tr>'
 
 
@@ -130,8 +132,7 @@ def sources_of(run: Run) -> list[Source]:
 
 
 def live_html(panes: Sequence[Pane], step: int, prompt: str, words: Words) -> str:
-    """A prompt of one's own through all checkpoints, the one nearest to the slider set off; each against the one
-    before it."""
+    """A prompt of one's own through all checkpoints, each against the one before; the one nearest to the slider set off."""
     if not panes:
         return ""
     here = nearest([pane.source.step or 0 for pane in panes], step)

@@ -57,12 +57,12 @@ def p_text(p: float) -> str:
 
 def forest_html(pairs: Sequence[PairVerdict], words: Words, found: Verdict) -> str:
     """A row a pair: the difference with its interval on one axis about 0, and wins, ties and losses as a bar."""
-    reach = max([abs(edge) for one in pairs for edge in (one.low, one.high, one.difference) if edge is not None] + [1e-9])
+    reach = max(
+        [abs(edge) for one in pairs for edge in (one.low, one.high, one.difference) if edge is not None] + [1e-9]
+    )
     reach *= 1.08
     rows = "".join(forest_row(one, reach, words, found) for one in pairs)
-    axis = (
-        f'<div class="forest-axis"><span>{-reach:.2g}</span><span>0</span><span>{reach:+.2g}</span></div>'
-    )
+    axis = f'<div class="forest-axis"><span>{-reach:.2g}</span><span>0</span><span>{reach:+.2g}</span></div>'
     return (
         '<div class="scroll"><table class="forest"><thead><tr>'
         f'<th scope="col">{text(words("verdict.pair"))}</th>'

@@ -49,8 +49,10 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         judge = gr.Textbox(
             label=words("bisect.judge"), placeholder="http://127.0.0.1:8000/v1#model", lines=1, scale=3, visible=False
         )
-        go = gr.Button(words("bisect.go"), variant="primary", min_width=120, scale=1, elem_id="bisect-go")
-        stop = gr.Button(words("compare.stop"), min_width=90, scale=1)
+        go = gr.Button(
+            words("bisect.go"), variant="primary", min_width=120, scale=1, elem_id="bisect-go", elem_classes="low"
+        )
+        stop = gr.Button(words("compare.stop"), min_width=90, scale=1, elem_classes="low")
     view = gr.HTML(note(words("bisect.help")), elem_id="bisect-view")
     with gr.Row(visible=False, elem_id="bisect-eye") as eye:
         fine = gr.Button(words("bisect.say_fine"), elem_id="bisect-fine")
@@ -156,7 +158,9 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     def fields(kind: str) -> tuple[Any, ...]:
         """The fields that a kind of check needs."""
         return (
-            gr.update(visible=kind != "eye", label=words(f"bisect.what_{kind}" if kind != "eye" else "bisect.kind_eye")),
+            gr.update(
+                visible=kind != "eye", label=words(f"bisect.what_{kind}" if kind != "eye" else "bisect.kind_eye")
+            ),
             gr.update(visible=kind == "judge"),
         )
 

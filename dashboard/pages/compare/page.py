@@ -11,7 +11,7 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.comparison import base_choice, choices
-from dashboard.pages.compare import bisect, side_by_side, timeline, vote
+from dashboard.pages.compare import bisect, prompt_set, side_by_side, timeline, vote
 from dashboard.pages.compare.shared import QUIET, Shared, chooser
 from dashboard.pages.header import header
 from dashboard.texts import Words
@@ -20,6 +20,7 @@ POLL_SECONDS = 1.0
 # By the name that the address gives a tab. The choice of sources is hidden where a tab works on one run.
 TABS: dict[str, Callable[[Clinic, Words, Shared], Any]] = {
     "side": side_by_side.build,
+    "set": prompt_set.build,
     "time": timeline.build,
     "bisect": bisect.build,
     "vote": vote.build,

@@ -35,16 +35,15 @@ class Shared:
 
 def chooser(clinic: Clinic, words: Words, addresses: Addresses) -> Shared:
     """Lay out the choice of sources and of sampling, and wire what belongs to them alone."""
-    with gr.Group(elem_classes="chooser") as box:
-        with gr.Row(equal_height=True):
-            chosen = gr.Dropdown(
-                label=words("compare.checkpoints"),
-                info=words("compare.checkpoints_help"),
-                multiselect=True,
-                elem_id="checkpoints",
-                scale=5,
-            )
-            base = gr.Dropdown(label=words("compare.base"), elem_id="base", scale=2, min_width=200)
+    with gr.Group(elem_classes="chooser") as box, gr.Row(equal_height=True):
+        chosen = gr.Dropdown(
+            label=words("compare.checkpoints"),
+            info=words("compare.checkpoints_help"),
+            multiselect=True,
+            elem_id="checkpoints",
+            scale=5,
+        )
+        base = gr.Dropdown(label=words("compare.base"), elem_id="base", scale=2, min_width=200)
     with gr.Accordion(words("compare.add"), open=False, elem_id="add") as adding_box:
         with gr.Row(equal_height=True):
             spec = gr.Textbox(

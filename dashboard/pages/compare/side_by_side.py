@@ -101,9 +101,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         talk: Talk,
     ) -> Iterator[tuple[Any, ...]]:
         """The panes as they are written; at the end what the views below them and the next turn need."""
-        question = Question(
-            names, prompt, system, seed, temperature, top_p, budget, added, talk if talking else {}
-        )
+        question = Question(names, prompt, system, seed, temperature, top_p, budget, added, talk if talking else {})
         problem = question.problem(words)
         if problem:
             yield note(problem, "error"), gr.skip(), gr.skip()

@@ -55,8 +55,10 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         prompt = gr.Textbox(
             label=words("time.own"), placeholder=words("time.own_hint"), lines=1, scale=6, elem_id="time-prompt"
         )
-        go = gr.Button(words("time.go"), variant="primary", min_width=120, scale=1, elem_id="time-go")
-        stop = gr.Button(words("compare.stop"), min_width=90, scale=1)
+        go = gr.Button(
+            words("time.go"), variant="primary", min_width=120, scale=1, elem_id="time-go", elem_classes="low"
+        )
+        stop = gr.Button(words("compare.stop"), min_width=90, scale=1, elem_classes="low")
     live = gr.HTML(elem_id="time-live")
     gr.HTML(f"<h3>{words('time.kept_title')}</h3>")
     with gr.Row(equal_height=True, elem_classes="tight"):

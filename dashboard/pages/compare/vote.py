@@ -55,7 +55,9 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
             label=words("vote.own"), placeholder=words("vote.own_hint"), lines=1, scale=4, elem_id="vote-prompt"
         )
         by = gr.Textbox(label=words("vote.by"), lines=1, scale=2, min_width=140)
-        go = gr.Button(words("vote.go"), variant="primary", min_width=120, scale=1, elem_id="vote-go")
+        go = gr.Button(
+            words("vote.go"), variant="primary", min_width=120, scale=1, elem_id="vote-go", elem_classes="low"
+        )
     ballot_view = gr.HTML(note(words("vote.start")), js_on_load=CHOICE, elem_id="ballot")
     told = gr.HTML(elem_classes="tight", elem_id="voted")
     with gr.Accordion(words("vote.results"), open=False, elem_id="vote-results") as results_box:
@@ -126,7 +128,9 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         if made is None:
             return note(words("vote.nothing_to_export"), "error"), gr.update(visible=False)
         path, left_out, rows = made
-        return note(words("vote.exported", rows=rows, left_out=left_out), "good"), gr.update(value=str(path), visible=True)
+        return note(words("vote.exported", rows=rows, left_out=left_out), "good"), gr.update(
+            value=str(path), visible=True
+        )
 
     rest = [prompts, shared.chosen, *shared.sampling, shared.added, asked]
     filled: dict[str, Any] = {"outputs": [ballot_view, ballot, asked, prompt], "concurrency_limit": STREAMS, **QUIET}
