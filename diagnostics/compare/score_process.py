@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from diagnostics.compare.environment import worker_environment
 from diagnostics.compare.mailbox import EventTail
-from diagnostics.compare.workers import worker_environment
 from diagnostics.run.files import tail
 
 
