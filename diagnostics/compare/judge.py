@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from diagnostics.compare.answers import Answer, AnswerSet
+from diagnostics.compare.both_orders import Preference
 from diagnostics.compare.endpoint import Limits
 from diagnostics.compare.endpoint_writer import EndpointWriter
 from diagnostics.compare.judge_words import Choice, pair_messages, read_choice
@@ -71,6 +72,19 @@ class Judged:
     def flipped(self) -> int:
         """Pairs in which the judge chose by the place."""
         return sum(one.flipped for one in self.verdicts)
+
+    def preferences(self, seed: int) -> dict[int, tuple[Preference, Preference]]:
+        """By prompt, what was preferred when right stood first, and when it stood second; readable ones of one seed.
+
+        The form that `diagnostics.compare.both_orders` takes, with right as the source and left as what it is held against.
+        """
+        leading: dict[Outcome, Preference] = {"right": "first", "left": "second", "tie": "tie"}
+        trailing: dict[Outcome, Preference] = {"right": "second", "left": "first", "tie": "tie"}
+        return {
+            one.prompt: (leading[second], trailing[first])
+            for one in self.verdicts
+            if one.seed == seed and (first := one.orders[0]) is not None and (second := one.orders[1]) is not None
+        }
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
