@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import tempfile
 import time
@@ -20,7 +21,9 @@ from diagnostics.compare.pane import Pane
 from diagnostics.compare.preferences import preferences, write_preferences
 from diagnostics.compare.prompts import Message, Prompt
 from diagnostics.compare.ratings import Rating, Ratings, ratings
-from diagnostics.compare.votes import BOTH_BAD, TIE, KeptVotes, Vote, add_vote, read_votes
+from diagnostics.compare.scored_votes import scored_votes
+from diagnostics.compare.scorers import Scorer, scorer_of
+from diagnostics.compare.votes import BOTH_BAD, TIE, KeptVotes, Vote, Voter, add_vote, read_votes
 
 FOLDER, FILE = ".compare", "votes.jsonl"
 # What a key or a button of the page means beside the numbers of the answers.
@@ -194,6 +197,41 @@ def answers_voted(votes: Sequence[Vote]) -> AnswerSet:
         for name, answer in one.answers.items()
     }
     return AnswerSet(sources, prompts, (0,), answers)
+
+
+def scorer_written(spec: str) -> Scorer:
+    """The reward function or the judge that a field names.
+
+    Raises:
+        ScorerUnusable: it is neither.
+    """
+    spec = spec.strip()
+    return scorer_of("judge" if spec.startswith(("http://", "https://")) else "function", spec)
+
+
+def keep_scored(clinic: Clinic, scorer: Scorer, answers: AnswerSet) -> int:
+    """Keep what a scorer prefers among the answers that people voted on; what it voted on before is not kept again.
+
+    Returns how many votes were added.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    voter: Voter = "judge" if scorer.kind == "judge" else "reward"
+    by = scorer.what
+    known = {ballot_of(one) for one in kept(clinic).votes if one.voter == voter and one.by == by}
+    added = 0
+    for one in scored_votes(answers, scorer.name, voter, time=time.time()):
+        if ballot_of(one) not in known:
+            known.add(ballot_of(one))
+            keep(clinic, replace(one, by=by))
+            added += 1
+    return added
+
+
+def ballot_of(vote: Vote) -> str:
+    """What was voted on, whoever did."""
+    return json.dumps([vote.prompt, sorted(vote.answers.items())], ensure_ascii=False)
 
 
 def preference_file(clinic: Clinic) -> tuple[Path, str, int] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from dashboard.clinic import Clinic
 from dashboard.comparison import Question, named
@@ -14,12 +16,15 @@ from dashboard.texts import Words
 from dashboard.verdict_view import verdict_html
 from diagnostics.compare.answers import AnswerSet
 from diagnostics.compare.collect import Collected, Plan
+from diagnostics.compare.comparison import JUDGE, Comparison, comparison
+from diagnostics.compare.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.prompts import PromptsUnreadable
+from diagnostics.compare.report.formats import FORMATS
+from diagnostics.compare.report.words import effect_sentence, effect_sentences
 from diagnostics.compare.scorers import Kind, Scored, Scorer, ScorerUnusable, scorer_of
-from diagnostics.compare.side_effect_words import summary_of, title_of
-from diagnostics.compare.side_effects import side_effects
-from diagnostics.compare.verdict import verdict
+from diagnostics.compare.sources import Source, SourceUnusable
 
+EXPORTS = ("html", "jsonl", "csv")
 SEVERITY = {"error": "error", "warning": "warning", "info": "plain"}
 
 
@@ -39,7 +44,6 @@ class Form:
     reference: str | None
     model: str
     judge: str
-    rubric: str
 
     def plan(self, clinic: Clinic, question: Question, words: Words) -> Plan:
         """What is to be answered.
@@ -69,11 +73,54 @@ class Form:
         asked: list[tuple[Kind, str]] = [("function", one) for one in parts(self.rewards)]
         asked += [("reference", self.reference)] if self.reference else []
         asked += [("model", self.model.strip())] if self.model.strip() else []
-        asked += [("judge", self.judge.strip())] if self.judge.strip() else []
         try:
-            return [scorer_of(kind, what, self.rubric if kind == "judge" else "") for kind, what in asked]
+            return [scorer_of(kind, what) for kind, what in asked]
         except ScorerUnusable as error:
             raise FormUnusable(str(error)) from error
+
+    def judged_by(self) -> Source | None:
+        """The judge that is asked for pairs of answers, in both orders; None if none is named.
+
+        Raises:
+            FormUnusable: it is none.
+        """
+        try:
+            return judge_of(self.judge.strip()) if self.judge.strip() else None
+        except SourceUnusable as error:
+            raise FormUnusable(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is there of a prompt set's work, finished or not. `missing`: by source or scorer, why something is not."""
+
+    plan: Plan
+    answers: AnswerSet
+    judged: tuple[Judged, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def compared(self, base: str | None) -> Comparison | None:
+        """The comparison against a base; None while nothing is answered, or without a base."""
+        if base not in self.answers.sources or not self.answers.answers:
+            return None
+        plan = self.plan
+        judged = [one for one in self.judged if one.left == base and one.verdicts]
+        return comparison(plan.sources, str(base), self.answers, plan.sampling, plan.system, judged, self.missing)
+
+
+def judging(work: Work, judge: Source, base: str) -> Iterator[tuple[Work, Judged]]:
+    """Let a judge choose between each source and the base; yields the work with what it said so far."""
+    whole = work.judged
+    for source in work.answers.sources:
+        if source != base:
+            now: Judged | None = None
+            for now in judge_pairs(judge, work.answers, base, source):
+                yield replace(work, judged=(*whole, now)), now
+            if now is not None:
+                whole = (*whole, now)
+                missing = {**work.missing, JUDGE: now.error} if now.error else work.missing
+                work = replace(work, judged=whole, missing=missing)
+                yield work, now
 
 
 def collecting_html(state: Collected, words: Words) -> str:
@@ -112,38 +159,48 @@ def failures_html(errors: Mapping[str, str], counts: Mapping[str, int], words: W
     )
 
 
-def result_html(answers: AnswerSet, score: str | None, base: str | None, words: Words) -> str:
+def judging_html(now: Judged, words: Words) -> str:
+    """How far the judge is with one source."""
+    told = words("set.judging", name=now.right, done=now.done, of=now.of)
+    error = note(now.error, "error") if now.error else ""
+    return f'<div class="progress">{bar(now.done / now.of if now.of else 1.0)} {text(told)}</div>{error}'
+
+
+def result_html(found: Comparison | None, score: str | None, words: Words) -> str:
     """The verdict by one score, then what training has changed beside it."""
-    baseline = base if base in answers.sources else None
-    parts_shown = []
-    if score in answers.score_names():
-        parts_shown.append(verdict_html(verdict(answers, str(score), baseline), words))
-    else:
-        parts_shown.append(note(words("set.no_score")))
-    if baseline is not None and len(answers.sources) > 1:
-        parts_shown.append(side_effects_html(answers, baseline, words))
-    return "".join(parts_shown)
+    if found is None:
+        return ""
+    if score is None:
+        return note(words("set.no_score")) + side_effects_html(found, words)
+    return verdict_html(found, score, words) + side_effects_html(found, words)
 
 
-def side_effects_html(answers: AnswerSet, baseline: str, words: Words) -> str:
+def side_effects_html(found: Comparison, words: Words) -> str:
     """The side effects of training that the answers show, gravest first."""
-    found = side_effects(answers, baseline)
+    if not found.others:
+        return ""
     head = f"<h3>{text(words('set.side_effects'))}</h3>"
-    if not found:
-        return head + note(words("set.no_side_effects", base=baseline))
+    if not found.effects:
+        return head + note(effect_sentences(found, words.lang)[0])
     cards = []
-    for one in found:
+    for one in found.effects:
         examples = ", ".join(str(number + 1) for number in one.examples)
         told = words("set.examples", numbers=examples) if examples else ""
         cards.append(
             f'<div class="note note-{SEVERITY[one.severity]}">{pill(one.rule, one.severity)} '
-            f"<b>{text(title_of(one.rule, words.lang))}</b> {text(summary_of(one, words.lang))} "
-            f'<span class="quiet">{text(told)}</span></div>'
+            f'{text(effect_sentence(one, words.lang))} <span class="quiet">{text(told)}</span></div>'
         )
     return head + "".join(cards)
 
 
-def score_choice(answers: AnswerSet | None, now: str | None) -> tuple[Sequence[str], str | None]:
-    """The scores that can be looked at, and which is."""
-    names = answers.score_names() if answers is not None else []
+def score_choice(found: Comparison | None, now: str | None) -> tuple[list[str], str | None]:
+    """The scores that can be looked at, the judge among them, and which is."""
+    names = list(dict.fromkeys(name for name, _ in found.pairs())) if found is not None else []
     return names, now if now in names else (names[0] if names else None)
+
+
+def exported(found: Comparison, kind: str, words: Words) -> Path:
+    """The comparison as a file of one of the report's formats, in a folder of its own."""
+    path = Path(tempfile.mkdtemp(prefix="trl-clinic-")) / f"comparison.{kind}"
+    path.write_text(FORMATS[kind](found, words.lang), encoding="utf-8")
+    return path

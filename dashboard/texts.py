@@ -396,7 +396,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "set.reference": ("Nearness to the reference", "与参考答案的接近程度"),
     "set.model": ("Reward model, its folder", "奖励模型文件夹"),
     "set.judge": ("Judge, an endpoint", "评审模型接口"),
-    "set.rubric": ("What the judge is to look at", "评审标准"),
+    "set.judging": (
+        "{name}: {done} of {of} questions to the judge answered.",
+        "{name}：评审模型已回答 {done} / {of}。",
+    ),
+    "set.export": ("Take along", "导出"),
+    "set.file": ("File", "文件"),
     "set.go": ("Answer and judge", "回答并评判"),
     "set.stop": ("Stop and judge what is there", "停止并评判已有回答"),
     "set.answered": (
@@ -414,10 +419,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "还没有评分，因此没有结论：请在上方填写奖励函数、参考指标、奖励模型或评审模型。",
     ),
     "set.side_effects": ("Side effects of training", "训练的副作用"),
-    "set.no_side_effects": (
-        "None shown against {base}: length, repetition, refusals, language, template and diversity were looked at.",
-        "与 {base} 相比未发现：已检查长度、重复、拒答、语言、模板与多样性。",
-    ),
     "set.examples": ("Most in prompts {numbers}.", "最明显的提示：{numbers}。"),
     "set.choose_set": (
         "Choose a run with held-out prompts, or name a file of prompts.",
@@ -425,32 +426,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # Compare: verdict
     "verdict.one_source": ("Two checkpoints are needed for a verdict.", "至少需要两个检查点才能得出结论。"),
-    "verdict.better": (
-        "{source} is better than {against}: {difference:+.3f} [{low:+.3f}, {high:+.3f}] on {prompts} prompts, corrected "
-        "p {p}.",
-        "{source} 优于 {against}：{difference:+.3f} [{low:+.3f}, {high:+.3f}]，{prompts} 个提示，校正后 p {p}。",
-    ),
-    "verdict.worse": (
-        "{source} is worse than {against}: {difference:+.3f} [{low:+.3f}, {high:+.3f}] on {prompts} prompts, corrected "
-        "p {p}.",
-        "{source} 差于 {against}：{difference:+.3f} [{low:+.3f}, {high:+.3f}]，{prompts} 个提示，校正后 p {p}。",
-    ),
-    "verdict.open": (
-        "No difference shown between {source} and {against}: {difference:+.3f} [{low:+.3f}, {high:+.3f}] on {prompts} "
-        "prompts, corrected p {p}.",
-        "看不出 {source} 与 {against} 的差别：{difference:+.3f} [{low:+.3f}, {high:+.3f}]，{prompts} 个提示，校正后 p {p}。",
-    ),
-    "verdict.needed": (
-        "About {needed} prompts would show a difference of this size.",
-        "要显示这么大的差别，约需 {needed} 个提示。",
-    ),
     "verdict.detectable": (
         "These prompts would have shown a difference of {detectable:.3f}.",
         "这些提示足以显示 {detectable:.3f} 的差别。",
-    ),
-    "verdict.too_few": (
-        "Too few prompts ({prompts}) to say anything of {source} and {against}.",
-        "提示太少（{prompts} 个），无法比较 {source} 与 {against}。",
     ),
     "verdict.pair": ("pair", "比较"),
     "verdict.against": ("against", "对"),
@@ -460,10 +438,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "verdict.win": ("{count} prompts won", "胜 {count} 个提示"),
     "verdict.tie": ("{count} prompts tied", "平 {count} 个提示"),
     "verdict.loss": ("{count} prompts lost", "负 {count} 个提示"),
-    "verdict.word_better": ("better", "更好"),
-    "verdict.word_worse": ("worse", "更差"),
-    "verdict.word_no_difference_shown": ("no difference shown", "看不出差别"),
-    "verdict.word_too_few": ("too few prompts", "提示太少"),
     "verdict.within_noise": ("within the noise", "在噪声范围内"),
     "verdict.test": ("{test}: p {p}, corrected p {corrected}", "{test}：p {p}，校正后 p {corrected}"),
     "verdict.noise": (
@@ -480,15 +454,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "verdict.missing": ("missing", "缺失"),
     "verdict.spread": ("spread over seeds", "种子间标准差"),
     "verdict.slices": ("By part of the set ({count})", "按子集查看（{count}）"),
-    "verdict.slice_language": ("language", "语言"),
-    "verdict.slice_length": ("length", "长度"),
-    "verdict.slice_tag": ("tag", "标签"),
-    "verdict.value_en": ("English or Latin letters", "英文或拉丁字母"),
-    "verdict.value_zh": ("Chinese", "中文"),
-    "verdict.value_other": ("other", "其他"),
-    "verdict.value_short": ("shortest third", "最短三分之一"),
-    "verdict.value_middle": ("middle third", "中间三分之一"),
-    "verdict.value_long": ("longest third", "最长三分之一"),
     # Compare: the answers of a prompt set
     "answers.filter": ("Answers", "回答"),
     "answers.all": ("all", "全部"),

@@ -7,47 +7,47 @@ from collections.abc import Sequence
 from dashboard.html import note, pill, text
 from dashboard.panes_view import name_html
 from dashboard.texts import Words
+from diagnostics.compare.comparison import Comparison
+from diagnostics.compare.report.words import SENTENCES, WORDS, pair_sentence, part_name
 from diagnostics.compare.verdict import PairVerdict, SliceVerdict, Verdict
 
 KIND = {"better": "good", "worse": "error", "no-difference-shown": "plain", "too-few": "warning"}
 
 
-def verdict_html(found: Verdict, words: Words) -> str:
-    """The whole verdict by one score."""
-    if not found.pairs:
+def verdict_html(found: Comparison, score: str, words: Words) -> str:
+    """What one score, or the judge, says of each source against the base."""
+    pairs = [pair for name, pair in found.pairs() if name == score]
+    if not pairs:
         return note(words("verdict.one_source"))
-    return "".join(
-        (
-            *(note(sentence(one, words), KIND[one.word]) for one in found.pairs),
-            forest_html(found.pairs, words, found),
-            noise_html(found, words),
-            sources_html(found, words),
-            slices_html(found.slices, words),
-        )
-    )
+    by_score = next((one for one in found.verdicts if one.score == score), None)
+    parts = [note(sentence(score, one, words), KIND[one.word]) for one in pairs]
+    parts.append(forest_html(score, pairs, words, by_score))
+    if by_score is None:
+        parts += judge_notes(found, words)
+    else:
+        parts += [noise_html(by_score, words), sources_html(by_score, words), slices_html(by_score.slices, words)]
+    return "".join(parts)
 
 
-def sentence(pair: PairVerdict, words: Words) -> str:
-    """What may be said of a pair, and how sure it is."""
-    facts = {
-        "source": pair.source,
-        "against": pair.against,
-        "difference": pair.difference,
-        "low": pair.low if pair.low is not None else 0.0,
-        "high": pair.high if pair.high is not None else 0.0,
-        "prompts": pair.prompts,
-        "p": p_text(pair.corrected),
-    }
-    if pair.word == "too-few":
-        return words("verdict.too_few", **facts)
-    if pair.word != "no-difference-shown":
-        return words(f"verdict.{pair.word}", **facts)
-    told = words("verdict.open", **facts)
-    if pair.needed is not None and pair.needed > pair.prompts:
-        told += " " + words("verdict.needed", needed=pair.needed)
-    elif pair.detectable is not None:
+def sentence(score: str, pair: PairVerdict, words: Words) -> str:
+    """What may be said of a pair; where no difference is shown, also how large a one would have been."""
+    told = pair_sentence(score, pair, words.lang)
+    if pair.word == "no-difference-shown" and pair.needed is None and pair.detectable is not None:
         told += " " + words("verdict.detectable", detectable=pair.detectable)
     return told
+
+
+def judge_notes(found: Comparison, words: Words) -> list[str]:
+    """What the judge could not say, or said of the place and not of the answer."""
+    said = SENTENCES[words.lang]
+    notes = []
+    for judged, orders in zip(found.judged, found.orders, strict=True):
+        facts = {"of": len(judged.verdicts), "source": judged.right}
+        if judged.unreadable:
+            notes.append(note(said["unreadable"].format(n=judged.unreadable, **facts), "warning"))
+        if orders.by_place:
+            notes.append(note(said["place"].format(n=orders.by_place, **facts), "warning"))
+    return notes
 
 
 def p_text(p: float) -> str:
@@ -55,7 +55,7 @@ def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-def forest_html(pairs: Sequence[PairVerdict], words: Words, found: Verdict) -> str:
+def forest_html(score: str, pairs: Sequence[PairVerdict], words: Words, found: Verdict | None) -> str:
     """A row a pair: the difference with its interval on one axis about 0, and wins, ties and losses as a bar."""
     reach = max(
         [abs(edge) for one in pairs for edge in (one.low, one.high, one.difference) if edge is not None] + [1e-9]
@@ -66,13 +66,13 @@ def forest_html(pairs: Sequence[PairVerdict], words: Words, found: Verdict) -> s
     return (
         '<div class="scroll"><table class="forest"><thead><tr>'
         f'<th scope="col">{text(words("verdict.pair"))}</th>'
-        f'<th scope="col" class="wide">{text(words("verdict.difference", score=found.score))}{axis}</th>'
+        f'<th scope="col" class="wide">{text(words("verdict.difference", score=score))}{axis}</th>'
         f'<th scope="col">{text(words("verdict.number"))}</th>'
         f'<th scope="col">{text(words("verdict.wins"))}</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def forest_row(pair: PairVerdict, reach: float, words: Words, found: Verdict) -> str:
+def forest_row(pair: PairVerdict, reach: float, words: Words, found: Verdict | None) -> str:
     """One pair."""
     if pair.low is None or pair.high is None:
         numbers, line = f"{pair.difference:+.3f}", ""
@@ -83,8 +83,10 @@ def forest_row(pair: PairVerdict, reach: float, words: Words, found: Verdict) ->
             f'width:{place(pair.high, reach) - place(pair.low, reach):.2f}%"></i>'
         )
     dot = f'<i class="dot" style="left:{place(pair.difference, reach):.2f}%"></i>'
-    told = words(f"verdict.word_{pair.word.replace('-', '_')}")
-    noisy = " " + pill(words("verdict.within_noise"), "warning") if found.within_noise(pair) else ""
+    told = WORDS[words.lang][pair.word]
+    noisy = (
+        " " + pill(words("verdict.within_noise"), "warning") if found is not None and found.within_noise(pair) else ""
+    )
     title = words("verdict.test", test=pair.test, p=p_text(pair.p), corrected=p_text(pair.corrected))
     return (
         f'<tr><th scope="row">{name_html(pair.source)} <small>{text(words("verdict.against"))}</small> '
@@ -161,12 +163,10 @@ def slices_html(slices: Sequence[SliceVerdict], words: Words) -> str:
         return ""
     rows = []
     for one in slices:
-        named = words(f"verdict.slice_{one.kind}")
-        value = words(f"verdict.value_{one.value}") if one.kind != "tag" else one.value
         for place_in, pair in enumerate(one.pairs):
-            head = f"{named}: {value}" if place_in == 0 else ""
+            head = part_name(one.kind, one.value, words.lang) if place_in == 0 else ""
             limits = "" if pair.low is None or pair.high is None else f" [{pair.low:+.3f}, {pair.high:+.3f}]"
-            told = words(f"verdict.word_{pair.word.replace('-', '_')}")
+            told = WORDS[words.lang][pair.word]
             rows.append(
                 f'<tr><th scope="row">{text(head)}</th><td>{name_html(pair.source)} '
                 f"<small>{text(words('verdict.against'))}</small> {name_html(pair.against)}</td>"

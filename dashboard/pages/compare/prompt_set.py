@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,13 +14,25 @@ from dashboard.clinic import Clinic
 from dashboard.comparison import Question
 from dashboard.html import note
 from dashboard.pages.compare.shared import QUIET, Shared
-from dashboard.prompt_job import Form, FormUnusable, collecting_html, result_html, score_choice, scoring_html
+from dashboard.prompt_job import (
+    EXPORTS,
+    Form,
+    FormUnusable,
+    Work,
+    collecting_html,
+    exported,
+    judging,
+    judging_html,
+    result_html,
+    score_choice,
+    scoring_html,
+)
 from dashboard.prompt_sets import reward_of, runs_with_prompts
 from dashboard.texts import Words
-from diagnostics.compare.answers import AnswerSet
-from diagnostics.compare.collect import Collected, collect
+from diagnostics.compare.collect import collect
 from diagnostics.compare.references import METRICS
-from diagnostics.compare.scorers import Scored, score
+from diagnostics.compare.scorers import score
+from diagnostics.compare.sources import Source
 
 FIRST_MOST = 64
 # Prompt sets that are worked on at once, over all visitors: they share the workers anyway.
@@ -35,21 +49,18 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         )
         most = gr.Number(FIRST_MOST, label=words("set.most"), precision=0, minimum=1, scale=1, min_width=110)
         seeds = gr.Textbox("0", label=words("compare.grid_seeds"), lines=1, scale=1, min_width=110, elem_id="set-seeds")
-    with gr.Accordion(words("set.scorers"), open=True, elem_id="set-scorers"):
-        with gr.Row():
-            rewards = gr.Textbox(
-                label=words("set.rewards"), placeholder="rewards.py:polite", lines=1, scale=3, elem_id="set-rewards"
-            )
-            reference = gr.Dropdown(
-                [(words("set.no_reference"), ""), *((one, one) for one in METRICS)],
-                value="",
-                label=words("set.reference"),
-                scale=2,
-            )
-            model = gr.Textbox(label=words("set.model"), lines=1, scale=3)
-        with gr.Row():
-            judge = gr.Textbox(label=words("set.judge"), placeholder="http://127.0.0.1:8000/v1#model", lines=1, scale=3)
-            rubric = gr.Textbox(label=words("set.rubric"), lines=1, scale=5)
+    with gr.Accordion(words("set.scorers"), open=True, elem_id="set-scorers"), gr.Row():
+        rewards = gr.Textbox(
+            label=words("set.rewards"), placeholder="rewards.py:polite", lines=1, scale=3, elem_id="set-rewards"
+        )
+        reference = gr.Dropdown(
+            [(words("set.no_reference"), ""), *((one, one) for one in METRICS)],
+            value="",
+            label=words("set.reference"),
+            scale=2,
+        )
+        model = gr.Textbox(label=words("set.model"), lines=1, scale=3)
+        judge = gr.Textbox(label=words("set.judge"), placeholder="http://127.0.0.1:8000/v1#model", lines=1, scale=3)
     with gr.Row(equal_height=True, elem_classes="tight"):
         go = gr.Button(words("set.go"), variant="primary", scale=2, elem_id="set-go")
         stop = gr.Button(words("set.stop"), scale=1, elem_id="set-stop")
@@ -66,7 +77,12 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         )
         page = gr.Number(1, label=words("time.page"), precision=0, minimum=1, scale=1, min_width=110)
     rows = gr.HTML(elem_id="set-rows")
-    answers = gr.State(None)
+    with gr.Group(visible=False) as export_box, gr.Row(equal_height=True, elem_classes="tight"):
+        exports = [
+            gr.Button(f"{words('set.export')}: {one.upper()}", size="sm", elem_id=f"set-{one}") for one in EXPORTS
+        ]
+        file = gr.File(visible=False, label=words("set.file"), elem_id="set-file")
+    work = gr.State(None)
 
     def answer(
         names: list[str],
@@ -75,7 +91,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         temperature: float,
         top_p: float,
         budget: float,
-        added: Any,
+        added: tuple[Source, ...],
         *fields: Any,
     ) -> Iterator[tuple[Any, ...]]:
         """All answers, as they come. What the cache holds is there at once: starting again goes on."""
@@ -84,69 +100,93 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         try:
             plan = form.plan(clinic, question, words)
             form.scorers()
+            form.judged_by()
         except FormUnusable as error:
             yield note(str(error), "error"), None
             return
-        state: Collected | None = None
+        made: Work | None = None
         try:
             for state in collect(clinic.pool, clinic.cache, plan):
-                yield collecting_html(state, words), state.answers
+                made = Work(plan, state.answers, missing=state.errors)
+                yield collecting_html(state, words), made
         except OSError as error:
-            yield note(words("set.no_cache", reason=error.strerror or error), "error"), state.answers if state else None
+            yield note(words("set.no_cache", reason=error.strerror or error), "error"), made
 
-    def judged(progress: str, now: AnswerSet | None, *fields: Any) -> Iterator[tuple[Any, ...]]:
-        """The scores, as they come. What is told of the answering stays above them."""
-        if now is None or not now.answers:
+    def judged(progress: str, now: Work | None, base: str | None, *fields: Any) -> Iterator[tuple[Any, ...]]:
+        """The scores and the judge's choices, as they come. What is told of the answering stays above them."""
+        if now is None or not now.answers.answers:
             return
+        form = Form(*fields)
         try:
-            scorers = Form(*fields).scorers()
+            scorers, judge = form.scorers(), form.judged_by()
         except FormUnusable as error:
             yield note(str(error), "error"), now
             return
-        state: Scored | None = None
-        for state in score(now, scorers) if scorers else ():
-            yield progress + scoring_html(state, words), state.answers
+        for state in score(now.answers, scorers) if scorers else ():
+            work = replace(now, answers=state.answers, missing={**now.missing, **state.errors})
+            told = scoring_html(state, words)
+            yield progress + told, work
+        if scorers:
+            now, progress = work, progress + told
+        if judge is not None and base in now.answers.sources:
+            for work, said in judging(now, judge, base):
+                yield progress + judging_html(said, words), work
 
-    def conclude(now: AnswerSet | None, score: str | None, base: str | None, kind: Any) -> tuple[Any, ...]:
+    def conclude(now: Work | None, score: str | None, base: str | None, kind: Any) -> tuple[Any, ...]:
         """The verdict and the answers, once there are any."""
-        if now is None or not now.answers:
-            return gr.update(visible=False), "", gr.update(visible=False), gr.skip(), ""
-        names, score = score_choice(now, score)
-        count = pages(kept_rows(now, base, score, kind))
+        found = now.compared(base) if now is not None else None
+        if found is None:
+            hidden = gr.update(visible=False)
+            return hidden, "", hidden, hidden, gr.skip(), ""
+        names, score = score_choice(found, score)
+        count = pages(kept_rows(found.answers, base, score, kind))
         return (
             gr.update(choices=names, value=score, visible=len(names) > 1),
-            result_html(now, score, base, words),
+            result_html(found, score, words),
+            gr.update(visible=True),
             gr.update(visible=True),
             gr.update(value=1, maximum=count, label=f"{words('time.page')} / {count}"),
-            answers_html(now, base, score, kind, 1, words),
+            answers_html(found.answers, base, score, kind, 1, words),
         )
 
-    def turn(now: AnswerSet | None, score: str | None, base: str | None, kind: Any, page: float | None) -> str:
+    def turn(now: Work | None, score: str | None, base: str | None, kind: Any, page: float | None) -> str:
         """Another page of the answers."""
         if now is None:
             return ""
-        count = pages(kept_rows(now, base, score, kind))
-        return answers_html(now, base, score, kind, min(max(1, int(page or 1)), count), words)
+        count = pages(kept_rows(now.answers, base, score, kind))
+        return answers_html(now.answers, base, score, kind, min(max(1, int(page or 1)), count), words)
 
-    form: list[Any] = [run, path, most, seeds, rewards, reference, model, judge, rubric]
-    looked_at: list[Any] = [answers, by, shared.base, kind]
+    def export(now: Work | None, base: str | None, kind: str) -> Any:
+        """The comparison as a file."""
+        found = now.compared(base) if now is not None else None
+        return gr.skip() if found is None else gr.update(value=str(exported(found, kind, words)), visible=True)
+
+    form: list[Any] = [run, path, most, seeds, rewards, reference, model, judge]
+    looked_at: list[Any] = [work, by, shared.base, kind]
     filled: dict[str, Any] = {
-        "outputs": [progress, answers],
+        "outputs": [progress, work],
         "concurrency_limit": JOBS,
         "concurrency_id": f"sets-{words.lang}",
         **QUIET,
     }
-    end: dict[str, Any] = {"fn": conclude, "inputs": looked_at, "outputs": [by, result, filters, page, rows], **QUIET}
+    end: dict[str, Any] = {
+        "fn": conclude,
+        "inputs": looked_at,
+        "outputs": [by, result, export_box, filters, page, rows],
+        **QUIET,
+    }
     answering = go.click(answer, [shared.chosen, *shared.sampling, shared.added, *form], trigger_mode="once", **filled)
-    scoring = answering.then(judged, [progress, answers, *form], **filled)
+    scoring = answering.then(judged, [progress, work, shared.base, *form], **filled)
     scoring.then(**end)
     # What was answered before the stop is scored and judged as it is.
     stop.click(lambda: None, cancels=[answering, scoring], **QUIET).then(
-        judged, [progress, answers, *form], **filled
+        judged, [progress, work, shared.base, *form], **filled
     ).then(**end)
     gr.on([by.input, kind.input, shared.base.change], **end)
     page.input(turn, [*looked_at, page], rows, **QUIET)
     upload.upload(lambda file: file, upload, path, **QUIET)
+    for button, one in zip(exports, EXPORTS, strict=True):
+        button.click(partial(export, kind=one), [work, shared.base], file, **QUIET)
 
     def look(now: str | None, rewards: str) -> tuple[Any, ...]:
         """The runs with prompts; the first that is chosen brings its reward function with it."""

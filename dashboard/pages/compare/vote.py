@@ -9,22 +9,27 @@ import gradio as gr
 
 from dashboard.ballot import (
     Ballot,
+    answers_voted,
     ballot_html,
     keep,
+    keep_scored,
     kept,
     new_ballot,
     next_prompt,
     preference_file,
     results_html,
+    scorer_written,
     waiting_html,
 )
 from dashboard.clinic import Clinic
 from dashboard.comparison import Question, named
 from dashboard.html import note
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
+from dashboard.prompt_job import scoring_html
 from dashboard.prompt_sets import runs_with_prompts
 from dashboard.texts import Words
 from diagnostics.compare.pane import Pane
+from diagnostics.compare.scorers import ScorerUnusable, score
 from diagnostics.compare.sources import Source
 from diagnostics.compare.writers import answer_rows
 
@@ -62,6 +67,12 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     told = gr.HTML(elem_classes="tight", elem_id="voted")
     with gr.Accordion(words("vote.results"), open=False, elem_id="vote-results") as results_box:
         results = gr.HTML()
+        with gr.Row(equal_height=True):
+            scorer = gr.Textbox(
+                label=words("vote.scorer"), placeholder="rewards.py:polite", lines=1, scale=6, elem_id="vote-scorer"
+            )
+            let = gr.Button(words("vote.scorer_go"), min_width=120, scale=1, elem_classes="low", elem_id="vote-let")
+        scored = gr.HTML(elem_classes="tight")
         export = gr.Button(words("vote.export"), size="sm", elem_id="vote-export")
         exported = gr.HTML(elem_classes="tight")
         file = gr.File(visible=False, label=words("vote.file"), elem_id="vote-file")
@@ -122,6 +133,23 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         if ballot is None:
             yield from ask("", *fields)
 
+    def let_vote(spec: str) -> Iterator[str]:
+        """A reward function or a judge votes on the answers that people have voted on."""
+        answers = answers_voted(kept(clinic).votes)
+        try:
+            one = scorer_written(spec)
+            if not answers.answers:
+                yield note(words("vote.none_yet"), "error")
+                return
+            for state in score(answers, [one]):
+                yield scoring_html(state, words)
+            added = keep_scored(clinic, one, state.answers)
+            yield scoring_html(state, words) + note(words("vote.scored", name=one.name, count=added), "good")
+        except ScorerUnusable as error:
+            yield note(str(error), "error")
+        except OSError as error:
+            yield note(words("vote.unwritten", reason=error.strerror or error), "error")
+
     def export_file() -> tuple[Any, ...]:
         """The preference data set of all votes."""
         made = preference_file(clinic)
@@ -139,6 +167,9 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     chosen.then(more, [ballot, *rest], **filled)
     results_box.expand(lambda: results_html(kept(clinic), words), outputs=results, **QUIET)
     told.change(lambda: results_html(kept(clinic), words), outputs=results, **QUIET)
+    let.click(let_vote, scorer, scored, trigger_mode="once", concurrency_limit=STREAMS, **QUIET).then(
+        lambda: results_html(kept(clinic), words), outputs=results, **QUIET
+    )
     export.click(export_file, outputs=[exported, file], **QUIET)
 
     def look(now: str | None) -> Any:
