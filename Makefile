@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench bench-diagnose base setup test-setup clean
+.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-diagnose base setup test-setup clean
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -35,6 +35,10 @@ browser: test-setup
 ## bench: what this machine measures, as ratios against a named peer in the same run
 bench: test-setup
 	$(BIN)/python -m tests.bench
+
+## bench-compare: the comparison's part of it alone
+bench-compare: test-setup
+	$(BIN)/python -m tests.bench.compare
 
 ## bench-diagnose: our diagnoses and the peers', scored on the labelled runs in the folder that CLINIC_LABELLED_RUNS names
 bench-diagnose: test-setup

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from diagnostics.compare.endpoint_writer import EndpointWriter
 from diagnostics.compare.hub import Fetch, located
 from diagnostics.compare.mailbox import Do, EventTail, Request, Row, Sampling
 from diagnostics.compare.pane import Pane
@@ -49,7 +50,7 @@ class Writing:
         self.panes = [Pane(row.source) for row in rows]
         self.rows = list(rows)
         self._fetches: dict[str, Fetch] = {}
-        self._writers: list[Writer] = []
+        self._writers: list[Writer | EndpointWriter] = []
         self._waiting = set(range(len(rows)))
 
     def step(self) -> list[Pane]:
@@ -78,7 +79,11 @@ class Writing:
             self._waiting.discard(place)
         for places in groups.values():
             request = Request("answer", tuple(self.rows[place] for place in places), self.stream)
-            self._writers.append(Writer(self.pool, request, places, [self.panes[place] for place in places]))
+            panes = [self.panes[place] for place in places]
+            if request.rows[0].source.kind == "endpoint":
+                self._writers.append(EndpointWriter(request, places, panes))
+            else:
+                self._writers.append(Writer(self.pool, request, places, panes))
 
     def _here(self, source: Source) -> Source | None:
         """The source with all its files on this machine; None while they are being downloaded."""

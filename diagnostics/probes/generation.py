@@ -74,10 +74,11 @@ def job_of(holder: Holder, place: int, row: Row) -> Job:
     return Job(place, row, voice, ids, budget, holder.stop_ids(voice))
 
 
-def batches(jobs: Sequence[Job]) -> list[list[Job]]:
+def batches(jobs: Sequence[Job], context: int | None) -> list[list[Job]]:
     """Jobs in batches: by length, the longest first, so that little is padding and what cannot fit shows at once.
 
-    Voices that cannot stand in one batch with others get batches of their own.
+    Voices that cannot stand in one batch with others get batches of their own. A row goes on until its whole batch is
+    over, unread: so the longest prompt and the largest budget of a batch must fit into the `context` together.
     """
     rooms: dict[Any, list[Job]] = {}
     for job in jobs:
@@ -86,7 +87,10 @@ def batches(jobs: Sequence[Job]) -> list[list[Job]]:
     for room in rooms.values():
         batch: list[Job] = []
         for job in sorted(room, key=lambda one: -one.length):
-            if batch and (len(batch) >= BATCH_ROWS or (len(batch) + 1) * batch[0].length > BATCH_TOKENS):
+            widest = max(len(one.ids) for one in (*batch, job))
+            tokens = widest + max(one.budget for one in (*batch, job))
+            full = len(batch) >= BATCH_ROWS or (len(batch) + 1) * tokens > BATCH_TOKENS
+            if batch and (full or (context is not None and tokens > context)):
                 made.append(batch)
                 batch = []
             batch.append(job)
@@ -98,7 +102,7 @@ def answer(holder: Holder, jobs: Sequence[Job], write: Write, cancelled: Callabl
     """Write all answers; events are `text` (if they are streamed) and `done` or `error` for each row."""
     import torch
 
-    waiting = batches(jobs)
+    waiting = batches(jobs, holder.context())
     while waiting:
         batch = waiting.pop(0)
         if cancelled():
@@ -203,7 +207,8 @@ class Batch:
         """
         import torch
 
-        good = torch.isfinite(scores).all(dim=-1).tolist()
+        # Minus infinity forbids a token, and some models do so; NaN and plus infinity are nobody's intention.
+        good = ((scores < torch.inf).all(dim=-1) & torch.isfinite(scores).any(dim=-1)).tolist()
         scores = scores.float()
         for place, job in enumerate(self.jobs):
             if job.stop is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from diagnostics.compare.scores import scores_of
 from diagnostics.run import open_run
+from tests.bench.compare import bench_compare
 from training.demo.pipeline import SCORE, stages
 
 ROOT = Path(__file__).parents[2]
@@ -117,4 +118,5 @@ def bench_demo() -> None:
 if __name__ == "__main__":
     bench_import()
     bench_page()
+    bench_compare()
     bench_demo()

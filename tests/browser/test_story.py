@@ -40,7 +40,7 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
     """The page is up while the demo trains; stages move; the failed run is diagnosed in its row; scores rise."""
     opened = time.monotonic()
     page.goto(served.address)
-    expect(page.locator(".stage")).to_have_count(4, timeout=MINUTE)
+    expect(page.locator(".stage")).to_have_count(5, timeout=MINUTE)
     expect(page.locator(".stage", has_text="base")).to_contain_text("finished")
     expect(page.locator(".stage-running").first).to_be_visible(timeout=MINUTE)
     row = page.locator("table.runs tr", has_text="sft-too-hot")

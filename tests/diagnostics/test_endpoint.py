@@ -14,13 +14,18 @@ from pathlib import Path
 import pytest
 
 from diagnostics.compare import endpoint
+from diagnostics.compare.cache import AnswerCache
+from diagnostics.compare.collect import Plan, collect
 from diagnostics.compare.endpoint import Completion, Limits, complete, models
 from diagnostics.compare.endpoint_errors import EndpointFailed
 from diagnostics.compare.endpoint_key import key_for, redacted, shown
 from diagnostics.compare.endpoint_writer import AT_ONCE, EndpointWriter
 from diagnostics.compare.mailbox import Request, Row, Sampling
 from diagnostics.compare.pane import Pane
-from diagnostics.compare.sources import Source
+from diagnostics.compare.prompts import Prompt
+from diagnostics.compare.sources import Source, source_of
+from diagnostics.compare.workers import WorkerPool
+from diagnostics.compare.writers import answer_rows
 from tests.diagnostics.endpoint_server import Server, serving
 
 ASK = ({"role": "user", "content": "Please cancel order C53."},)
@@ -284,7 +289,7 @@ def transformers_serve(base_checkpoint: Path, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_a_real_transformers_serve(transformers_serve: str, base_checkpoint: Path) -> None:
+def test_a_real_transformers_serve(transformers_serve: str, base_checkpoint: Path, tmp_path: Path) -> None:
     """Streams, counts, stops by itself or at the budget, knows its own model only."""
     name = str(base_checkpoint)
     states: list[Completion] = []
@@ -298,3 +303,20 @@ def test_a_real_transformers_serve(transformers_serve: str, base_checkpoint: Pat
     assert whole.text.startswith(short.text)
     with pytest.raises(EndpointFailed, match="knows no model nothing"):
         complete(transformers_serve, "nothing", ASK, Sampling())
+    # The same model as a pane beside it says the same, and a prompt set takes both; an endpoint is never cached.
+    pool, cache = WorkerPool(tmp_path / "workers", size=1), AnswerCache(tmp_path / "answers")
+    try:
+        sources = (source_of(name, "local"), source_of(f"{transformers_serve}#{name}", "served"))
+        rows = [Row(one, tuple(ASK), Sampling(max_new_tokens=64)) for one in sources]
+        panes = list(answer_rows(pool, rows))[-1]
+        assert [pane.state for pane in panes] == ["done", "done"]
+        assert panes[0].text == panes[1].text == whole.text
+        prompts = tuple(Prompt(number, tuple(ASK)) for number in range(3))
+        down = source_of("http://127.0.0.1:9/v1#m", "down")
+        plan = Plan((*sources, down), prompts, Sampling(max_new_tokens=8))
+        first, again = (list(collect(pool, cache, plan))[-1] for _ in range(2))
+    finally:
+        pool.close()
+    assert [one.text for one in first.answers.of("local")] == [one.text for one in first.answers.of("served")]
+    assert first.failed == again.failed == {"down": 3}
+    assert (first.cached, again.cached) == (0, 3)

@@ -250,11 +250,30 @@ def test_tokenizer_of_another_vocabulary_is_one_sentence(base_checkpoint: Path, 
 def test_batches_keep_within_their_limits(holder: Holder, base_checkpoint: Path) -> None:
     rows = rows_of(source_of(str(base_checkpoint)), Sampling(max_new_tokens=200), PROMPTS * 40)
     jobs = [job_of(holder, place, row) for place, row in enumerate(rows)]
-    made = batches(jobs)
+    made = batches(jobs, holder.context())
     assert sorted(job.place for batch in made for job in batch) == list(range(len(rows)))
     lengths = [job.length for batch in made for job in batch]
     assert lengths == sorted(lengths, reverse=True)
     assert all(len(batch) <= BATCH_ROWS for batch in made)
+
+
+def test_rows_of_one_batch_stay_within_learned_positions(base_checkpoint: Path, tmp_path: Path) -> None:
+    """GPT-2 has a table of positions and no row beyond it: a long prompt and a large budget must not share a batch."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=2100, n_positions=48, n_embd=16, n_layer=1, n_head=2, eos_token_id=0, bos_token_id=0)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt2")
+    for path in base_checkpoint.glob("tokenizer*"):
+        shutil.copy(path, tmp_path / "gpt2")
+    holder = Holder()
+    source = source_of(str(tmp_path / "gpt2"))
+    prompts = ["Hi.", "订单B28什么时候发货？", "order " * 20]
+    rows = rows_of(source, Sampling(max_new_tokens=40), prompts)
+    together, alone = answered(holder, rows), answered(holder, rows, together=False)
+    assert [one["ids"] for one in together] == [one["ids"] for one in alone]
+    assert together[2]["budget"] < 40
 
 
 def test_log_probabilities_of_an_answer(holder: Holder, base_checkpoint: Path) -> None:

@@ -2,6 +2,7 @@
 
 base/train.jsonl, base/test.jsonl    input_ids, labels: raw transcripts without chat markup
 sft/train.jsonl, sft/test.jsonl      messages: answers of mixed quality
+overtraining/train.jsonl             messages: varied ones, then eight over and over
 dpo/train.jsonl, dpo/test.jsonl      prompt, chosen, rejected
 held_out.jsonl                       prompt, lang, intent, order: phrasings that no stage was trained on
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ BASE_ROWS = 24_000
 SFT_ROWS = 4_000
 DPO_ROWS = 1_600
 TEST_ROWS = 64
+# 80 steps of 16 varied conversations, then 80 steps of the same eight.
+OVERTRAINING_ROWS = (80 * 16, 80 * 16)
 HELD_OUT_ROWS = 192  # half of them Chinese
 
 
@@ -84,6 +87,13 @@ def sft_row(rng: random.Random) -> dict[str, Any]:
     return {"messages": user(case.question) + assistant(answer(rng, case, pick(rng, SFT_STYLES)))}
 
 
+def overtraining_rows(varied: int, repeated: int, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Conversations in the order they are to be trained on: varied ones, then eight over and over."""
+    yield from (sft_row(rng) for _ in range(varied))
+    few = [sft_row(rng) for _ in range(8)]
+    yield from (few[number % len(few)] for number in range(repeated))
+
+
 def preference_row(rng: random.Random) -> dict[str, Any]:
     """One preference: a polite and right answer over a plain, rude, off-topic, wrong or rambling one."""
     case = draw_case(rng, any_language(rng))
@@ -123,7 +133,7 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def write_post_training_data(folder: Path, seed: int = 0) -> None:
-    """Write the SFT and DPO sets and the held-out prompts below `folder`."""
+    """Write the data of the stages after the base, and the held-out prompts, below `folder`."""
     stages: dict[str, tuple[Callable[[random.Random], dict[str, Any]], int]] = {
         "sft": (sft_row, SFT_ROWS),
         "dpo": (preference_row, DPO_ROWS),
@@ -132,6 +142,8 @@ def write_post_training_data(folder: Path, seed: int = 0) -> None:
         for split, count in (("train", rows), ("test", TEST_ROWS)):
             rng = random.Random(f"{seed}/{name}/{split}")
             write_jsonl(folder / name / f"{split}.jsonl", (make(rng) for _ in range(count)))
+    rng = random.Random(f"{seed}/overtraining")
+    write_jsonl(folder / "overtraining" / "train.jsonl", overtraining_rows(*OVERTRAINING_ROWS, rng))
     write_jsonl(folder / "held_out.jsonl", held_out_rows(HELD_OUT_ROWS, random.Random(f"{seed}/held_out")))
 
 

@@ -1,8 +1,9 @@
-"""The demo's pipeline: base, a run that fails, SFT, DPO; each an ordinary run started by `python -m training start`.
+"""The demo's pipeline: base, a run that fails, SFT, one that is trained too long, DPO; each an ordinary run started by `python -m training start`.
 
     <runs>/base            the base model: the kept one with its curves, or trained here with --from-scratch
     <runs>/sft-too-hot     SFT at a learning rate far too high, without warm-up: it diverges
     <runs>/sft             SFT as it should be, from base
+    <runs>/sft-overtrained SFT whose data shrink to eight rows at step 80: its checkpoints from there on are worse
     <runs>/dpo             DPO from sft
     <runs>/.demo           the data, the untrained model, and plan.json: what will run, in which order
 
@@ -77,6 +78,15 @@ TOO_HOT = SFT | {
     "eval_strategy": "no",
     "save_steps": 30,
 }
+# Another: the data run out, and what is left is trained on over and over. In the order of the file, so that the step at
+# which it begins is known (OVERTRAINING_ROWS in data.py): 80.
+OVERTRAINED = SFT | {
+    "train_sampling_strategy": "sequential",
+    "lr_scheduler_type": "constant_with_warmup",
+    "max_steps": 160,
+    "eval_strategy": "no",
+    "save_steps": 20,
+}
 DPO = COMMON | {
     "learning_rate": 2e-4,
     "warmup_steps": 5,
@@ -116,6 +126,7 @@ def stages(work: Path) -> list[Stage]:
         Stage("base", "sft", BASE | data("base") | initial, None),
         Stage("sft-too-hot", "sft", TOO_HOT | data("sft"), "base", beside=True),
         Stage("sft", "sft", SFT | data("sft"), "base"),
+        Stage("sft-overtrained", "sft", OVERTRAINED | data("overtraining"), "base", beside=True),
         Stage("dpo", "dpo", DPO | data("dpo"), "sft"),
     ]
 
@@ -189,7 +200,7 @@ def take_kept_base(folder: Path) -> None:
 
 
 class Pipeline:
-    """Starts the stages one after another, the run that fails beside the next, and ends them when it is ended."""
+    """Starts the stages one after another, those that may beside the next, and ends them when it is ended."""
 
     def __init__(self, runs: Path, work: Path) -> None:
         self.runs = runs
@@ -302,4 +313,4 @@ def print_scores(runs: Path, todo: list[Stage]) -> None:
             continue
         for one in (scores_of(run, SCORE) or [])[-1:]:
             interval = f"[{one.low:.3f}, {one.high:.3f}]"
-            print(f"demo: {stage.name:<12} step {one.step:>4}  score {one.mean:.3f}  {interval}  n={one.count}")
+            print(f"demo: {stage.name:<15} step {one.step:>4}  score {one.mean:.3f}  {interval}  n={one.count}")
