@@ -15,6 +15,7 @@ from diagnostics.compare.asking import FOUND, INTERRUPTED, OK, BadInput, add_opt
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.collect import Collected, Plan, collect
 from diagnostics.compare.comparison import Comparison, comparison
+from diagnostics.compare.fingerprint import digest, hashes_of
 from diagnostics.compare.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.progress import Progress, left
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
@@ -185,7 +186,23 @@ def carry_out(asked: Asked, cache: Path, progress: Progress) -> Comparison:
     judged = by_judge(asked, answers, progress) if asked.judge else []
     missing |= {f"judge of {one.right}": one.error for one in judged if one.error}
     progress.wipe()
-    return comparison(plan.sources, asked.base, answers, plan.sampling, plan.system, judged, missing)
+    same = same_weights(plan.sources, cache)
+    return comparison(plan.sources, asked.base, answers, plan.sampling, plan.system, judged, missing, same)
+
+
+def same_weights(sources: Sequence[Source], cache: Path) -> dict[str, str]:
+    """By source, the names of those before it that answer from the very same weights."""
+    hashes = AnswerCache(cache).hashes
+    before: dict[str, list[str]] = {}
+    same = {}
+    for one in sources:
+        files = hashes_of(one, hashes) if one.kind in ("model", "adapter") else ()
+        if files:
+            twins = before.setdefault(digest(files, one, weights_only=True), [])
+            if twins:
+                same[one.name] = ", ".join(twins)
+            twins.append(one.name)
+    return same
 
 
 def answered(plan: Plan, cache: Path, progress: Progress) -> Collected:
