@@ -127,7 +127,12 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
         base = names[arguments.checkpoints.index(base)]
     if base not in names:
         raise BadInput(f"--base {base}: is none of {', '.join(names)}.")
-    plan = Plan(tuple(sources), prompts, sampling_of(arguments), seeds_of(arguments.seeds), arguments.system)
+    sampling, seeds = sampling_of(arguments), seeds_of(arguments.seeds)
+    if scorers and not (arguments.reward or arguments.reward_model or arguments.reference):
+        print(
+            "No scorer was named: the answers are scored by their nearness to the references (chrf).", file=sys.stderr
+        )
+    plan = Plan(tuple(sources), prompts, sampling, seeds, arguments.system)
     return Asked(plan, base, scorers, judge)
 
 
@@ -141,9 +146,6 @@ def scorers_of(arguments: argparse.Namespace, prompts: Sequence[Prompt], judge: 
     scorers += [scorer_of("model", one) for one in arguments.reward_model]
     scorers += [scorer_of("reference", one) for one in arguments.reference]
     if not scorers and judge is None and any(one.reference is not None for one in prompts):
-        print(
-            "No scorer was named: the answers are scored by their nearness to the references (chrf).", file=sys.stderr
-        )
         scorers = [scorer_of("reference", "chrf")]
     return tuple(scorers)
 
