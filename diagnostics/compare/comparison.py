@@ -22,7 +22,8 @@ class Comparison:
     """All that a report tells.
 
     `base`: the source that the others are measured against. `judged`: by the judge, one a source, with `judge_pairs` as
-    verdicts corrected together. `missing`: by source or scorer, a sentence on why something is not there.
+    verdicts corrected together. `missing`: by source or scorer, a sentence on why something is not there. `same`: by source, those
+    before it that have the very same weights.
     """
 
     sources: tuple[Source, ...]
@@ -36,6 +37,7 @@ class Comparison:
     judge_pairs: tuple[PairVerdict, ...]
     effects: tuple[SideEffect, ...]
     missing: Mapping[str, str] = field(default_factory=dict)
+    same: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -88,6 +90,7 @@ def comparison(
     system: str | None = None,
     judged: Sequence[Judged] = (),
     missing: Mapping[str, str] | None = None,
+    same: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Judge the answers by all that they were scored with.
 
@@ -107,4 +110,5 @@ def comparison(
         corrected([one.pair for one in orders]),
         side_effects(answers, base),
         dict(missing or {}),
+        dict(same or {}),
     )

@@ -21,8 +21,7 @@ from diagnostics.compare.report import as_html
 from diagnostics.compare.report.as_csv import FORMULA, harmless
 from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.report.intervals import WIDTH, picture
-from diagnostics.compare.report.words import EFFECTS, HEADINGS, PARTS, SENTENCES, WORDS, verdict_sentences
-from diagnostics.compare.side_effects import RULES
+from diagnostics.compare.report.words import HEADINGS, PARTS, SENTENCES, WORDS, verdict_sentences
 from diagnostics.compare.sources import Source
 
 EVIL = (
@@ -220,6 +219,20 @@ def test_interval_is_drawn_to_scale() -> None:
 
 
 def test_words_are_there_in_both_languages() -> None:
-    for table in (SENTENCES, HEADINGS, WORDS, PARTS, EFFECTS):
+    for table in (SENTENCES, HEADINGS, WORDS, PARTS):
         assert table["en"].keys() == table["zh"].keys()
-    assert {one.name for one in RULES} == EFFECTS["en"].keys()
+
+
+def test_side_effects_are_told_with_their_interval() -> None:
+    made = [replace(one, text="" if one.source == "down" else one.text) for one in FOUND.answers.answers.values()]
+    found = comparison(FOUND.sources, "base", FOUND.answers.with_answers(made), Sampling())
+    for name in ("text", "html", "markdown", "json"):
+        told = FORMATS[name](found, "en").replace("\\", "")
+        assert "100% of the answers of down are empty; at base 0%." in told
+        assert "95 % interval" in told
+    assert "No side effect shown" in FORMATS["text"](FOUND, "en") or FOUND.effects
+
+
+def test_same_weights_are_said() -> None:
+    found = comparison(FOUND.sources, "base", FOUND.answers, Sampling(), same={"up": "base"})
+    assert "up: Answers from the very same weights as base" in FORMATS["text"](found, "en")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from diagnostics.compare.comparison import Comparison
+from diagnostics.compare.side_effect_words import summary_of
 from diagnostics.compare.side_effects import SideEffect
 from diagnostics.compare.verdict import PairVerdict
+from diagnostics.compare.words import warning
 from diagnostics.report.common import one_line
 from diagnostics.report.words import Lang
 
@@ -22,8 +24,9 @@ SENTENCES: dict[Lang, dict[str, str]] = {
         "noise": "Noise floor of {score}: {source} differs from itself by {value:.3g} when only the seeds change.",
         "unreadable": "The judge gave no readable verdict on {n} of {of} prompts ({source}); they count as nothing, not as ties.",
         "place": "The judge chose by the place and not by the answer on {n} of {of} prompts ({source}); they count as ties.",
+        "of": "{source}: {said}",
         "no-score": "Nothing scored the answers, so there is no verdict: name --reward, --reward-model, --judge or --reference.",
-        "effect": "{title}: {source} {after}, {baseline} {before} ({difference}{interval}).",
+        "limits": " (Change: 95 % interval {low} to {high}.)",
         "no-effect": "No side effect shown: length, repetition, refusals, language, leaks and diversity are as at {base}.",
         "missing-answers": "{source}: {n} of {of} answers are missing.",
         "too-many": "The {n} prompts that changed most are shown; --format jsonl has all {of}.",
@@ -40,8 +43,9 @@ SENTENCES: dict[Lang, dict[str, str]] = {
         "noise": "{score} 的噪声底：仅更换种子时，{source} 与自身相差 {value:.3g}。",
         "unreadable": "评判模型在 {of} 个提示中有 {n} 个没有给出可读的结论（{source}）；它们不计入，也不算平局。",
         "place": "评判模型在 {of} 个提示中有 {n} 个按位置而非回答作出选择（{source}）；它们算平局。",
+        "of": "{source}：{said}",
         "no-score": "没有任何评分，因此没有结论：请指定 --reward、--reward-model、--judge 或 --reference。",
-        "effect": "{title}：{source} 为 {after}，{baseline} 为 {before}（{difference}{interval}）。",
+        "limits": "（变化的 95% 区间：{low} 至 {high}。）",
         "no-effect": "未显示副作用：长度、重复、拒答、语言、泄漏和多样性与 {base} 相同。",
         "missing-answers": "{source}：{of} 个回答中缺少 {n} 个。",
         "too-many": "只显示变化最大的 {n} 个提示；--format jsonl 含全部 {of} 个。",
@@ -84,21 +88,6 @@ PARTS: dict[Lang, dict[str, str]] = {
     "en": {"zh": "Chinese", "en": "English", "other": "other", "short": "short", "middle": "middle", "long": "long"},
     "zh": {"zh": "中文", "en": "英文", "other": "其他", "short": "短", "middle": "中", "long": "长"},
 }
-EFFECTS: dict[Lang, dict[str, str]] = {
-    "en": {
-        "template-leak": "Answers leak marks of the chat template", "empty-output": "Answers are empty",
-        "gibberish": "Answers are gibberish", "language-switch": "Answers are in another language than the question",
-        "mode-collapse": "Answers to different prompts are alike", "never-stops": "Answers are cut off by the token budget",
-        "repetition": "Answers repeat themselves", "refusal": "Answers decline", "answers-longer": "Answers are longer (tokens)",
-        "answers-shorter": "Answers are shorter (tokens)",
-    },
-    "zh": {
-        "template-leak": "回答泄漏了对话模板的标记", "empty-output": "回答为空", "gibberish": "回答是乱码",
-        "language-switch": "回答的语言与问题不同", "mode-collapse": "对不同提示的回答雷同",
-        "never-stops": "回答被词元预算截断", "repetition": "回答自我重复", "refusal": "回答拒答",
-        "answers-longer": "回答变长（词元）", "answers-shorter": "回答变短（词元）",
-    },
-}  # fmt: skip
 IN_TOKENS = ("answers-longer", "answers-shorter")
 
 
@@ -117,7 +106,10 @@ def verdict_sentences(found: Comparison, lang: Lang) -> list[str]:
             sentences.append(said["unreadable"].format(n=judged.unreadable, of=of, source=source))
         if orders.by_place:
             sentences.append(said["place"].format(n=orders.by_place, of=of, source=source))
-    return sentences or [said["no-score"]]
+    return (sentences or [said["no-score"]]) + [
+        said["of"].format(source=one_line(source), said=warning("same-weights", lang, others=one_line(others)))
+        for source, others in found.same.items()
+    ]
 
 
 def pair_sentence(score: str, pair: PairVerdict, lang: Lang) -> str:
@@ -138,20 +130,13 @@ def pair_sentence(score: str, pair: PairVerdict, lang: Lang) -> str:
 
 
 def effect_sentence(one: SideEffect, lang: Lang) -> str:
-    """A side effect in a sentence."""
-
-    def written(value: float, sign: str = "") -> str:
-        return f"{value:{sign}.3g}" if one.rule in IN_TOKENS else f"{value:{sign}.1%}"
-
-    interval = ""
-    if one.low is not None and one.high is not None:
-        between = {"en": " to ", "zh": " 至 "}[lang]
-        name = {"en": "; 95 % interval ", "zh": "；95% 区间 "}[lang]
-        interval = f"{name}{written(one.low, '+')}{between}{written(one.high, '+')}"
-    return SENTENCES[lang]["effect"].format(
-        title=EFFECTS[lang].get(one.rule, one.rule), source=one_line(one.source), baseline=one_line(one.baseline),
-        after=written(one.after), before=written(one.before), difference=written(one.difference, "+"), interval=interval,
-    )  # fmt: skip
+    """A side effect in a sentence, with the interval of its change."""
+    told = one_line(summary_of(one, lang))
+    if one.low is None or one.high is None:
+        return told
+    form = "{:+.3g}" if one.rule in IN_TOKENS else "{:+.1%}"
+    limits = SENTENCES[lang]["limits"].format(low=form.format(one.low), high=form.format(one.high))
+    return f"{told}{limits}"
 
 
 def effect_sentences(found: Comparison, lang: Lang) -> list[str]:
