@@ -51,12 +51,17 @@ def overlaps(texts: Sequence[str]) -> np.ndarray:
     Texts of one word count by that word; two empty ones do not overlap: that is another fault.
     """
     bags = [set(grams(units, 2)) or set(grams(units, 1)) for units in map(units_of, texts)]
-    table = np.zeros((len(bags), len(bags)))
-    for i, one in enumerate(bags):
-        for j in range(i):
-            if one and bags[j]:
-                shared = len(one & bags[j])
-                table[i, j] = table[j, i] = shared / (len(one) + len(bags[j]) - shared)
+    held_by: dict[tuple[str, ...], list[int]] = {}
+    for place, bag in enumerate(bags):
+        for gram in bag:
+            held_by.setdefault(gram, []).append(place)
+    shared = np.zeros((len(bags), len(bags)))
+    for places in held_by.values():
+        if len(places) > 1:
+            shared[np.ix_(places, places)] += 1
+    sizes = np.array([len(bag) for bag in bags], dtype=float)
+    table = shared / np.maximum(sizes[:, None] + sizes[None, :] - shared, 1)
+    np.fill_diagonal(table, 0)
     return table
 
 
