@@ -145,10 +145,10 @@ def student_quantile(share: float, degrees: int) -> float:
     return z + sum(term / degrees**power for power, term in enumerate(terms, 1))
 
 
-def sign_flip_test(differences: Sequence[float] | np.ndarray, seed: int = 0) -> Tested:
+def sign_flip_test(differences: Sequence[float] | np.ndarray, flips: int = FLIPS, seed: int = 0) -> Tested:
     """Whether the mean of paired differences, shape (n,), is 0, by flipping their signs (Fisher 1935; Pitman 1937).
 
-    With 16 differences off 0 or fewer all flips are listed; else 9,999 are drawn and p is (b + 1) / (m + 1)
+    With 16 differences off 0 or fewer all flips are listed; else m = `flips` are drawn and p is (b + 1) / (m + 1)
     (Phipson & Smyth 2010). Differences of 0 flip into themselves and are left out.
     """
     values, _ = finite(differences)
@@ -164,10 +164,10 @@ def sign_flip_test(differences: Sequence[float] | np.ndarray, seed: int = 0) -> 
         return Tested(float((np.abs(sums) >= at_least).mean()), "sign-flip-exact")
     rng = np.random.default_rng(seed)
     beyond = 0
-    for start in range(0, FLIPS, 1000):
-        flips = rng.integers(0, 2, size=(min(1000, FLIPS - start), len(values)), dtype=np.int8) * 2.0 - 1
-        beyond += int((np.abs(flips @ values) >= at_least).sum())
-    return Tested((beyond + 1) / (FLIPS + 1), "sign-flip")
+    for start in range(0, flips, 1000):
+        signs = rng.integers(0, 2, size=(min(1000, flips - start), len(values)), dtype=np.int8) * 2.0 - 1
+        beyond += int((np.abs(signs @ values) >= at_least).sum())
+    return Tested((beyond + 1) / (flips + 1), "sign-flip")
 
 
 def binomial_tail(successes: int, trials: int) -> float:
@@ -197,12 +197,18 @@ def mcnemar_test(wins: int, losses: int) -> Tested:
     return Tested(min(1.0, 2 * tail), "mcnemar", min(1.0, mid_p))
 
 
-def paired_test(differences: Sequence[float] | np.ndarray, zero_or_one: bool = False, seed: int = 0) -> Tested:
-    """McNemar's test for differences of 0/1 scores, the sign-flip test for all others."""
+def paired_test(
+    differences: Sequence[float] | np.ndarray, zero_or_one: bool = False, family: int = 1, seed: int = 0
+) -> Tested:
+    """McNemar's test for differences of 0/1 scores, the sign-flip test for all others.
+
+    `family`: how many p-values it will be corrected with; of a large one more flips are drawn, so that a p that is small
+    enough can come out.
+    """
     values, _ = finite(differences)
     if zero_or_one and np.isin(values, (-1.0, 0.0, 1.0)).all():
         return mcnemar_test(int((values > 0).sum()), int((values < 0).sum()))
-    return sign_flip_test(values, seed)
+    return sign_flip_test(values, max(FLIPS, 40 * family), seed)
 
 
 def smallest_p(prompts: int) -> float:

@@ -222,7 +222,7 @@ def compared(
     """
     values = np.array(differences, dtype=float)
     interval = mean_interval(values, largest)
-    tested = paired_test(values, zero_or_one)
+    tested = paired_test(values, zero_or_one, family)
     wins = wins_of(values if more_is_better else -values)
     effect = standardized(values)
     pair = PairVerdict(
