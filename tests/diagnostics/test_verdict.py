@@ -152,10 +152,26 @@ def test_the_noise_floor_is_what_seeds_alone_do() -> None:
     floor = noise_floor(loud, "score")
     assert floor is not None
     assert (floor.source, abs(floor.difference)) == ("b", 5.0)
+    assert floor.tried == 6
     judged = verdict(loud, "score")
     assert judged.noise == floor
     assert judged.within_noise(judged.pairs[0])
     assert noise_floor(scored_set(MANY, {"a": lambda n, s: 1.0}), "score") is None
+
+
+def test_the_noise_floor_of_mere_noise_holds_zero() -> None:
+    """The largest of many splits is chosen for being large: its interval must know."""
+    rng = np.random.default_rng(6)
+    outside = 0
+    for _ in range(60):
+        noise = rng.normal(size=(4, 4, 40))
+        sources = {name: (lambda n, s, row=row: float(noise[row, s, n])) for row, name in enumerate("abcd")}  # noqa: B023
+        floor = noise_floor(scored_set(MANY, sources, seeds=(0, 1, 2, 3)), "score")
+        assert floor is not None
+        assert floor.low is not None
+        assert floor.high is not None
+        outside += not floor.low <= 0 <= floor.high
+    assert outside <= 60 * 0.05 + 3 * math.sqrt(60 * 0.05 * 0.95)
 
 
 def test_a_repeated_run_is_a_noise_floor_too() -> None:
