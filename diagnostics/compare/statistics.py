@@ -77,14 +77,14 @@ def mean_interval(
     """The mean of paired differences, shape (n,), with its confidence interval; None for fewer than two.
 
     `bootstrap-t` (Efron 1982; Hall 1988): resampled (mean* - mean) / error*, 2,000 times. In our simulation it covers
-    skewed differences (lognormal, n = 20) in 92 %, where the percentile bootstrap covers 85 %, BCa 87 % and Student's t
-    86 %; normal, Student-3 and averaged 0/1 differences in 91 to 96 % for n = 20 to 200.
+    skewed differences (lognormal, n = 20) in 91 to 92 %, where the percentile bootstrap covers 85 %, BCa 87 % and
+    Student's t 86 %; normal, Student-3 and averaged 0/1 differences in 91 to 96 % for n = 20 to 200.
 
     `adjusted` (Bonett & Price 2012, for paired 0/1 scores): two prompts more, one at each of +-`largest`, then the usual
     interval. Taken for differences that are only -x, 0 or x, and where fewer than `SPARSE` prompts depart from the
     commonest difference: there resamples have no spread, and n prompts that all differ by the same amount would get an
     interval of no width, though the next prompt may differ otherwise. It covers 93 to 100 % of 0/1 scores. Where nearly
-    all prompts tie and the few others differ without bound, no interval knows what was not seen: 80 to 89 % at n = 20.
+    all prompts tie and the few others differ without bound, no interval knows what was not seen: 77 to 89 % at n = 20.
 
     `largest`: the largest difference there can be (1 for scores from 0 to 1), if it is known; the interval stays in it.
     Without it the largest one seen stands in, and differences that are all 0 get an interval of no width.
