@@ -262,7 +262,7 @@ def word_of(pair: PairVerdict, family: int) -> Word:
     """The word that the interval and the corrected p-value allow together.
 
     In our simulation (no difference in the mean, 600 sets each of 10, 20 and 50 prompts) `better` or `worse` was said in
-    1 to 6 % of the sets, and in 6 to 8 % for lognormal differences, which are far from symmetric, of 10 to 50 prompts.
+    at most 6 % of the sets, and in 6 to 8 % for lognormal differences, which are far from symmetric.
     """
     if pair.low is None or pair.high is None or smallest_p(pair.prompts) * family >= ALPHA:
         return "too-few"
