@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
+from typing import Literal
 
 import numpy as np
 
 from diagnostics.compare.answers import AnswerSet
 from diagnostics.compare.per_prompt import Scores, mean_of, prompt_means, scores_of
-from diagnostics.compare.statistics import mean_interval
+from diagnostics.compare.statistics import ALPHA, mean_interval
+
+Kind = Literal["halves", "repeat"]
 
 # Ways of halving the seeds that are tried: all of them up to 8 seeds.
 SPLITS = 35
@@ -20,9 +23,9 @@ SPLITS = 35
 class NoiseFloor:
     """The largest difference that any source shows against itself.
 
-    `difference`: its mean over prompts, from `low` to `high` (95 %; None for fewer than two prompts). `seeds`: how many
-    were averaged on each side; a comparison that averages more is quieter than this floor. `kind`: `halves` of one
-    run's seeds, or a `repeat` of the run.
+    `difference`: its mean over prompts, from `low` to `high` (95 % for the largest of all `tried`; None for fewer than two
+    prompts). `seeds`: how many were averaged on each side; a comparison that averages more is quieter than this floor.
+    `tried`: how many splits of all sources there were. `kind`: `halves` of one run's seeds, or a `repeat` of the run.
     """
 
     source: str
@@ -31,7 +34,8 @@ class NoiseFloor:
     high: float | None
     prompts: int
     seeds: int
-    kind: str
+    tried: int
+    kind: Kind
 
 
 def noise_floor(
@@ -41,30 +45,49 @@ def noise_floor(
 
     `repeat`: the same sources asked again with other seeds; without it, the seeds of each source are halved in every way.
     """
-    found: list[NoiseFloor] = []
+    found: list[Split] = []
     for source in answers.sources:
         scores = scores_of(answers, source, score)
-        if repeat is not None:
-            if source in repeat.sources:
-                again = scores_of(repeat, source, score)
-                found += floor_of(source, scores, again, len(answers.seeds), "repeat", largest)
-            continue
-        for left, right in halves(answers.seeds):
-            found += floor_of(source, only(scores, left), only(scores, right), len(left), "halves", largest)
-    return max(found, key=lambda one: abs(one.difference), default=None)
+        if repeat is None:
+            found += [
+                Split(source, differences(only(scores, left), only(scores, right)), len(left), "halves")
+                for left, right in halves(answers.seeds)
+            ]
+        elif source in repeat.sources:
+            again = scores_of(repeat, source, score)
+            found.append(Split(source, differences(scores, again), len(answers.seeds), "repeat"))
+    tried = [one for one in found if one.differences]
+    if not tried:
+        return None
+    widest = max(tried, key=lambda one: abs(mean_of(one.differences)))
+    # The largest of many is far from 0 by being chosen: the interval is that of all of them at once (Bonferroni).
+    interval = mean_interval(np.array(widest.differences), largest, ALPHA / len(tried))
+    return NoiseFloor(
+        widest.source,
+        mean_of(widest.differences),
+        interval.low if interval else None,
+        interval.high if interval else None,
+        len(widest.differences),
+        widest.seeds,
+        len(tried),
+        widest.kind,
+    )
 
 
-def floor_of(
-    source: str, left: Scores, right: Scores, seeds: int, kind: str, largest: float | None
-) -> list[NoiseFloor]:
-    """One split's difference, or nothing if no prompt is on both sides."""
+@dataclass(frozen=True)
+class Split:
+    """One way to compare a source with itself: differences by prompt, each side a mean of `seeds`."""
+
+    source: str
+    differences: list[float]
+    seeds: int
+    kind: Kind
+
+
+def differences(left: Scores, right: Scores) -> list[float]:
+    """The differences of the means of prompts that are on both sides."""
     one, other = prompt_means(left), prompt_means(right)
-    differences = [one[prompt] - other[prompt] for prompt in one if prompt in other]
-    if not differences:
-        return []
-    interval = mean_interval(np.array(differences), largest)
-    low, high = (interval.low, interval.high) if interval else (None, None)
-    return [NoiseFloor(source, mean_of(differences), low, high, len(differences), seeds, kind)]
+    return [one[prompt] - other[prompt] for prompt in one if prompt in other]
 
 
 def halves(seeds: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diagnostics.compare.statistics import score_interval
 from diagnostics.run import Run, Sample
-
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Score:
     """The mean of one reward over the prompts answered at one step.
 
-    `low`, `high`: 95 % percentile bootstrap over prompts (2,000 resamples, seed 0; Efron 1979). The interval says how
-    the mean would vary over other prompts of the same kind; it says nothing of other training seeds.
+    `low`, `high`: 95 % over prompts, by `statistics.score_interval`. The interval says how the mean would vary over other
+    prompts of the same kind; it says nothing of other training seeds.
     """
 
     step: int
@@ -44,10 +43,9 @@ def scores_of(run: Run, reward: str) -> list[Score]:
 
 def score_of(step: int, values: np.ndarray) -> Score:
     """The mean of values, shape (n,), with its interval; the interval of a single value is that value."""
-    rng = np.random.default_rng(0)
-    means = values[rng.integers(0, len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Score(step, float(values.mean()), float(low), float(high), len(values))
+    mean = float(values.mean())
+    low, high = score_interval(values) or (mean, mean)
+    return Score(step, mean, low, high, len(values))
 
 
 def samples_at(run: Run, step: int) -> list[Sample]:

@@ -150,8 +150,11 @@ def measured(answers: AnswerSet, baseline: str) -> tuple[SideEffect, ...]:
     if baseline not in answers.sources:
         raise KeyError(baseline)
     prompts = {one.number: one for one in answers.prompts}
+    values = {
+        (one.name, source): values_of(one, answers, prompts, source) for one in RULES for source in answers.sources
+    }
     found = [
-        effect_of(one, answers, prompts, source, baseline)
+        effect_of(one, answers, values, source, baseline)
         for source in answers.sources
         if source != baseline
         for one in RULES
@@ -167,11 +170,11 @@ def measured(answers: AnswerSet, baseline: str) -> tuple[SideEffect, ...]:
 
 
 def effect_of(
-    one: SideEffectRule, answers: AnswerSet, prompts: Mapping[int, Prompt], source: str, baseline: str
+    one: SideEffectRule, answers: AnswerSet, values: Mapping[tuple[str, str], Scores], source: str, baseline: str
 ) -> SideEffect:
-    """One measure of one source, before its correction."""
-    after, before = (values_of(one, answers, prompts, name) for name in (source, baseline))
-    numbers = list(prompts)
+    """One measure of one source, before its correction. `values`: by rule's name and source."""
+    after, before = values[one.name, source], values[one.name, baseline]
+    numbers = [prompt.number for prompt in answers.prompts]
     if one.measure is None:
         before_mean, after_mean, differences = collapsed(answers, numbers, source, baseline)
     else:

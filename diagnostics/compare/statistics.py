@@ -77,14 +77,14 @@ def mean_interval(
     """The mean of paired differences, shape (n,), with its confidence interval; None for fewer than two.
 
     `bootstrap-t` (Efron 1982; Hall 1988): resampled (mean* - mean) / error*, 2,000 times. In our simulation it covers
-    skewed differences (lognormal, n = 20) in 92 %, where the percentile bootstrap covers 85 %, BCa 87 % and Student's t
-    86 %; normal, Student-3 and averaged 0/1 differences in 91 to 96 % for n = 20 to 200.
+    skewed differences (lognormal, n = 20) in 91 to 92 %, where the percentile bootstrap covers 85 %, BCa 87 % and
+    Student's t 86 %; normal, Student-3 and averaged 0/1 differences in 91 to 96 % for n = 20 to 200.
 
     `adjusted` (Bonett & Price 2012, for paired 0/1 scores): two prompts more, one at each of +-`largest`, then the usual
     interval. Taken for differences that are only -x, 0 or x, and where fewer than `SPARSE` prompts depart from the
     commonest difference: there resamples have no spread, and n prompts that all differ by the same amount would get an
     interval of no width, though the next prompt may differ otherwise. It covers 93 to 100 % of 0/1 scores. Where nearly
-    all prompts tie and the few others differ without bound, no interval knows what was not seen: 80 to 89 % at n = 20.
+    all prompts tie and the few others differ without bound, no interval knows what was not seen: 77 to 89 % at n = 20.
 
     `largest`: the largest difference there can be (1 for scores from 0 to 1), if it is known; the interval stays in it.
     Without it the largest one seen stands in, and differences that are all 0 get an interval of no width.
@@ -95,8 +95,10 @@ def mean_interval(
         return None
     mean = float(values.mean())
     size = float(np.abs(values).max()) if largest is None else largest
-    _, repeats = np.unique(values, return_counts=True)
-    three_valued = bool(np.isin(np.abs(values), (0.0, size)).all())
+    # 0.3 - 0.25 and 0.8 - 0.75 are the same difference, but not for a computer.
+    rounded = np.round(values / size, 9) if size else values
+    _, repeats = np.unique(rounded, return_counts=True)
+    three_valued = bool(np.isin(np.abs(rounded), (0.0, 1.0)).all())
     method: Method = "adjusted" if three_valued or count - repeats.max() < SPARSE else "bootstrap-t"
     low, high = (
         adjusted_limits(values, size, alpha) if method == "adjusted" else bootstrap_t_limits(values, alpha, seed)
@@ -104,6 +106,20 @@ def mean_interval(
     if largest is not None:
         low, high = max(low, -largest), min(high, largest)
     return Interval(mean, min(low, mean), max(high, mean), count, method)
+
+
+def score_interval(values: np.ndarray) -> tuple[float, float] | None:
+    """The 95 % interval of the mean of scores, shape (n,): Wilson's for 0/1, else as of differences from the median.
+
+    None for fewer than two. Scores that are all the same number other than 0 and 1 get an interval of no width.
+    """
+    if len(values) < 2:
+        return None
+    if set(values.tolist()) <= {0.0, 1.0}:
+        return wilson(float(values.sum()), len(values))
+    middle = float(np.median(values))
+    found = mean_interval(values - middle)
+    return (found.low + middle, found.high + middle) if found else None
 
 
 def adjusted_limits(values: np.ndarray, size: float, alpha: float) -> tuple[float, float]:

@@ -49,6 +49,15 @@ def test_too_little_to_say() -> None:
         change([1.0, 2.0], np.ones((19, 3)))
 
 
+def test_one_prompt_alone_is_no_change_of_the_model() -> None:
+    randoms = np.random.default_rng(5).normal(1, 0.01, (40, 30))
+    found = change([0.9] * 29 + [10.0], randoms)
+    assert found.p == 1 / 41
+    assert found.low is not None
+    assert found.low < 1
+    assert found.word == "no-more-than-random"
+
+
 def test_an_untouched_model_is_less_than_random() -> None:
     randoms, sensitivity = random_changes(np.random.default_rng(3))
     assert change(0 * sensitivity, randoms).word == "less-than-random"

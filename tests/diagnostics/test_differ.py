@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -33,8 +34,8 @@ def test_the_spans_are_the_two_texts(left: str, right: str) -> None:
     assert "".join(one.text for one in spans if one.kind != "removed") == right
     assert all(one.text for one in spans)
     order = [one.kind for one in spans]
-    assert all(one != two for one, two in zip(order, order[1:], strict=False))
-    assert ("added", "removed") not in list(zip(order, order[1:], strict=False))
+    assert all(one != two for one, two in pairwise(order))
+    assert ("added", "removed") not in list(pairwise(order))
 
 
 @given(TEXTS)
@@ -47,7 +48,7 @@ def test_equal_texts_are_one_span(text: str) -> None:
 def test_the_common_subsequence_is_a_longest_one(one: str, other: str) -> None:
     found = longest_common(list(one), list(other))
     assert all(one[a] == other[b] for a, b in found)
-    assert all(a < c and b < d for (a, b), (c, d) in zip(found, found[1:], strict=False))
+    assert all(a < c and b < d for (a, b), (c, d) in pairwise(found))
     lengths = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
     for i, a in enumerate(one):
         for j, b in enumerate(other):
@@ -69,6 +70,12 @@ def test_the_common_subsequence_is_a_longest_one(one: str, other: str) -> None:
         (
             "red your parcel is here green", "blue your parcel is here brown",
             "-[red] +[blue] =[ your parcel is here ] -[green] +[brown]",
+        ),
+        (
+            "one two three four five your parcel is here six seven eight nine ten",
+            "red blue green brown black your parcel is here hot cold dry wet old",
+            "-[one two three four five] +[red blue green brown black] =[ your parcel is here ] "
+            "-[six seven eight nine ten] +[hot cold dry wet old]",
         ),
         ("a", "", "-[a]"),
         ("", "a", "+[a]"),

@@ -14,9 +14,24 @@ from diagnostics.compare.side_effect_words import WORDS, summary_of, title_of
 from diagnostics.compare.side_effects import RULES, measured, side_effects
 from tests.diagnostics.answer_sets import prompts, written_set
 
-VOCABULARY = (
-    "order parcel refund address invoice today tomorrow shop letter number price coat size blue green red".split()
-)
+VOCABULARY = [
+    "order",
+    "parcel",
+    "refund",
+    "address",
+    "invoice",
+    "today",
+    "tomorrow",
+    "shop",
+    "letter",
+    "number",
+    "price",
+    "coat",
+    "size",
+    "blue",
+    "green",
+    "red",
+]
 ASKED = prompts([f"Where is order {number}?" for number in range(60)])
 
 
@@ -86,6 +101,15 @@ def test_a_change_below_its_limit_or_by_chance_is_not_reported() -> None:
     assert side_effects(once, "before") == ()
     leak = next(one for one in measured(once, "before") if one.rule == "template-leak")
     assert (leak.examples, leak.shown) == ((0,), False)
+    # Six of ten refuse: the interval is above 0, but among nine measures chance does that too.
+    few = written_set(
+        ASKED[:10], {"before": plain, "after": lambda n: plain(n) if n > 5 else "I cannot help. " + plain(n)}
+    )
+    refusal = next(one for one in measured(few, "before") if one.rule == "refusal")
+    assert refusal.low is not None
+    assert refusal.low > 0
+    assert refusal.p < 0.05 < refusal.corrected
+    assert not refusal.shown
     # A tenth longer: certain, but not large enough.
     longer = written_set(ASKED, {"before": plain, "after": lambda number: sentence(number, 0, 23)})
     assert side_effects(longer, "before") == ()

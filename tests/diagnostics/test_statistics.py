@@ -16,6 +16,7 @@ from diagnostics.compare.statistics import (
     mean_interval,
     paired_test,
     prompts_needed,
+    score_interval,
     sign_flip_test,
     smallest_p,
     standardized,
@@ -109,6 +110,10 @@ def test_a_constant_difference_of_few_prompts_is_not_certain(n: int) -> None:
     wider = mean_interval([0.25] * n, largest=1.0)
     assert wider is not None
     assert wider.low < found.low
+    left = np.random.default_rng(n).normal(size=n)
+    by_rounding = mean_interval((left + 0.25) - left)
+    assert by_rounding is not None
+    assert (by_rounding.low, by_rounding.high) == pytest.approx((found.low, found.high))
     # All of two prompts ahead is what chance does in half of all sets; all of 20 is not.
     assert found.holds_zero == (n == 2)
 
@@ -154,8 +159,12 @@ def test_drawn_sign_flips_are_near_the_exact_ones() -> None:
 
 def test_sign_flips_of_degenerate_differences() -> None:
     assert (sign_flip_test([]).p, sign_flip_test([0.0] * 9).p) == (1.0, 1.0)
-    # 0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1 for a computer: equal sums must count as equal.
-    assert sign_flip_test([0.1, 0.2, 0.3, 0.7, 0.1]).p == pytest.approx(2 / 32)
+    # 0.1 + 0.2 - 0.3 is not 0 for a computer: equal sums must count as equal, in tenths as in whole numbers.
+    rng = np.random.default_rng(0)
+    for count in (9, 30):
+        for _ in range(20):
+            whole = rng.integers(-3, 5, count)
+            assert sign_flip_test(whole * 0.1).p == pytest.approx(sign_flip_test(whole * 1.0).p)
     for n in (1, 3, 6, 10):
         assert sign_flip_test([0.3] * n).p == pytest.approx(smallest_p(n))
         assert mcnemar_test(n, 0).p == pytest.approx(smallest_p(n))
@@ -213,6 +222,19 @@ def test_wilson_is_that_of_scipy() -> None:
         theirs = stats.binomtest(wins, n).proportion_ci(method="wilson")
         assert wilson(wins, n) == pytest.approx((theirs.low, theirs.high))
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_scores_of_one_source() -> None:
+    assert score_interval(np.array([0.3])) is None
+    assert score_interval(np.ones(10)) == wilson(10, 10)
+    assert score_interval(np.full(10, 0.4)) == (0.4, 0.4)
+    rng = np.random.default_rng(4)
+    covered = 0
+    for _ in range(200):
+        found = score_interval(100 + rng.exponential(size=40))
+        assert found is not None
+        covered += found[0] <= 101 <= found[1]
+    assert covered >= 180
 
 
 def test_wins_count_ties_as_halves() -> None:

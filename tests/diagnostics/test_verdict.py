@@ -152,10 +152,26 @@ def test_the_noise_floor_is_what_seeds_alone_do() -> None:
     floor = noise_floor(loud, "score")
     assert floor is not None
     assert (floor.source, abs(floor.difference)) == ("b", 5.0)
+    assert floor.tried == 6
     judged = verdict(loud, "score")
     assert judged.noise == floor
     assert judged.within_noise(judged.pairs[0])
     assert noise_floor(scored_set(MANY, {"a": lambda n, s: 1.0}), "score") is None
+
+
+def test_the_noise_floor_of_mere_noise_holds_zero() -> None:
+    """The largest of many splits is chosen for being large: its interval must know."""
+    rng = np.random.default_rng(6)
+    outside = 0
+    for _ in range(60):
+        noise = rng.normal(size=(4, 4, 40))
+        sources = {name: (lambda n, s, row=row: float(noise[row, s, n])) for row, name in enumerate("abcd")}  # noqa: B023
+        floor = noise_floor(scored_set(MANY, sources, seeds=(0, 1, 2, 3)), "score")
+        assert floor is not None
+        assert floor.low is not None
+        assert floor.high is not None
+        outside += not floor.low <= 0 <= floor.high
+    assert outside <= 60 * 0.05 + 3 * math.sqrt(60 * 0.05 * 0.95)
 
 
 def test_a_repeated_run_is_a_noise_floor_too() -> None:
@@ -177,7 +193,7 @@ def test_halves_are_disjoint_and_none_comes_twice() -> None:
 
 
 def test_slices_by_language_length_and_tag() -> None:
-    texts = [("x" * (place + 1)) if place % 2 else "字" * (place + 1) for place in range(36)]
+    texts = [("x" * (5 * place + 90)) if place % 2 else "字" * (place + 1) for place in range(36)]
     asked = prompts(texts, [("even",) if place % 4 == 0 else () for place in range(36)])
     found = {(kind, value): part for kind, value, part in slices_of(asked)}
     assert list(found) == [
@@ -201,8 +217,8 @@ def test_slices_are_corrected_as_one_family() -> None:
 
 
 def test_only_what_a_judge_says_in_both_orders_counts() -> None:
-    said = {number: ("first", "second") for number in range(12)}
-    said |= {number: ("first", "first") for number in range(12, 20)}
+    said = dict.fromkeys(range(12), ("first", "second"))
+    said |= dict.fromkeys(range(12, 20), ("first", "first"))
     said |= {20: ("second", "first"), 21: ("tie", "first"), 22: ("tie", "tie"), 23: ("second", "second")}
     found = both_orders("b", "a", said)
     assert (found.pair.wins, found.pair.losses, found.pair.ties) == (12, 1, 11)
