@@ -14,7 +14,7 @@ from diagnostics.compare.pane import Pane
 from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.sources import Source, SourceUnusable
 from diagnostics.compare.workers import WorkerPool
-from diagnostics.compare.writers import Writing
+from diagnostics.compare.writers import BEAT_SECONDS, Writing
 
 POLL_SECONDS = 0.1
 
@@ -79,7 +79,7 @@ class Wanted:
 
 
 def collect(pool: WorkerPool, cache: AnswerCache, plan: Plan) -> Iterator[Collected]:
-    """Answer all prompts with all sources and seeds; yields how far it is whenever that changed.
+    """Answer all prompts with all sources and seeds; yields how far it is whenever that changed, and twice a second.
 
     What the cache holds is not asked again. Each answer is kept as soon as it is whole, so that closing the iterator
     (a cancellation), a crash or a power cut costs only what was being written.
@@ -175,7 +175,7 @@ def ask(pool: WorkerPool, cache: AnswerCache, state: Collected, wanted: Sequence
     """Ask the workers for what is wanted."""
     writing = Writing(pool, [one.row for one in wanted], stream=False)
     taken = [False] * len(wanted)
-    started = time.monotonic()
+    started = told = time.monotonic()
     try:
         while not state.over:
             panes = writing.step()
@@ -183,6 +183,9 @@ def ask(pool: WorkerPool, cache: AnswerCache, state: Collected, wanted: Sequence
             notes = tuple(dict.fromkeys((*state.notes, *(note for pane in panes for note in pane.notes))))
             if not fresh and notes == state.notes:
                 time.sleep(POLL_SECONDS)
+                if time.monotonic() - told >= BEAT_SECONDS:
+                    told = time.monotonic()
+                    yield state
                 continue
             keep(cache, [wanted[place] for place in fresh], [panes[place] for place in fresh])
             new = []

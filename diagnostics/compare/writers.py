@@ -17,22 +17,24 @@ from diagnostics.compare.sources import Source, SourceUnusable, check_usable, we
 from diagnostics.compare.workers import Worker, WorkerPool
 
 POLL_SECONDS = 0.04
+BEAT_SECONDS = 0.5
 
 
 def answer_rows(pool: WorkerPool, rows: Sequence[Row]) -> Iterator[list[Pane]]:
     """Write several answers at once, each with its own source, conversation and sampling.
 
-    Yields all panes, in the order of the rows, whenever one of them changed. Each pane has its own state and its own
-    error: a worker that dies takes only its panes with it, and the next call starts a new one. Closing the iterator
-    cancels what is still being written.
+    Yields all panes, in the order of the rows, whenever one of them changed, and twice a second: an iterator can only be
+    closed where it yields, and closing it cancels what is still being written. Each pane has its own state and its own
+    error: a worker that dies takes only its panes with it, and the next call starts a new one.
     """
     writing = Writing(pool, rows, stream=True)
     shown: list[Pane] | None = None
+    told = 0.0
     try:
         while True:
             panes = writing.step()
-            if panes != shown:
-                shown = panes
+            if panes != shown or time.monotonic() - told >= BEAT_SECONDS:
+                shown, told = panes, time.monotonic()
                 yield panes
             if all(pane.over for pane in panes):
                 return
