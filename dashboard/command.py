@@ -11,6 +11,9 @@ MODULES = {
     "check": "diagnostics",
     "fix": "diagnostics",
     "explain": "diagnostics",
+    "compare": "diagnostics",
+    "bisect": "diagnostics",
+    "convert": "diagnostics",
     "dashboard": "dashboard",
 }
 

@@ -1,4 +1,4 @@
-"""The command line of the diagnostics: `check`, `fix`, `explain`, `convert`."""
+"""The command line of the diagnostics: `check`, `fix`, `explain`, `compare`, `bisect`, `convert`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from diagnostics.against import against
 from diagnostics.batch import Job, Member, judge_folder, members
 from diagnostics.children import NoFix, child_of, write_child
+from diagnostics.compare import cli as compare_cli
 from diagnostics.compare import converting
 from diagnostics.engine import diagnose
 from diagnostics.finding import SEVERITIES, Severity
@@ -58,6 +59,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     explain_parser.add_argument("rule", help="a rule's name, such as loss-not-finite")
     explain_parser.add_argument("--lang", choices=LANGS, default="en")
     explain_parser.set_defaults(run_command=explain_rule)
+    compare_cli.add_commands(commands)
     converting.add_command(commands)
 
 

@@ -22,6 +22,7 @@ OTHERS = {
     "docs/": "pictures for this page",
     "docs/ci.md": "checking the logs of runs in CI",
     "diagnostics/report/report.css": "how the HTML report looks: light, dark, narrow, on paper",
+    "diagnostics/compare/report/compare.css": "how the HTML report of a comparison looks, beside report.css",
     ".ci/run": "calls make test",
 }
 

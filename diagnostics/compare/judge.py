@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from diagnostics.compare.answers import Answer, AnswerSet
+from diagnostics.compare.both_orders import Preference
 from diagnostics.compare.endpoint import Limits
 from diagnostics.compare.endpoint_writer import EndpointWriter
 from diagnostics.compare.judge_words import Choice, pair_messages, read_choice
@@ -23,7 +24,7 @@ Outcome = Literal["left", "right", "tie"]
 
 
 @dataclass(frozen=True)
-class PairVerdict:
+class JudgedPair:
     """What a judge says of two answers to one prompt with one seed, left and right.
 
     `orders`: its choice with left shown first, and with right shown first, as sides; None where it could not be read.
@@ -57,7 +58,7 @@ class Judged:
 
     left: str
     right: str
-    verdicts: tuple[PairVerdict, ...]
+    verdicts: tuple[JudgedPair, ...]
     done: int
     of: int
     error: str | None = None
@@ -71,6 +72,19 @@ class Judged:
     def flipped(self) -> int:
         """Pairs in which the judge chose by the place."""
         return sum(one.flipped for one in self.verdicts)
+
+    def preferences(self, seed: int) -> dict[int, tuple[Preference, Preference]]:
+        """By prompt, what was preferred when right stood first, and when it stood second; readable ones of one seed.
+
+        The form that `diagnostics.compare.both_orders` takes, with right as the source and left as what it is held against.
+        """
+        leading: dict[Outcome, Preference] = {"right": "first", "left": "second", "tie": "tie"}
+        trailing: dict[Outcome, Preference] = {"right": "second", "left": "first", "tie": "tie"}
+        return {
+            one.prompt: (leading[second], trailing[first])
+            for one in self.verdicts
+            if one.seed == seed and (first := one.orders[0]) is not None and (second := one.orders[1]) is not None
+        }
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
@@ -128,7 +142,7 @@ def judge_pairs(
             pair_messages(prompt.messages, *order, prompt.reference)
             for order in ((one.text, other.text), (other.text, one.text))
         ]
-    same = tuple(PairVerdict(one.prompt, one.seed, ("tie", "tie")) for one, other in pairs if one.text == other.text)
+    same = tuple(JudgedPair(one.prompt, one.seed, ("tie", "tie")) for one, other in pairs if one.text == other.text)
     state = Judged(left, right, same, 2 * len(same), 2 * len(pairs))
     yield state
     for panes in ask_judge(judge, asked, limits) if asked else ():
@@ -152,7 +166,7 @@ def paired(answers: AnswerSet, one: Answer, other: str) -> tuple[Answer, Answer]
     return (one, found) if found is not None and found.stop != "error" else None
 
 
-def verdict(one: Answer, first: Pane, second: Pane) -> PairVerdict:
+def verdict(one: Answer, first: Pane, second: Pane) -> JudgedPair:
     """The verdict of a pair from the judge's two texts."""
     orders = (
         side(first, {"A": "left", "B": "right", "tie": "tie"}),
@@ -161,7 +175,7 @@ def verdict(one: Answer, first: Pane, second: Pane) -> PairVerdict:
     error = first.error or second.error
     if None in orders and error is None:
         error = "the judge's text holds no verdict"
-    return PairVerdict(one.prompt, one.seed, orders, error)
+    return JudgedPair(one.prompt, one.seed, orders, error)
 
 
 def side(pane: Pane, sides: Mapping[Choice, Outcome]) -> Outcome | None:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from diagnostics.compare.answers import Answer, AnswerSet
+from diagnostics.compare.both_orders import both_orders
 from diagnostics.compare.endpoint import Limits
 from diagnostics.compare.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.judge_words import (
@@ -145,12 +146,17 @@ def test_better_answer_wins_in_both_orders() -> None:
     assert {one.prompt: one.outcome for one in done.verdicts} == {0: "left", 1: "tie", 2: None, 3: "right"}
     assert done.counts == {"left": 1, "tie": 1, "right": 1}
     assert (done.unreadable, done.flipped, done.done, done.of) == (1, 0, 8, 8)
+    said = both_orders("b", "a", done.preferences(0)).pair
+    assert (said.source, said.wins, said.ties, said.losses, said.prompts) == ("b", 1, 1, 1, 3)
+    assert done.preferences(7) == {}
 
 
 def test_judge_that_likes_the_first_place_gives_ties_that_are_counted_as_flipped() -> None:
     done = judged(lambda body: '{"verdict": "A"}', SET)
     assert done.counts == {"left": 0, "tie": 4, "right": 0}
     assert done.flipped == 3
+    assert done.preferences(0)[0] == ("first", "first")
+    assert both_orders("b", "a", done.preferences(0)).first == 3
 
 
 def test_one_order_unreadable_is_no_verdict() -> None:
