@@ -15,11 +15,11 @@ from diagnostics.compare.around import Around, around
 from diagnostics.compare.asking import INTERRUPTED, OK, BadInput, add_options, closed, refuse, sampling_of
 from diagnostics.compare.bisect import BisectState, Outcome, bisect
 from diagnostics.compare.cache import AnswerCache
-from diagnostics.compare.checks import Check, CheckUnusable, Looked, check_of, look
+from diagnostics.compare.checks import Check, CheckUnusable, Looked, check_of, look_at_all
 from diagnostics.compare.collect import Plan, collect
 from diagnostics.compare.judge import judge_of
 from diagnostics.compare.progress import Progress
-from diagnostics.compare.prompts import Prompt
+from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
 from diagnostics.compare.report.search import FORMATS
 from diagnostics.compare.sources import Source, SourceUnusable, checkpoints_of, named_apart, source_of
 from diagnostics.compare.workers import WorkerPool
@@ -40,7 +40,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         required=True,
         help="matches:REGEX, lacks:REGEX, reward:FILE:FUNC<NUMBER, judge:QUESTION (no means broken), or eye: you say it",
     )
-    parser.add_argument("--prompt", required=True, metavar="TEXT", help="what the checkpoints are asked")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--prompt", metavar="TEXT", help="what the checkpoints are asked")
+    asked.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="FILE",
+        help="several prompts: the mean reward counts, else what most answers say",
+    )
     parser.add_argument("--seed", type=int, default=0)
     add_options(parser)
     parser.add_argument("--format", choices=tuple(FORMATS), default="text")
@@ -111,8 +118,9 @@ def search(arguments: argparse.Namespace, check: Check, sources: Sequence[Source
         CheckUnusable: the check needs a judge, and none is named.
         SourceUnusable: the judge is none.
     """
-    if not arguments.prompt.strip():
-        raise BadInput("--prompt: is empty.")
+    prompts = prompts_of(arguments)
+    if check.kind == "eye" and len(prompts) > 1:
+        raise BadInput("--check eye: looks at one prompt; name it with --prompt.")
     if check.kind == "eye" and not sys.stdin.isatty():
         raise BadInput("--check eye: needs a person at a terminal; standard input is none.")
     judge = judge_of(arguments.judge) if arguments.judge else None
@@ -120,21 +128,23 @@ def search(arguments: argparse.Namespace, check: Check, sources: Sequence[Source
         raise BadInput(f"--check {check}: name the judge with --judge URL#MODEL.")
     if not 0 <= arguments.seed < 2**63:
         raise BadInput(f"--seed {arguments.seed}: expected a whole number from 0 on.")
-    prompt = Prompt(0, ({"role": "user", "content": arguments.prompt},))
     sampling, progress = sampling_of(arguments), Progress()
     with tempfile.TemporaryDirectory(prefix="clinic-workers-") as root, closing(WorkerPool(Path(root))) as pool:
         cache = AnswerCache(arguments.cache)
 
         def seen(source: Source) -> Looked:
-            plan = Plan((source,), (prompt,), sampling, (arguments.seed,), arguments.system)
+            plan = Plan((source,), prompts, sampling, (arguments.seed,), arguments.system)
             with closed(collect(pool, cache, plan)) as states:
                 *_, last = states
-            answer = last.answers.answers[source.name, 0, arguments.seed]
+            answers = [last.answers.answers[source.name, one.number, arguments.seed] for one in prompts]
             progress.wipe()
-            return by_eye(source, answer) if check.kind == "eye" else look(check, prompt, answer, judge)
+            return by_eye(source, answers[0]) if check.kind == "eye" else look_at_all(check, prompts, answers, judge)
 
         state = BisectState(())
         for state in bisect(sources, seen):
+            fault = fault_of(state)
+            if fault is not None:
+                raise BadInput(fault)
             low, high = state.range
             place = state.next()
             if place is not None:
@@ -143,6 +153,29 @@ def search(arguments: argparse.Namespace, check: Check, sources: Sequence[Source
                 )
         progress.wipe()
     return state
+
+
+def prompts_of(arguments: argparse.Namespace) -> tuple[Prompt, ...]:
+    """What the checkpoints are asked.
+
+    Raises:
+        BadInput: it is empty or cannot be read.
+    """
+    if arguments.prompts is not None:
+        try:
+            return read_prompts(arguments.prompts)
+        except PromptsUnreadable as error:
+            raise BadInput(str(error)) from error
+    if not arguments.prompt.strip():
+        raise BadInput("--prompt: is empty.")
+    return (Prompt(0, ({"role": "user", "content": arguments.prompt},)),)
+
+
+def fault_of(state: BisectState) -> str | None:
+    """Why there is no use in going on: the first two looks could not be told for one reason, which is the check's."""
+    reasons = {one.looked.why for one in state.looks}
+    untold = len(state.looks) == 2 and all(one.looked.broken is None for one in state.looks)
+    return reasons.pop() if untold and len(reasons) == 1 else None
 
 
 def by_eye(source: Source, answer: Answer, ask: Callable[[str], str] = input) -> Looked:

@@ -13,6 +13,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,6 +105,28 @@ def look(check: Check, prompt: Prompt, answer: Answer, judge: Source | None = No
     raise CheckUnusable(f"{check}: {'no judge is named' if check.kind == 'judge' else 'a person must say it'}.")
 
 
+def look_at_all(
+    check: Check, prompts: Sequence[Prompt], answers: Sequence[Answer], judge: Source | None = None
+) -> Looked:
+    """Apply a check to the answers to several prompts, in their order: by the mean reward, else by most of them.
+
+    The text is that of the first answer that fails, of the first one if none does.
+
+    Raises:
+        CheckUnusable: see `look`.
+    """
+    if len(prompts) == 1:
+        return look(check, prompts[0], answers[0], judge)
+    if check.kind == "reward":
+        return by_mean_reward(check, prompts, answers)
+    looks = [look(check, prompt, answer, judge) for prompt, answer in zip(prompts, answers, strict=True)]
+    told = [one for one in looks if one.broken is not None]
+    if not told:
+        return looks[0]
+    fails = [one for one in told if one.broken]
+    return Looked(2 * len(fails) > len(told), (fails or told)[0].text, f"fails on {len(fails)} of {len(told)} prompts")
+
+
 def by_expression(check: Check, answer: Answer) -> Looked:
     """A regular expression, searched anywhere in the answer."""
     try:
@@ -127,12 +150,21 @@ def by_expression(check: Check, answer: Answer) -> Looked:
 
 def by_reward(check: Check, prompt: Prompt, answer: Answer) -> Looked:
     """A reward function against a number."""
-    one = AnswerSet((answer.source,), (prompt,), (answer.seed,)).with_answers([answer])
+    return by_mean_reward(check, [prompt], [answer])
+
+
+def by_mean_reward(check: Check, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> Looked:
+    """A reward function's mean against a number."""
+    one = AnswerSet((answers[0].source,), tuple(prompts), (answers[0].seed,)).with_answers(answers)
     *_, last = score(one, [Scorer("reward", "function", check.what)])
-    value = last.answers.answers[answer.key].scores.get("reward")
-    if value is None:
-        return Looked(None, answer.text, last.errors.get("reward", f"{check.what} gave no score."))
-    return Looked(value < check.limit, answer.text, f"{check.what.rpartition(':')[2]} = {value:.4g}")
+    values = {key: found.scores["reward"] for key, found in last.answers.answers.items() if "reward" in found.scores}
+    if not values:
+        failed = next((found.error for found in answers if found.error), None)
+        return Looked(None, answers[0].text, failed or last.errors.get("reward", f"{check.what} gave no score."))
+    mean = sum(values.values()) / len(values)
+    of = f" on average over {len(values)} answers" if len(prompts) > 1 else ""
+    text = last.answers.answers[min(values, key=lambda key: values[key])].text
+    return Looked(mean < check.limit, text, f"{check.what.rpartition(':')[2]} = {mean:.4g}{of}")
 
 
 def by_question(check: Check, prompt: Prompt, answer: Answer, judge: Source) -> Looked:

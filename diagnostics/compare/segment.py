@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Chinese and Japanese are cut into characters, which the differ joins into spans again. A dictionary (jieba: MIT, pure
-# Python) cuts words, but costs a second and 100 MB in the process that shows the page, cuts the same words differently
+# Python) cuts words, but must be loaded into the process that shows the page, cuts the same words differently
 # in different surroundings, which shows as changes that are none, and knows no product names.
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 # A word with its inner apostrophes, or a number with its inner points, is one piece: "don't", "3.14". Marks (accents

@@ -297,7 +297,7 @@ def divergences(
     source: Source,
     other: Source,
     told: Sequence[tuple[Sequence[dict[str, str]], str]],
-    draws: int = 8,
+    draws: int = 19,
 ) -> Divergences:
     """How far a source's next-token distributions are from another's, against random changes of the same size.
 

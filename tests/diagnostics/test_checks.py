@@ -9,7 +9,7 @@ import pytest
 
 from diagnostics.compare import checks
 from diagnostics.compare.answers import Answer
-from diagnostics.compare.checks import Check, CheckUnusable, check_of, look
+from diagnostics.compare.checks import Check, CheckUnusable, check_of, look, look_at_all
 from diagnostics.compare.judge import judge_of
 from diagnostics.compare.prompts import Prompt
 from tests.diagnostics.endpoint_server import serving
@@ -68,6 +68,24 @@ def test_judges_question(says: str, broken: bool | None) -> None:
         judge = judge_of(f"{server.at('good')}#m")
         assert look(check_of("judge:Is it polite?"), PROMPT, answer("x"), judge).broken is broken
         assert "Is it polite?" in server.asked[0]["messages"][0]["content"]
+
+
+def test_several_prompts_count_by_the_mean_or_by_most(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def size(completions, **more): return [len(one[0]['content']) / 10 for one in completions]\n")
+    prompts = [Prompt(at, PROMPT.messages) for at in range(3)]
+    given = [Answer("a", at, 0, text, 1, "end") for at, text in enumerate(("a" * 2, "a" * 8, "a" * 8))]
+    assert look_at_all(check_of(f"reward:{path}:size<0.61"), prompts, given).broken is True
+    fine = look_at_all(check_of(f"reward:{path}:size<0.59"), prompts, given)
+    assert (fine.broken, fine.text, fine.why) == (False, "aa", "size = 0.6 on average over 3 answers")
+    most = look_at_all(check_of("lacks:aaa"), prompts, given)
+    assert (most.broken, most.why) == (True, "fails on 2 of 3 prompts")
+    assert look_at_all(check_of("matches:aaa"), prompts, given).broken is False
+    lost = [Answer("a", at, 0, "", 0, "error", error="it died") for at in range(3)]
+    for spec in ("matches:a", f"reward:{path}:size<1"):
+        assert look_at_all(check_of(spec), prompts, lost).why == "it died"
+    # One of them lost: the rest tell.
+    assert look_at_all(check_of("lacks:aaa"), prompts, [*given[:2], lost[2]]).why == "fails on 1 of 2 prompts"
 
 
 def test_no_answer_tells_nothing() -> None:

@@ -120,6 +120,7 @@ def test_one_source_that_fails_leaves_the_others(
     assert "refused the key" in err
 
 
+@pytest.mark.slow
 def test_wrong_input_is_one_sentence_and_code_2(
     prompts: Path, tmp_path: Path, base_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,6 +128,8 @@ def test_wrong_input_is_one_sentence_and_code_2(
     shutil.copytree(base, cut)
     (cut / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:1000])
     empty.mkdir()
+    reward = tmp_path / "mine.py"
+    reward.write_text("def bad(**more): 1 / 0\n")
     (tmp_path / "none.jsonl").write_text("")
     two = ["compare", base, base]
     for words, expected in [
@@ -149,6 +152,12 @@ def test_wrong_input_is_one_sentence_and_code_2(
         (["bisect", base, base, "--check", "better:x", "--prompt", "x"], "is no check"),
         (["bisect", base, base, "--check", "matches:(", "--prompt", "x"], "no regular expression"),
         (["bisect", base, base, "--check", "matches:x", "--prompt", " "], "--prompt: is empty"),
+        (["bisect", base, base, "--check", "matches:x", "--prompts", "nowhere"], "no such file of prompts"),
+        (["bisect", base, base, "--check", "eye", "--prompts", prompts], "looks at one prompt"),
+        (
+            ["bisect", base, base, "--check", f"reward:{reward}:bad<1", "--prompt", "x", "--cache", tmp_path / "c"],
+            "ZeroDivisionError",
+        ),
         (["bisect", base, base, "--check", "judge:Nice?", "--prompt", "x"], "name the judge"),
         (["bisect", base, base, "--check", "matches:x", "--prompt", "x", "--seed", "-1"], "--seed -1"),
     ]:

@@ -1,4 +1,4 @@
-"""The demo's pipeline: base, a run that fails, SFT, one that is trained too long, DPO; each an ordinary run started by `python -m training start`.
+"""The demo's pipeline: base, SFT, DPO and two runs that fail; each an ordinary run started by `python -m training start`.
 
     <runs>/base            the base model: the kept one with its curves, or trained here with --from-scratch
     <runs>/sft-too-hot     SFT at a learning rate far too high, without warm-up: it diverges
