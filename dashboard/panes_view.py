@@ -9,6 +9,7 @@ from dashboard.texts import Words
 from diagnostics.compare.paired import Difference
 from diagnostics.compare.pane import Pane
 from diagnostics.compare.prompts import Message
+from diagnostics.compare.traits import repeated_share
 
 # Panes in a row of a wide page: six in two rows of three are read more easily than five and one.
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3}
@@ -81,6 +82,9 @@ def measures(pane: Pane, words: Words) -> str:
     if pane.first_token_seconds is not None:
         parts.append(words("compare.first", first=pane.first_token_seconds))
     parts.append(words(f"compare.stop_{pane.stop}"))
+    repeated = repeated_share(pane.text)
+    if repeated > 0:
+        parts.append(words("compare.repeated", share=100 * repeated))
     warning = "" if pane.chat_template else pill(words("compare.no_template"), "warning")
     return f'<div class="measures">{text(" · ".join(parts))} {warning}</div>'
 

@@ -87,6 +87,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "compare.stop_end": ("ended by itself", "自行结束"),
     "compare.stop_length": ("cut off at the token budget", "到达长度上限被截断"),
     "compare.stop_cancelled": ("stopped by you", "被您停止"),
+    "compare.repeated": ("{share:.0f} % repeated", "重复 {share:.0f}%"),
     "compare.no_template": ("no chat template: sent as plain text", "没有对话模板：按纯文本发送"),
     "compare.empty_answer": ("(an empty answer)", "（空回答）"),
     "compare.scores": ("Held-out score by checkpoint", "各检查点的留出集得分"),
@@ -183,6 +184,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "mean {mean:.3f} nats a token · perplexity {perplexity:.3g} · its first choice at {first} of {count} tokens",
         "平均每词元 {mean:.3f} nat · 困惑度 {perplexity:.3g} · {count} 个词元中 {first} 个为首选",
     ),
+    # Compare: scores of the answers side by side
+    "scores.title": ("Score these answers", "给这些回答评分"),
+    "scores.by": (
+        "Reward function (file.py:function or module:function) or judge (URL#model)",
+        "奖励函数（file.py:函数 或 模块:函数）或评审模型（URL#模型名）",
+    ),
+    "scores.reference": ("Reference answer, if there is one", "参考答案（如有）"),
+    "scores.go": ("Score", "评分"),
+    "scores.none": ("Name a reward function, a judge or a reference answer.", "请填写奖励函数、评审模型或参考答案。"),
     # Compare: proof of identity
     "identity.title": ("Proof: which weights answered", "证明：是哪些权重在回答"),
     "identity.help": (

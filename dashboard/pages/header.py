@@ -26,7 +26,8 @@ def header(page: Page, words: Words, addresses: Addresses) -> None:
     gr.HTML(
         f'<header class="clinic-header" lang="{words.lang}"><span class="brand">{text(words("title"))}</span>'
         f'<span class="tagline">{text(words("tagline"))}</span><nav>{links}</nav>'
-        f'<a class="nav" href="{addresses.href(page, other)}" hreflang="{other}">{text(words("nav.other"))}</a>'
+        f'<a class="nav" href="{addresses.href(page, other)}" hreflang="{other}" '
+        f'onclick="this.search=location.search">{text(words("nav.other"))}</a>'
         f'<button class="nav theme" title="{text(words("nav.theme"))}" aria-label="{text(words("nav.theme"))}" '
         f'onclick="{text(TOGGLE_THEME)}">◐</button></header>'
     )

@@ -47,6 +47,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
+            # Answers are kept below the user's cache folder: here of these stories only.
+            env={**os.environ, "XDG_CACHE_HOME": str(runs.parent / "cache")},
         )
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60

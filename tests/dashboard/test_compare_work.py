@@ -26,6 +26,7 @@ from dashboard.ballot import (
 from dashboard.bisecting import new_search, search_html, stretch
 from dashboard.clinic import Clinic
 from dashboard.comparison import Question
+from dashboard.pane_scores import answers_asked, prompt_asked, scorers_asked, scores_html
 from dashboard.prompt_job import EXPORTS, Form, FormUnusable, Work, exported, result_html, score_choice
 from dashboard.prompt_sets import held_out, prompts_of, reward_of, spread
 from dashboard.texts import LANGS, Words
@@ -36,7 +37,7 @@ from diagnostics.compare.collect import Plan
 from diagnostics.compare.mailbox import Sampling
 from diagnostics.compare.pane import Pane
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable
-from diagnostics.compare.scorers import Scorer
+from diagnostics.compare.scorers import Scorer, ScorerUnusable, score
 from diagnostics.compare.sources import Source
 from tests.dashboard.test_views import EVIL, make_run
 
@@ -212,14 +213,31 @@ def test_search_says_what_it_lacks(clinic: Clinic) -> None:
             new_search(clinic, run, kind, what, judge, question(prompt=prompt), EN)
 
 
-def pane(name: str, text: str, state: str = "done") -> Pane:
-    return Pane(Source(name, "model", name), state, text=text, error=None if state == "done" else "no")  # type: ignore[arg-type]
+def test_panes_are_scored_with_the_columns_of_a_known_prompt(clinic: Clinic) -> None:
+    known = prompt_asked(clinic, question(prompt="p3"), "")
+    assert known.columns["order"] == "A3"
+    asked = prompt_asked(clinic, question(prompt="never heard"), " the reference ")
+    assert (dict(asked.columns), asked.reference) == ({}, "the reference")
+    panes = [pane("a/x", "the reference"), pane("b/x", "something else"), pane("c/x", "", failed=True)]
+    *_, state = score(answers_asked(panes, asked, 0), scorers_asked("", asked))
+    html = scores_html(state, EN)
+    assert "<b>1</b>" in html
+    assert html.index("exact") < html.index("a <small>x") < html.index("c <small>x")
+    assert html.count("–") == 3
+    assert scorers_asked("a.b:c", known)[0].kind == "function"
+    with pytest.raises(ScorerUnusable):
+        scorers_asked("nonsense", known)
+
+
+def pane(name: str, text: str, failed: bool = False) -> Pane:
+    whole = Pane(Source(name, "model", name), "done", text=text, stop="end")
+    return whole.failed("no") if failed else whole
 
 
 def test_ballot_is_blind_and_a_key_is_the_answer_at_its_place() -> None:
     blank = new_ballot(question().messages(), ["a/x", "b/x", "c/x"], 0, shuffle=lambda order: order.reverse())
     assert blank.vote("1") is None, "nobody has answered"
-    panes = [pane("a/x", "first"), pane("b/x", "half", "error"), pane("c/x", EVIL)]
+    panes = [pane("a/x", "first"), pane("b/x", "half", failed=True), pane("c/x", EVIL)]
     assert "a/x" not in waiting_html(panes, "p", EN)
     assert "first" not in waiting_html(panes, "p", EN)
     ballot = blank.answered(panes)

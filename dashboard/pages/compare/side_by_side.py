@@ -15,11 +15,14 @@ from dashboard.heat_view import heat_html
 from dashboard.html import note
 from dashboard.identity_view import identities_html, twins, twins_html
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
+from dashboard.pane_scores import answers_asked, prompt_asked, scorers_asked, scores_html
 from dashboard.panes_view import panes_html
+from dashboard.prompt_sets import reward_of
 from dashboard.sampling_grid import grid_html, read_grid
 from dashboard.texts import Words
 from diagnostics.compare.pane import Pane
 from diagnostics.compare.proof import prove
+from diagnostics.compare.scorers import ScorerUnusable, score
 from diagnostics.compare.sources import Source
 from diagnostics.compare.writers import answer_rows, token_scores
 
@@ -65,6 +68,14 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
             judge = gr.Dropdown(label=words("heat.judge"), elem_id="heat-judge")
             show = gr.Button(words("heat.go"), min_width=100, scale=0, elem_id="heat-go", elem_classes="low")
         heat = gr.HTML()
+    with gr.Accordion(words("scores.title"), open=False, visible=False, elem_id="pane-scores") as scores_box:
+        with gr.Row(equal_height=True):
+            rewards = gr.Textbox(
+                label=words("scores.by"), placeholder="rewards.py:polite", lines=1, scale=3, elem_id="score-by"
+            )
+            reference = gr.Textbox(label=words("scores.reference"), lines=1, scale=3)
+            judge_them = gr.Button(words("scores.go"), min_width=100, scale=1, elem_classes="low", elem_id="score-go")
+        pane_scores = gr.HTML()
     with gr.Accordion(words("identity.title"), open=False, elem_id="identity") as proof_box:
         proof = gr.HTML(note(words("identity.help")))
     gr.HTML(f"<h3>{words('compare.scores')}</h3>")
@@ -140,12 +151,14 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     def after(last: Last, base: str | None) -> tuple[Any, ...]:
         """The views below the panes, once there are answers."""
         if last is None:
-            return (gr.skip(),) * 5
+            return (gr.skip(),) * 7
         names = [one.source.name for one in last[0] if one.state == "done"]
         return (
             changes_html(last[0], base, words),
             gr.update(visible=len(last[0]) > 1),
             gr.update(visible=bool(names)),
+            gr.update(visible=bool(names)),
+            "",
             gr.update(choices=names, value=names[-1] if names else None),
             gr.update(choices=names, value=base_choice(names, base)),
         )
@@ -174,12 +187,27 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         scores = token_scores(clinic.pool, under.source, question.messages(of.source.name), of.text)
         return heat_html(scores, of.source.name, under.source.name, words)
 
+    def score_panes(last: Last, specs: str, reference: str) -> Iterator[str]:
+        """The scores of the last answers, as they come."""
+        if last is None:
+            yield note(words("heat.ask_first"))
+            return
+        panes, question = last
+        asked = prompt_asked(clinic, question, reference)
+        try:
+            scorers = scorers_asked(specs, asked)
+        except ScorerUnusable as error:
+            yield note(str(error), "error")
+            return
+        for state in score(answers_asked(panes, asked, question.sampling().seed), scorers):
+            yield scores_html(state, words)
+
     asked = [prompt, shared.chosen, shared.base, *shared.sampling, shared.added]
     answers: dict[str, Any] = {"outputs": [panes, last, talk], "concurrency_limit": STREAMS, **QUIET}
     below: dict[str, Any] = {
         "fn": after,
         "inputs": [last, shared.base],
-        "outputs": [changes, changes_box, heat_box, answered, judge],
+        "outputs": [changes, changes_box, heat_box, scores_box, pane_scores, answered, judge],
         **QUIET,
     }
     free: dict[str, Any] = {"fn": lambda: (gr.update(interactive=True),) * 2, "outputs": [go, draw_grid], **QUIET}
@@ -196,6 +224,21 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     stop.click(cancels=[asked_for, tried, drawn], **free)
     shared.base.change(**below)
     show.click(look_at_tokens, [last, answered, judge], heat, concurrency_limit=STREAMS, api_visibility="private")
+    gr.on(
+        [judge_them.click, rewards.submit, reference.submit],
+        score_panes,
+        [last, rewards, reference],
+        pane_scores,
+        trigger_mode="once",
+        concurrency_limit=STREAMS,
+        **QUIET,
+    )
+    scores_box.expand(
+        lambda now: now or next(filter(None, (reward_of(run) for run in reversed(clinic.runs()[0]))), ""),
+        rewards,
+        rewards,
+        **QUIET,
+    )
     proof_box.expand(
         look_at_files,
         [shared.chosen, shared.base, shared.added],
