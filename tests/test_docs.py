@@ -104,7 +104,9 @@ def test_check_needs_no_more_than_the_ci_page_installs() -> None:
 
 
 def test_one_command_knows_every_command() -> None:
-    assert set(MODULES) == {"start", "demo", "check", "fix", "explain", "dashboard"}
+    assert set(MODULES) == {
+        "start", "demo", "check", "fix", "explain", "compare", "bisect", "convert", "dashboard",
+    }  # fmt: skip
 
 
 def test_cases_on_disk_are_those_of_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
