@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diagnostics.compare.answers import AnswerSet
-from diagnostics.compare.asking import FOUND, INTERRUPTED, OK, BadInput, add_options, closed, refuse, sampling_of
+from diagnostics.compare.asking import FOUND, INTERRUPTED, OK, BadInput, closed, refuse, sampling_of
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.collect import Collected, Plan, collect
 from diagnostics.compare.comparison import Comparison, comparison
@@ -19,7 +19,6 @@ from diagnostics.compare.fingerprint import digest, hashes_of
 from diagnostics.compare.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.progress import Progress, left
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
-from diagnostics.compare.references import METRICS
 from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.scorers import Scorer, ScorerUnusable, score, scorer_of
 from diagnostics.compare.sources import Source, SourceUnusable, check_usable, named_apart, source_of
@@ -35,41 +34,6 @@ class Asked:
     base: str
     scorers: tuple[Scorer, ...]
     judge: Source | None
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Add `compare` to a command line."""
-    parser = commands.add_parser("compare", help="let checkpoints answer the same prompts, and say which is better")
-    parser.add_argument(
-        "checkpoints",
-        nargs="+",
-        metavar="CKPT",
-        help="a model or adapter folder, ADAPTER@BASE, hub:NAME or http://HOST:PORT/v1#MODEL; the first is the base",
-    )
-    parser.add_argument(
-        "--prompts", type=Path, required=True, metavar="FILE", help="JSON Lines with a prompt in each row"
-    )
-    parser.add_argument(
-        "--base", metavar="NAME", help="the one that the others are measured against (default: the first)"
-    )
-    parser.add_argument("--seeds", default="0", metavar="0,1,2", help="each prompt is answered once for each seed")
-    parser.add_argument(
-        "--reward", action="append", default=[], metavar="FILE:FUNC", help="a function of TRL's signature"
-    )
-    parser.add_argument("--reward-model", action="append", default=[], metavar="DIR")
-    parser.add_argument(
-        "--reference",
-        action="append",
-        default=[],
-        choices=tuple(METRICS),
-        help="nearness to the rows' reference answers",
-    )
-    add_options(parser)
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text")
-    parser.add_argument(
-        "--fail-on", choices=("worse",), help="exit code 1 if the last is shown to be worse than the base"
-    )
-    parser.set_defaults(run_command=compare)
 
 
 def compare(arguments: argparse.Namespace) -> int:

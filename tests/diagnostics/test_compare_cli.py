@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from diagnostics.cli import main
+from diagnostics.compare import cli
 from diagnostics.compare.answers import Answer
 from diagnostics.compare.bisect_command import by_eye
 from diagnostics.compare.compare_command import asked_of, seeds_of
+from diagnostics.compare.report import formats, search
 from diagnostics.compare.sources import Source
 from tests.diagnostics.endpoint_server import serving
 
@@ -182,6 +184,11 @@ def test_a_persons_words_are_taken_until_they_are_clear() -> None:
         given = iter(words)
         assert by_eye(source, answer, lambda _, given=given: next(given)).broken is broken
         assert list(given) == []
+
+
+def test_the_formats_offered_are_those_there_are() -> None:
+    assert set(cli.FORMATS) == formats.FORMATS.keys()
+    assert set(cli.SEARCH_FORMATS) == search.FORMATS.keys()
 
 
 def test_seeds() -> None:
