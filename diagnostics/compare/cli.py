@@ -47,6 +47,11 @@ def add_compare(commands: argparse._SubParsersAction) -> None:
         choices=tuple(METRICS),
         help="nearness to the rows' reference answers",
     )
+    parser.add_argument(
+        "--null-baseline",
+        action="store_true",
+        help="also: did training do more than random changes of the same size? Opens each model once more",
+    )
     add_options(parser)
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument(

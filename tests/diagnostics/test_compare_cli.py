@@ -201,7 +201,7 @@ def test_without_a_scorer_and_without_references_there_is_none(tmp_path: Path, b
     asked = asked_of(
         argparse.Namespace(
             checkpoints=[str(base_checkpoint)] * 2, prompts=path, judge=None, reward=[], reward_model=[], reference=[],
-            base=None, seeds="0", temperature=0.0, top_p=1.0, max_new_tokens=8, system=None,
+            base=None, seeds="0", temperature=0.0, top_p=1.0, max_new_tokens=8, system=None, null_baseline=False,
         )
     )  # fmt: skip
     assert asked.scorers == ()
@@ -236,6 +236,24 @@ def run_that_breaks(tmp_path_factory: pytest.TempPathFactory, base_checkpoint: P
     scalars += [("train/entropy", step, 1.0 + 0.01 * (step % 3)) for step in range(1, 100)]
     (run / "events.out.tfevents.1.host.1.0").write_bytes(b"".join(event(*one) for one in scalars))
     return run
+
+
+@pytest.mark.slow
+def test_null_baseline_tells_training_from_chance(
+    prompts: Path, base_checkpoint: Path, adapters: list[Source], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A change of rank 4 in two projections with the weight of training; the same weights have no change to measure."""
+    words = ["compare", base_checkpoint, adapters[0].path, base_checkpoint, "--prompts", prompts, "--null-baseline"]
+    words += ["--max-new-tokens", 16, "--cache", tmp_path / "cache", "--format", "json"]
+    code, out, _ = said(capsys, *words)
+    assert code == 0
+    told = json.loads(out)
+    adapter, same = told["null_baseline"]
+    assert adapter["change"]["randoms"] == 19
+    assert adapter["change"]["prompts"] == len(PROMPTS)
+    assert adapter["change"]["trained"] > 0
+    assert "no tensor of theirs differs" in same["error"]
+    assert any("random" in one for one in told["said"])
 
 
 @pytest.mark.slow
