@@ -97,14 +97,16 @@ def test_workflow_in_the_ci_page_runs_commands_that_exist() -> None:
 def test_check_needs_no_more_than_the_ci_page_installs() -> None:
     code = (
         "import sys; from diagnostics.cli import main; main(['check', 'tests/cases/loss-diverged/bad-late.json'])\n"
-        "print({'torch', 'trl', 'transformers', 'pandas', 'plotly', 'gradio', 'yaml'} & set(sys.modules))"
+        "print({'torch', 'trl', 'transformers', 'pandas', 'plotly', 'gradio', 'yaml', 'httpx'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_one_command_knows_every_command() -> None:
-    assert set(MODULES) == {"start", "demo", "check", "fix", "explain", "dashboard"}
+    assert set(MODULES) == {
+        "start", "demo", "check", "fix", "explain", "compare", "bisect", "convert", "dashboard",
+    }  # fmt: skip
 
 
 def test_cases_on_disk_are_those_of_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from diagnostics.compare.answers import Answer
 from diagnostics.compare.around import Around, around
-from diagnostics.compare.asking import INTERRUPTED, OK, BadInput, add_options, closed, refuse, sampling_of
+from diagnostics.compare.asking import INTERRUPTED, OK, BadInput, closed, refuse, sampling_of
 from diagnostics.compare.bisect import BisectState, Outcome, bisect
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.checks import Check, CheckUnusable, Looked, check_of, look_at_all
@@ -29,29 +29,6 @@ from diagnostics.report.common import visible
 from diagnostics.run import Run, RunUnreadable, is_run, open_run
 
 STEP = re.compile(r"checkpoint-(\d+)$")
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Add `bisect` to a command line."""
-    parser = commands.add_parser("bisect", help="find the first checkpoint that fails a check, in log2(N) loads")
-    parser.add_argument("path", nargs="+", metavar="RUN", help="a run folder, or its checkpoints in their order")
-    parser.add_argument(
-        "--check",
-        required=True,
-        help="matches:REGEX, lacks:REGEX, reward:FILE:FUNC<NUMBER, judge:QUESTION (no means broken), or eye: you say it",
-    )
-    asked = parser.add_mutually_exclusive_group(required=True)
-    asked.add_argument("--prompt", metavar="TEXT", help="what the checkpoints are asked")
-    asked.add_argument(
-        "--prompts",
-        type=Path,
-        metavar="FILE",
-        help="several prompts: the mean reward counts, else what most answers say",
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    add_options(parser)
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text")
-    parser.set_defaults(run_command=bisect_checkpoints)
 
 
 def bisect_checkpoints(arguments: argparse.Namespace) -> int:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diagnostics.compare.answers import AnswerSet
-from diagnostics.compare.asking import FOUND, INTERRUPTED, OK, BadInput, add_options, closed, refuse, sampling_of
+from diagnostics.compare.asking import FOUND, INTERRUPTED, OK, BadInput, closed, refuse, sampling_of
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.collect import Collected, Plan, collect
 from diagnostics.compare.comparison import Comparison, comparison
 from diagnostics.compare.fingerprint import digest, hashes_of
 from diagnostics.compare.judge import Judged, judge_of, judge_pairs
+from diagnostics.compare.null_baseline import Changed, null_baseline
 from diagnostics.compare.progress import Progress, left
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
-from diagnostics.compare.references import METRICS
 from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.scorers import Scorer, ScorerUnusable, score, scorer_of
 from diagnostics.compare.sources import Source, SourceUnusable, check_usable, named_apart, source_of
@@ -35,41 +35,7 @@ class Asked:
     base: str
     scorers: tuple[Scorer, ...]
     judge: Source | None
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Add `compare` to a command line."""
-    parser = commands.add_parser("compare", help="let checkpoints answer the same prompts, and say which is better")
-    parser.add_argument(
-        "checkpoints",
-        nargs="+",
-        metavar="CKPT",
-        help="a model or adapter folder, ADAPTER@BASE, hub:NAME or http://HOST:PORT/v1#MODEL; the first is the base",
-    )
-    parser.add_argument(
-        "--prompts", type=Path, required=True, metavar="FILE", help="JSON Lines with a prompt in each row"
-    )
-    parser.add_argument(
-        "--base", metavar="NAME", help="the one that the others are measured against (default: the first)"
-    )
-    parser.add_argument("--seeds", default="0", metavar="0,1,2", help="each prompt is answered once for each seed")
-    parser.add_argument(
-        "--reward", action="append", default=[], metavar="FILE:FUNC", help="a function of TRL's signature"
-    )
-    parser.add_argument("--reward-model", action="append", default=[], metavar="DIR")
-    parser.add_argument(
-        "--reference",
-        action="append",
-        default=[],
-        choices=tuple(METRICS),
-        help="nearness to the rows' reference answers",
-    )
-    add_options(parser)
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text")
-    parser.add_argument(
-        "--fail-on", choices=("worse",), help="exit code 1 if the last is shown to be worse than the base"
-    )
-    parser.set_defaults(run_command=compare)
+    null_baseline: bool = False
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -133,7 +99,7 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
             "No scorer was named: the answers are scored by their nearness to the references (chrf).", file=sys.stderr
         )
     plan = Plan(tuple(sources), prompts, sampling, seeds, arguments.system)
-    return Asked(plan, base, scorers, judge)
+    return Asked(plan, base, scorers, judge, arguments.null_baseline)
 
 
 def scorers_of(arguments: argparse.Namespace, prompts: Sequence[Prompt], judge: Source | None) -> tuple[Scorer, ...]:
@@ -173,7 +139,9 @@ def carry_out(asked: Asked, cache: Path, progress: Progress) -> Comparison:
         OSError: the cache's folder cannot be written.
     """
     plan = asked.plan
-    collected = answered(plan, cache, progress)
+    with tempfile.TemporaryDirectory(prefix="clinic-workers-") as root, closing(WorkerPool(Path(root))) as pool:
+        collected = answered(pool, plan, cache, progress)
+        changed = against_chance(pool, asked, collected.answers, progress) if asked.null_baseline else []
     answers = collected.answers
     missing = {name: f"{name}: {why}" if not why.startswith(name) else why for name, why in collected.errors.items()}
     if not answers.of(asked.base) or not any(answers.of(one.name) for one in plan.sources if one.name != asked.base):
@@ -189,7 +157,7 @@ def carry_out(asked: Asked, cache: Path, progress: Progress) -> Comparison:
     missing |= {f"judge of {one.right}": one.error for one in judged if one.error}
     progress.wipe()
     same = same_weights(plan.sources, cache)
-    return comparison(plan.sources, asked.base, answers, plan.sampling, plan.system, judged, missing, same)
+    return comparison(plan.sources, asked.base, answers, plan.sampling, plan.system, judged, missing, same, changed)
 
 
 def same_weights(sources: Sequence[Source], cache: Path) -> dict[str, str]:
@@ -207,22 +175,31 @@ def same_weights(sources: Sequence[Source], cache: Path) -> dict[str, str]:
     return same
 
 
-def answered(plan: Plan, cache: Path, progress: Progress) -> Collected:
+def answered(pool: WorkerPool, plan: Plan, cache: Path, progress: Progress) -> Collected:
     """Collect the answers.
 
     Raises:
         OSError: the cache's folder cannot be written.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="clinic-workers-") as root,
-        closing(WorkerPool(Path(root))) as pool,
-        closed(collect(pool, AnswerCache(cache), plan)) as states,
-    ):
+    with closed(collect(pool, AnswerCache(cache), plan)) as states:
         for state in states:
             known = f" ({state.cached} known from before)" if state.cached else ""
             note = f"; {state.notes[-1]}" if state.notes else ""
             progress.say(f"{state.done} of {state.of} answers{known}{left(state.seconds_left)}{note}")
     return state
+
+
+def against_chance(pool: WorkerPool, asked: Asked, answers: AnswerSet, progress: Progress) -> list[Changed]:
+    """Measure each source's change against random ones."""
+    sources = asked.plan.sources
+    base = next(one for one in sources if one.name == asked.base)
+    found: list[Changed] = []
+    with closed(null_baseline(pool, base, sources, answers)) as states:
+        progress.say("random changes of the same size: measuring")
+        for one in states:
+            found.append(one)
+            progress.say(f"random changes of the same size: {len(found)} of {len(sources) - 1} sources")
+    return found
 
 
 def by_judge(asked: Asked, answers: AnswerSet, progress: Progress) -> list[Judged]:

@@ -9,6 +9,7 @@ from diagnostics.compare.answers import Answer, AnswerSet
 from diagnostics.compare.both_orders import BothOrders, both_orders
 from diagnostics.compare.judge import Judged
 from diagnostics.compare.mailbox import Sampling
+from diagnostics.compare.null_baseline import Changed
 from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.side_effects import SideEffect, side_effects
 from diagnostics.compare.sources import Source
@@ -23,7 +24,7 @@ class Comparison:
 
     `base`: the source that the others are measured against. `judged`: by the judge, one a source, with `judge_pairs` as
     verdicts corrected together. `missing`: by source or scorer, a sentence on why something is not there. `same`: by source, those
-    before it that have the very same weights.
+    before it that have the very same weights. `changed`: against random changes, where that was asked for.
     """
 
     sources: tuple[Source, ...]
@@ -38,6 +39,7 @@ class Comparison:
     effects: tuple[SideEffect, ...]
     missing: Mapping[str, str] = field(default_factory=dict)
     same: Mapping[str, str] = field(default_factory=dict)
+    changed: tuple[Changed, ...] = ()
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -91,6 +93,7 @@ def comparison(
     judged: Sequence[Judged] = (),
     missing: Mapping[str, str] | None = None,
     same: Mapping[str, str] | None = None,
+    changed: Sequence[Changed] = (),
 ) -> Comparison:
     """Judge the answers by all that they were scored with.
 
@@ -111,4 +114,5 @@ def comparison(
         side_effects(answers, base),
         dict(missing or {}),
         dict(same or {}),
+        tuple(changed),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from diagnostics.compare.change import Change
+
 Lang = Literal["en", "zh"]
 
 # What an identity warns of; the keys are those of `diagnostics.compare.proof`.
@@ -48,6 +50,40 @@ WARNINGS: dict[str, tuple[str, str]] = {
         "它的词表有 {mine} 个词元，{base} 有 {theirs} 个：只比较两者共有的部分。",
     ),
 }
+
+
+# What the null baseline says; the keys are the words of `diagnostics.compare.change`.
+CHANGES: dict[str, tuple[str, str]] = {
+    "more-than-random": (
+        "{source}: training did more than move the weights. Its next-token distributions lie {ratio:.2g} times as far from "
+        "those of {base} as after random changes of the same size (95 % interval {low:.2g} to {high:.2g}, p = {p:.2g}).",
+        "{source}：训练不只是挪动了权重。它的下一词元分布与 {base} 的距离是同等大小随机改动的 {ratio:.2g} 倍"
+        "（95% 区间 {low:.2g} 至 {high:.2g}，p = {p:.2g}）。",
+    ),
+    "no-more-than-random": (
+        "{source}: not shown to differ from {base} by more than random changes of the same size do ({ratio:.2g} times as "
+        "far, 95 % interval {low:.2g} to {high:.2g}, p = {p:.2g}).",
+        "{source}：未显示与 {base} 的差别大于同等大小的随机改动（距离为其 {ratio:.2g} 倍，95% 区间 {low:.2g} 至 {high:.2g}，"
+        "p = {p:.2g}）。",
+    ),
+    "less-than-random": (
+        "{source}: training moved the weights where it hardly matters for these prompts. Its next-token distributions lie "
+        "{ratio:.2g} times as far from those of {base} as after random changes of the same size (95 % interval {low:.2g} "
+        "to {high:.2g}).",
+        "{source}：训练挪动的权重对这些提示几乎没有影响。它的下一词元分布与 {base} 的距离是同等大小随机改动的 {ratio:.2g} 倍"
+        "（95% 区间 {low:.2g} 至 {high:.2g}）。",
+    ),
+    "too-few": (
+        "{source}: too few answers to tell its change from a random one of the same size.",
+        "{source}：回答太少，无法区分它的变化与同等大小的随机改动。",
+    ),
+}
+
+
+def change_sentence(source: str, base: str, found: Change, lang: Lang) -> str:
+    """What the null baseline says of a source, as a sentence."""
+    told = CHANGES[found.word][0 if lang == "en" else 1]
+    return told.format(source=source, base=base, ratio=found.ratio, low=found.low, high=found.high, p=found.p)
 
 
 def warning(key: str, lang: Lang, **facts: Any) -> str:

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from diagnostics.cli import main
+from diagnostics.compare import cli
 from diagnostics.compare.answers import Answer
 from diagnostics.compare.bisect_command import by_eye
 from diagnostics.compare.compare_command import asked_of, seeds_of
+from diagnostics.compare.report import formats, search
 from diagnostics.compare.sources import Source
 from tests.diagnostics.endpoint_server import serving
 
@@ -184,6 +186,11 @@ def test_a_persons_words_are_taken_until_they_are_clear() -> None:
         assert list(given) == []
 
 
+def test_the_formats_offered_are_those_there_are() -> None:
+    assert set(cli.FORMATS) == formats.FORMATS.keys()
+    assert set(cli.SEARCH_FORMATS) == search.FORMATS.keys()
+
+
 def test_seeds() -> None:
     assert seeds_of("0,2,1") == (0, 2, 1)
 
@@ -194,7 +201,7 @@ def test_without_a_scorer_and_without_references_there_is_none(tmp_path: Path, b
     asked = asked_of(
         argparse.Namespace(
             checkpoints=[str(base_checkpoint)] * 2, prompts=path, judge=None, reward=[], reward_model=[], reference=[],
-            base=None, seeds="0", temperature=0.0, top_p=1.0, max_new_tokens=8, system=None,
+            base=None, seeds="0", temperature=0.0, top_p=1.0, max_new_tokens=8, system=None, null_baseline=False,
         )
     )  # fmt: skip
     assert asked.scorers == ()
@@ -229,6 +236,24 @@ def run_that_breaks(tmp_path_factory: pytest.TempPathFactory, base_checkpoint: P
     scalars += [("train/entropy", step, 1.0 + 0.01 * (step % 3)) for step in range(1, 100)]
     (run / "events.out.tfevents.1.host.1.0").write_bytes(b"".join(event(*one) for one in scalars))
     return run
+
+
+@pytest.mark.slow
+def test_null_baseline_tells_training_from_chance(
+    prompts: Path, base_checkpoint: Path, adapters: list[Source], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A change of rank 4 in two projections with the weight of training; the same weights have no change to measure."""
+    words = ["compare", base_checkpoint, adapters[0].path, base_checkpoint, "--prompts", prompts, "--null-baseline"]
+    words += ["--max-new-tokens", 16, "--cache", tmp_path / "cache", "--format", "json"]
+    code, out, _ = said(capsys, *words)
+    assert code == 0
+    told = json.loads(out)
+    adapter, same = told["null_baseline"]
+    assert adapter["change"]["randoms"] == 19
+    assert adapter["change"]["prompts"] == len(PROMPTS)
+    assert adapter["change"]["trained"] > 0
+    assert "no tensor of theirs differs" in same["error"]
+    assert any("random" in one for one in told["said"])
 
 
 @pytest.mark.slow

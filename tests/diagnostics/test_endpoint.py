@@ -152,15 +152,16 @@ def test_no_address_at_all_is_one_sentence(address: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_key_is_sent_and_never_shown(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLINIC_API_KEY", SECRET)
+@pytest.mark.parametrize("secret", [SECRET, "looks like no key at all"])
+def test_key_is_sent_and_never_shown(server: Server, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("CLINIC_API_KEY", secret)
     with pytest.raises(EndpointFailed) as caught:
         asked(server, "unauthorised")
-    assert server.keys == [f"Bearer {SECRET}"]
+    assert server.keys == [f"Bearer {secret}"]
     assert "[key]" in str(caught.value)
     error: BaseException | None = caught.value
     while error is not None:
-        assert SECRET not in f"{error!r} {vars(error)}"
+        assert secret not in f"{error!r} {vars(error)}"
         error = error.__cause__
 
 

@@ -27,7 +27,7 @@ from diagnostics.compare.report.words import (
 from diagnostics.compare.verdict import PairVerdict
 from diagnostics.report.as_html import POLICY, STYLE
 from diagnostics.report.common import one_line
-from diagnostics.report.markup import block, note, pill, text
+from diagnostics.report.markup import note, pill, text
 from diagnostics.report.words import Lang
 from diagnostics.version import version
 
@@ -45,9 +45,8 @@ def report(found: Comparison, lang: Lang = "en") -> str:
     style = STYLE.read_text(encoding="utf-8") + OWN_STYLE.read_text(encoding="utf-8")
     system = f'<p class="turn quiet">{text(heading["system"])}: {text(found.system)}</p>' if found.system else ""
     head = f"<h1>{text(names)}</h1><div class='facts'><span>{text(settings_line(found, lang))}</span></div>{system}"
-    parts = [verdicts(found, lang), block(heading["effects"], effect_sentences(found, lang))]
-    if missing := missing_sentences(found, lang):
-        parts.append(block(heading["missing"], missing))
+    parts = [verdicts(found, lang), listed(heading["effects"], effect_sentences(found, lang))]
+    parts.append(listed(heading["missing"], missing_sentences(found, lang)))
     parts += [pair_table(found, lang), slice_tables(found, lang), answer_groups(found, lang)]
     return (
         f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
@@ -58,6 +57,12 @@ def report(found: Comparison, lang: Lang = "en") -> str:
         + "\n".join(one for one in parts if one)
         + f"\n</main>\n<footer>TRL Clinic {text(version())}</footer>\n</body>\n</html>\n"
     )
+
+
+def listed(title: str, sentences: Sequence[str]) -> str:
+    """Sentences under a heading; nothing if there are none."""
+    rows = "".join(f"<li>{text(one)}</li>" for one in sentences)
+    return f"<h2>{text(title)}</h2><ul>{rows}</ul>" if rows else ""
 
 
 def verdicts(found: Comparison, lang: Lang) -> str:
@@ -133,7 +138,8 @@ def answer_groups(found: Comparison, lang: Lang) -> str:
         if prompts:
             inside = "".join(prompt_row(found, one, lang) for one in prompts)
             opened, first = " open" if first else "", False
-            title = text(f"{heading[name]} ({len(prompts)})")
+            by = f" · {one_line(found.verdicts[0].score)}" if found.verdicts else ""
+            title = text(f"{heading[name]}{by} ({len(prompts)})")
             parts.append(f'<details class="group {name}"{opened}><summary>{title}</summary>{inside}</details>')
     return "\n".join(parts)
 
@@ -148,12 +154,13 @@ def prompt_row(found: Comparison, prompt: Prompt, lang: Lang) -> str:
     turns = "".join(
         f'<div class="turn"><span class="quiet">{text(one["role"])}:</span> {text(one["content"])}</div>'
         for one in prompt.messages
+        if len(prompt.messages) > 1 or line != prompt.text
     )
     if prompt.reference is not None:
         turns += (
             f'<div class="turn"><span class="quiet">{text(heading["reference"])}:</span> {text(prompt.reference)}</div>'
         )
-    tags = "".join(pill(one, "none") for one in prompt.tags)
+    tags = " ".join(pill(one, "none") for one in prompt.tags)
     panes = "".join(
         pane(found, prompt, answer, lang)
         for seed in found.answers.seeds
@@ -188,6 +195,6 @@ def pane(found: Comparison, prompt: Prompt, answer: Answer, lang: Lang) -> str:
         words = "".join(tag[one.kind].format(text(one.text)) for one in differ(base.text, answer.text))
     words = words or f'<span class="quiet">{text(heading["nothing"])}</span>'
     return (
-        f'<div class="pane"><div><b>{text(name)}</b> {"".join(labels)}</div><div class="words">{words}</div>'
+        f'<div class="pane"><div><b>{text(name)}</b> {" ".join(labels)}</div><div class="words">{words}</div>'
         f'<div class="quiet">{text(" · ".join(facts))}</div></div>'
     )

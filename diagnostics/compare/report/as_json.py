@@ -37,6 +37,7 @@ def report(found: Comparison, lang: Lang = "en") -> str:
             }
             for judged, orders, pair in zip(found.judged, found.orders, found.judge_pairs, strict=True)
         ],
+        "null_baseline": [asdict(one) for one in found.changed],
         "side_effects": [asdict(one) for one in found.effects],
         "side_effects_said": effect_sentences(found, lang),
         "missing": missing_sentences(found, lang),

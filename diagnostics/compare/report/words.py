@@ -6,7 +6,7 @@ from diagnostics.compare.comparison import Comparison
 from diagnostics.compare.side_effect_words import summary_of
 from diagnostics.compare.side_effects import SideEffect
 from diagnostics.compare.verdict import PairVerdict
-from diagnostics.compare.words import warning
+from diagnostics.compare.words import change_sentence, warning
 from diagnostics.report.common import one_line
 from diagnostics.report.words import Lang
 
@@ -106,7 +106,14 @@ def verdict_sentences(found: Comparison, lang: Lang) -> list[str]:
             sentences.append(said["unreadable"].format(n=judged.unreadable, of=of, source=source))
         if orders.by_place:
             sentences.append(said["place"].format(n=orders.by_place, of=of, source=source))
-    return (sentences or [said["no-score"]]) + [
+    sentences = sentences or [said["no-score"]]
+    sentences += [
+        change_sentence(one_line(one.source), one_line(found.base), one.change, lang)
+        if one.change is not None
+        else said["of"].format(source=one_line(one.source), said=one_line(one.error or ""))
+        for one in found.changed
+    ]
+    return sentences + [
         said["of"].format(source=one_line(source), said=warning("same-weights", lang, others=one_line(others)))
         for source, others in found.same.items()
     ]
