@@ -51,6 +51,7 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
         "running", timeout=MINUTE
     )
     expect(page.locator(".stage", has_text="dpo")).to_contain_text("finished", timeout=4 * MINUTE)
+    expect(page.locator(".stage", has_text="sft-overtrained")).to_contain_text("finished", timeout=2 * MINUTE)
     print(f"diagnosed after {diagnosed:.0f} s, whole demo after {time.monotonic() - opened:.0f} s")
     scores = []
     for run in ("base", "sft", "dpo"):

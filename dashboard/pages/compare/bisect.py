@@ -175,9 +175,6 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     def from_address(request: gr.Request) -> tuple[Any, ...]:
         """The run and the prompt that the address names."""
         query = request.query_params
-        names = runs_with_checkpoints(clinic)
-        named = query.get("run")
-        chosen = gr.update(choices=names, value=named) if named in names else gr.skip()
-        return chosen, query["prompt"] if "prompt" in query else gr.skip()
+        return look(query.get("run")), query["prompt"] if "prompt" in query else gr.skip()
 
     return [(from_address, [run, prompt])]

@@ -197,4 +197,4 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
 
     shared.signature.change(look, [run, rewards], [run, rewards], **QUIET)
     run.input(lambda name: reward_of(clinic.run(name) if name else None), run, rewards, **QUIET)
-    return []
+    return [(lambda: look(None, ""), [run, rewards])]

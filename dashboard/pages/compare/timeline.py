@@ -179,8 +179,6 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         """The run and the step that the address names."""
         query = request.query_params
         step = query.get("step", "")
-        if "run" not in query:
-            return gr.skip(), gr.skip(), gr.skip()
-        return choose(query["run"], query.get("curve"), None, float(step) if step.isdigit() else None)
+        return choose(query.get("run"), query.get("curve"), None, float(step) if step.isdigit() else None)
 
     return [(from_address, places)]

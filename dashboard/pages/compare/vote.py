@@ -53,7 +53,7 @@ document.addEventListener('keydown', press);
 
 
 def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
-    """Lay out the tab and wire it. Nothing of it is filled by the address."""
+    """Lay out the tab and wire it. Returns what is to happen when the page is opened, and what it fills."""
     with gr.Row(equal_height=True):
         prompts = gr.Dropdown(label=words("vote.prompts"), elem_id="vote-prompts", scale=3)
         prompt = gr.Textbox(
@@ -177,4 +177,4 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         return gr.update(choices=names, value=now if now in names else (names[-1] if names else None))
 
     shared.signature.change(look, prompts, prompts, **QUIET)
-    return []
+    return [(lambda: look(None), [prompts])]
