@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dashboard.clinic import Clinic
-from dashboard.curves import MARK, metric_figure, metrics_of
+from dashboard.curves import MARK, metric_figure
 from dashboard.diff_view import diff_html
 from dashboard.html import note, pill, text
 from dashboard.panes_view import answer_html, body_html
@@ -15,7 +15,6 @@ from dashboard.texts import Words
 from diagnostics.compare.differ import differ
 from diagnostics.compare.pane import Pane
 from diagnostics.compare.scores import samples_at
-from diagnostics.compare.sources import Source, checkpoints_of
 from diagnostics.run import Run, Sample
 
 if TYPE_CHECKING:
@@ -119,16 +118,6 @@ def curve_of(run: Run, tag: str | None, step: int | None, words: Words) -> Figur
     if step is not None:
         figure.add_vline(x=step, line={"color": MARK, "width": 1.5, "dash": "dot"})
     return figure
-
-
-def metrics_for(run: Run) -> list[str]:
-    """The curves of a run, the telling ones first."""
-    return metrics_of([run])
-
-
-def sources_of(run: Run) -> list[Source]:
-    """The checkpoints of a run as sources, by step."""
-    return checkpoints_of([run])
 
 
 def live_html(panes: Sequence[Pane], step: int, prompt: str, words: Words) -> str:

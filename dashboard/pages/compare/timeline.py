@@ -9,6 +9,7 @@ import gradio as gr
 
 from dashboard.clinic import Clinic
 from dashboard.comparison import Question
+from dashboard.curves import metrics_of
 from dashboard.html import note
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
 from dashboard.texts import Words
@@ -16,14 +17,13 @@ from dashboard.timeline import (
     curve_of,
     kept_html,
     live_html,
-    metrics_for,
     nearest,
     pages_of,
     runs_with_steps,
-    sources_of,
     state_of,
 )
 from diagnostics.compare.pane import Pane
+from diagnostics.compare.sources import checkpoints_of
 from diagnostics.compare.writers import answer_rows
 
 # gr.Plot has no event that tells the point: Plotly's own is handed on. The plot is made anew now and then, so it is
@@ -77,7 +77,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         if found is None:
             return gr.update(choices=names, value=name), gr.skip(), gr.update(label=words("time.none"))
         one, steps = found
-        tags = metrics_for(one)
+        tags = metrics_of([one])
         tag = tag if tag in tags else (tags[0] if tags else None)
         if step is not None:
             place = steps.index(nearest(steps, step))
@@ -137,7 +137,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     ) -> Iterator[tuple[Any, ...]]:
         """A prompt of the user's own through all checkpoints, as it is answered."""
         found = state_of(clinic, name)
-        sources = sources_of(found[0]) if found else []
+        sources = checkpoints_of([found[0]]) if found else []
         if found is None or not sources:
             yield note(words("time.no_checkpoints"), "error"), gr.skip(), gr.skip()
             return
