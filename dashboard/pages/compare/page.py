@@ -26,6 +26,15 @@ TABS: dict[str, Callable[[Clinic, Words, Shared], Any]] = {
     "vote": vote.build,
 }
 OF_ONE_RUN = ("time", "bisect")
+# The address follows the tab that the user chose, so that it can be sent to somebody. The first tab is also selected
+# while the page is built, before anybody has touched it: then the address still names the one that is wanted.
+FOLLOW = """() => {
+  if (!navigator.userActivation.hasBeenActive) return [];
+  const address = new URL(location);
+  address.searchParams.set('tab', '%s');
+  history.replaceState(history.state, '', address);
+  return [];
+}"""
 
 
 def boxes_for(tab: str) -> tuple[Any, Any]:
@@ -43,7 +52,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         for name, build_tab in TABS.items():
             with gr.Tab(words(f"compare.tab_{name}"), id=name, elem_id=name) as tab:
                 opened += build_tab(clinic, words, shared) or ()
-                tab.select(partial(boxes_for, name), outputs=[*shared.boxes], **QUIET)
+                tab.select(partial(boxes_for, name), outputs=[*shared.boxes], js=FOLLOW % name, **QUIET)
 
     def from_address(request: gr.Request) -> tuple[Any, ...]:
         """The sources and the tab that the address names; the workers are started while the user reads."""
