@@ -92,11 +92,16 @@ def chooser(clinic: Clinic, words: Words, addresses: Addresses) -> Shared:
     )
 
     def look(names: list[str], touched: bool, added: tuple[Source, ...]) -> Any:
-        """The checkpoints that are there; new ones are chosen by themselves until the user has chosen."""
+        """The checkpoints that are there; new ones are chosen by themselves until the user has chosen.
+
+        `names` is what the browser showed when it asked, `touched` what the server knows now: a choice may have been
+        made in between, so it is only set again where something of it has gone.
+        """
         there = choices(clinic, added)
-        return gr.update(
-            choices=there, value=[one for one in names if one in there] if touched else first_choice(clinic)
-        )
+        if not touched:
+            return gr.update(choices=there, value=first_choice(clinic))
+        left = [one for one in names if one in there]
+        return gr.update(choices=there) if left == names else gr.update(choices=there, value=left)
 
     shared.signature.change(look, [chosen, shared.touched, shared.added], chosen, **QUIET)
     return shared
