@@ -18,11 +18,13 @@ from diagnostics.compare.answers import AnswerSet
 from diagnostics.compare.collect import Collected, Plan
 from diagnostics.compare.comparison import JUDGE, Comparison, comparison
 from diagnostics.compare.judge import Judged, judge_of, judge_pairs
+from diagnostics.compare.null_baseline import Changed, null_baseline
 from diagnostics.compare.prompts import PromptsUnreadable
 from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.report.words import effect_sentence, effect_sentences
 from diagnostics.compare.scorers import Kind, Scored, Scorer, ScorerUnusable, scorer_of
 from diagnostics.compare.sources import Source, SourceUnusable
+from diagnostics.compare.words import change_sentence
 
 EXPORTS = ("html", "jsonl", "csv")
 SEVERITY = {"error": "error", "warning": "warning", "info": "plain"}
@@ -44,6 +46,7 @@ class Form:
     reference: str | None
     model: str
     judge: str
+    chance: bool = False
 
     def plan(self, clinic: Clinic, question: Question, words: Words) -> Plan:
         """What is to be answered.
@@ -98,6 +101,7 @@ class Work:
     answers: AnswerSet
     judged: tuple[Judged, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
+    changed: tuple[Changed, ...] = ()
 
     def compared(self, base: str | None) -> Comparison | None:
         """The comparison against a base; None while nothing is answered, or without a base."""
@@ -105,7 +109,16 @@ class Work:
             return None
         plan = self.plan
         judged = [one for one in self.judged if one.left == base and one.verdicts]
-        return comparison(plan.sources, str(base), self.answers, plan.sampling, plan.system, judged, self.missing)
+        return comparison(
+            plan.sources,
+            str(base),
+            self.answers,
+            plan.sampling,
+            plan.system,
+            judged,
+            self.missing,
+            changed=[one for one in self.changed if one.base == base],
+        )
 
 
 def judging(work: Work, judge: Source, base: str) -> Iterator[tuple[Work, Judged]]:
@@ -121,6 +134,32 @@ def judging(work: Work, judge: Source, base: str) -> Iterator[tuple[Work, Judged
                 missing = {**work.missing, JUDGE: now.error} if now.error else work.missing
                 work = replace(work, judged=whole, missing=missing)
                 yield work, now
+
+
+def against_chance(clinic: Clinic, work: Work, base: str) -> Iterator[Work]:
+    """Measure each source's change against random ones of the same size; yields the work with what is known so far."""
+    sources = work.plan.sources
+    origin = next(one for one in sources if one.name == base)
+    for one in null_baseline(clinic.pool, origin, sources, work.answers):
+        work = replace(work, changed=(*work.changed, one))
+        yield work
+
+
+def chance_html(work: Work, words: Words) -> str:
+    """How far the measuring of random changes is."""
+    of = len(work.plan.sources) - 1
+    told = words("set.measuring", done=len(work.changed), of=of)
+    return f'<div class="progress">{bar(len(work.changed) / of if of else 1.0)} {text(told)}</div>'
+
+
+def changed_html(found: Comparison, words: Words) -> str:
+    """What the random changes say of each source."""
+    return "".join(
+        note(change_sentence(one.source, found.base, one.change, words.lang))
+        if one.change is not None
+        else note(f"{one.source}: {one.error}", "error")
+        for one in found.changed
+    )
 
 
 def collecting_html(state: Collected, words: Words) -> str:
@@ -171,8 +210,8 @@ def result_html(found: Comparison | None, score: str | None, words: Words) -> st
     if found is None:
         return ""
     if score is None:
-        return note(words("set.no_score")) + side_effects_html(found, words)
-    return verdict_html(found, score, words) + side_effects_html(found, words)
+        return note(words("set.no_score")) + changed_html(found, words) + side_effects_html(found, words)
+    return verdict_html(found, score, words) + changed_html(found, words) + side_effects_html(found, words)
 
 
 def side_effects_html(found: Comparison, words: Words) -> str:

@@ -405,6 +405,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "set.no_reference": ("none", "无"),
     "set.reference": ("Nearness to the reference", "与参考答案的接近程度"),
     "set.model": ("Reward model, its folder", "奖励模型文件夹"),
+    "set.chance": (
+        "Also: did training do more than a random change of the same size? Opens each model once more.",
+        "同时检查：训练的影响是否超过同等大小的随机改动？每个模型会再载入一次。",
+    ),
+    "set.measuring": ("random changes: {done} of {of} measured", "随机改动：已测 {done}/{of}"),
     "set.judge": ("Judge, an endpoint", "评审模型接口"),
     "set.judging": (
         "{name}: {done} of {of} questions to the judge answered.",

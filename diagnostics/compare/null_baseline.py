@@ -17,9 +17,10 @@ ANSWERS = 32
 
 @dataclass(frozen=True)
 class Changed:
-    """A source's change against chance, or why it is not known."""
+    """A source's change from a base against chance, or why it is not known."""
 
     source: str
+    base: str
     change: Change | None
     error: str | None = None
 
@@ -34,10 +35,10 @@ def null_baseline(pool: WorkerPool, base: Source, sources: Sequence[Source], ans
         if source.name == base.name:
             continue
         if not told:
-            yield Changed(source.name, None, f"{base.name}: gave no answer to measure over.")
+            yield Changed(source.name, base.name, None, f"{base.name}: gave no answer to measure over.")
             continue
         found = divergences(pool, base, source, told)
         if found.error is not None:
-            yield Changed(source.name, None, found.error)
+            yield Changed(source.name, base.name, None, found.error)
         else:
-            yield Changed(source.name, change(found.trained, found.random))
+            yield Changed(source.name, base.name, change(found.trained, found.random))

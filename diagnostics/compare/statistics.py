@@ -119,7 +119,11 @@ def score_interval(values: np.ndarray) -> tuple[float, float] | None:
         return wilson(float(values.sum()), len(values))
     middle = float(np.median(values))
     found = mean_interval(values - middle)
-    return (found.low + middle, found.high + middle) if found else None
+    if found is None:
+        return None
+    low, high = found.low + middle, found.high + middle
+    # Scores seen between 0 and 1 only are taken for scores from 0 to 1: their mean cannot lie beyond.
+    return (max(low, 0.0), min(high, 1.0)) if values.min() >= 0 and values.max() <= 1 else (low, high)
 
 
 def adjusted_limits(values: np.ndarray, size: float, alpha: float) -> tuple[float, float]:

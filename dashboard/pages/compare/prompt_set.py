@@ -19,6 +19,8 @@ from dashboard.prompt_job import (
     Form,
     FormUnusable,
     Work,
+    against_chance,
+    chance_html,
     collecting_html,
     exported,
     judging,
@@ -61,6 +63,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         )
         model = gr.Textbox(label=words("set.model"), lines=1, scale=3)
         judge = gr.Textbox(label=words("set.judge"), placeholder="http://127.0.0.1:8000/v1#model", lines=1, scale=3)
+    chance = gr.Checkbox(label=words("set.chance"), container=False, elem_id="set-chance")
     with gr.Row(equal_height=True, elem_classes="tight"):
         go = gr.Button(words("set.go"), variant="primary", scale=2, elem_id="set-go")
         stop = gr.Button(words("set.stop"), scale=1, elem_id="set-stop")
@@ -129,8 +132,14 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         if scorers:
             now, progress = work, progress + told
         if judge is not None and base in now.answers.sources:
-            for work, said in judging(now, judge, base):
-                yield progress + judging_html(said, words), work
+            before = progress
+            for now, said in judging(now, judge, base):
+                progress = before + judging_html(said, words)
+                yield progress, now
+        if form.chance and base in now.answers.sources:
+            yield progress + chance_html(now, words), now
+            for work in against_chance(clinic, now, base):
+                yield progress + chance_html(work, words), work
 
     def conclude(now: Work | None, score: str | None, base: str | None, kind: Any) -> tuple[Any, ...]:
         """The verdict and the answers, once there are any."""
@@ -161,7 +170,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         found = now.compared(base) if now is not None else None
         return gr.skip() if found is None else gr.update(value=str(exported(found, kind, words)), visible=True)
 
-    form: list[Any] = [run, path, most, seeds, rewards, reference, model, judge]
+    form: list[Any] = [run, path, most, seeds, rewards, reference, model, judge, chance]
     looked_at: list[Any] = [work, by, shared.base, kind]
     filled: dict[str, Any] = {
         "outputs": [progress, work],
