@@ -132,10 +132,11 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         if scorers:
             now, progress = work, progress + told
         if judge is not None and base in now.answers.sources:
-            before = progress
-            for now, said in judging(now, judge, base):
+            before, latest = progress, now
+            for latest, said in judging(now, judge, base):
                 progress = before + judging_html(said, words)
-                yield progress, now
+                yield progress, latest
+            now = latest
         if form.chance and base in now.answers.sources:
             yield progress + chance_html(now, words), now
             for work in against_chance(clinic, now, base):
