@@ -63,15 +63,21 @@ def test_same_weights_and_seed_give_the_same_words(pool: WorkerPool, copies: lis
 
 @pytest.mark.slow
 def test_answers_stream_at_once(pool: WorkerPool, copies: list[Source]) -> None:
-    """While one pane is being written the other is too: some state shows both with a part of their text."""
-    sampling = Sampling(seed=3, temperature=5.0, max_new_tokens=200)
-    seen = [
-        [pane.text for pane in panes]
-        for panes in asked(pool, copies, sampling)
-        if all(pane.state == "writing" and pane.text for pane in panes)
-    ]
-    assert len(seen) >= 2
-    assert seen[0] != seen[-1]
+    """While one pane is being written the other is too: some state shows both with a part of their text.
+
+    Both models are loaded before, and there are five tries: a busy machine may let one process run before the other.
+    """
+    last(pool, copies, Sampling(max_new_tokens=1))
+    for seed in range(5):
+        sampling = Sampling(seed=seed, temperature=5.0, max_new_tokens=200)
+        seen = [
+            [pane.text for pane in panes]
+            for panes in asked(pool, copies, sampling)
+            if all(pane.state == "writing" and pane.text for pane in panes)
+        ]
+        if len(seen) >= 2 and seen[0] != seen[-1]:
+            return
+    pytest.fail("the panes are written one after the other")
 
 
 @pytest.mark.slow
