@@ -28,6 +28,8 @@ QUANTIZE = ("4bit", "8bit")
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Ways of starting a LoRA adapter that rewrite the base's own weights (peft.LoraConfig.init_lora_weights).
 REWRITES_BASE = ("pissa", "olora", "loftq", "corda", "eva", "lora_ga")
+# Settings of peft.LoraConfig that put other layers into the base, where they stay.
+REBUILDS_BASE = ("modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters")
 
 
 class SourceUnusable(Exception):
@@ -59,7 +61,7 @@ class Source:
     @property
     def holder(self) -> tuple[str, str | None]:
         """What a model worker must hold to answer for it: adapters that leave their base whole share that base."""
-        if self.kind == "adapter" and self.base and not needs_own_base(adapter_config(self.folder)):
+        if self.kind == "adapter" and self.base and not needs_own_base(self.folder):
             return (self.base, self.quantize)
         return (f"{self.path}@{self.base}" if self.kind == "adapter" else self.path, self.quantize)
 
@@ -165,19 +167,41 @@ def base_of(folder: Path) -> str | None:
     return named
 
 
-def needs_own_base(config: dict[str, Any]) -> bool:
-    """Whether an adapter changes its base's weights, or is no LoRA, so that it cannot share the base with others."""
+def needs_own_base(folder: Path) -> bool:
+    """Whether an adapter changes its base or puts layers of its own into it, so that it cannot share the base with others.
+
+    LoRA matrices alone can be switched off. Whatever else its file holds (whole layers of `modules_to_save`, an embedding
+    saved beside the matrices, biases, trained tokens) stays in the base, and would speak from its other adapters too.
+
+    Raises:
+        SourceUnusable: its config cannot be read.
+    """
+    config = adapter_config(folder)
     start = config.get("init_lora_weights")
     return (
         config.get("peft_type") != "LORA"
         or config.get("bias", "none") != "none"
         or (isinstance(start, str) and start.lower().startswith(REWRITES_BASE))
+        or any(config.get(name) for name in REBUILDS_BASE)
+        or not all(".lora_" in name for name in tensor_names(folder / ADAPTER_WEIGHTS))
     )
 
 
-def mixes(config: dict[str, Any]) -> bool:
-    """Whether an adapter may stand in one batch with others: LoRA without DoRA (peft 0.21, lora/layer.py)."""
-    return not needs_own_base(config) and not config.get("use_dora")
+def tensor_names(path: Path) -> list[str]:
+    """The names of a file's tensors; none if it is not there or broken, which `check_usable` says."""
+    try:
+        return [one.name for one in layout_of(path).tensors]
+    except (ValueError, OSError):
+        return []
+
+
+def mixes(folder: Path) -> bool:
+    """Whether an adapter may stand in one batch with others: LoRA without DoRA (peft 0.21, lora/layer.py).
+
+    Raises:
+        SourceUnusable: its config cannot be read.
+    """
+    return not needs_own_base(folder) and not adapter_config(folder).get("use_dora")
 
 
 def check_usable(source: Source) -> None:

@@ -79,9 +79,22 @@ def test_adapters_share_their_base_unless_they_change_it(adapter: Path, base_che
     for change in ({"init_lora_weights": "pissa_niter_4"}, {"bias": "all"}, {"peft_type": "IA3"}):
         (adapter / "adapter_config.json").write_text(json.dumps(config | change))
         assert source_of(str(adapter)).holder != source_of(str(base_checkpoint)).holder
-        assert needs_own_base(config | change)
-    assert mixes(config)
-    assert not mixes(config | {"use_dora": True})
+        assert needs_own_base(adapter)
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    assert mixes(adapter)
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"use_dora": True}))
+    assert not mixes(adapter)
+
+
+@pytest.mark.parametrize(
+    "change", [{"modules_to_save": ["norm"]}, {"layer_replication": [[0, 2]]}, {"trainable_token_indices": [5]}]
+)
+def test_adapter_that_rebuilds_its_base_gets_one_of_its_own(
+    adapter: Path, base_checkpoint: Path, change: dict[str, object]
+) -> None:
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | change))
+    assert source_of(str(adapter)).holder != source_of(str(base_checkpoint)).holder
 
 
 def test_adapter_without_weights_base_or_config(adapter: Path, base_checkpoint: Path) -> None:
