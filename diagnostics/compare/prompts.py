@@ -90,20 +90,21 @@ def read_prompts(path: Path) -> tuple[Prompt, ...]:
 def rows_of(path: Path, content: str) -> list[Any]:
     """The rows of a file's text, before they are looked at."""
     if path.suffix == ".txt":
-        return [line for line in content.splitlines() if line.strip()]
+        return [line for line in content.split("\n") if line.strip()]
     if content.lstrip().startswith("["):
         try:
             whole = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PromptsUnreadable(f"{path}: is no JSON ({error}).") from error
         return list(whole)
     rows = []
-    for number, line in enumerate(content.splitlines(), 1):
+    # Lines end at line feeds alone: JSON texts may hold other separators (U+2028) as they are.
+    for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         try:
             rows.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PromptsUnreadable(f"{path}: line {number} is no JSON ({error}).") from error
     return rows
 
@@ -139,6 +140,7 @@ def prompt_of(row: Any, number: int, where: str) -> Prompt:
 def messages_of(asked: Any, where: str) -> tuple[Message, ...]:
     """A prompt as a conversation."""
     if isinstance(asked, str):
+        check_text(asked, where)
         return ({"role": "user", "content": asked},)
     if not isinstance(asked, Sequence) or not asked:
         raise PromptsUnreadable(f"{where} has no `prompt`; expected a text or a list of messages.")
@@ -148,8 +150,23 @@ def messages_of(asked: Any, where: str) -> tuple[Message, ...]:
             raise PromptsUnreadable(
                 f"{where}: expected messages with `role` ({', '.join(ROLES)}) and a text `content`."
             )
+        check_text(one["content"], where)
         messages.append({"role": one["role"], "content": one["content"]})
     return tuple(messages)
+
+
+def check_text(text: str, where: str) -> None:
+    """Make sure that a text can be written as UTF-8, as a tokenizer wants it.
+
+    Raises:
+        PromptsUnreadable: it holds half a character (a lone surrogate, which JSON can spell).
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise PromptsUnreadable(
+            f"{where} holds half a character, \\u{ord(text[error.start]):04x}; expected Unicode text."
+        ) from error
 
 
 def plain_text(value: Any) -> str | None:

@@ -85,3 +85,26 @@ def test_no_such_file(tmp_path: Path) -> None:
 )
 def test_language(text: str, lang: str) -> None:
     assert language(text) == lang
+
+
+def test_line_separators_within_a_text_end_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"prompt": "one\u2028two\u0085three"}\r\n{"prompt": "four"}\n', encoding="utf-8", newline="")
+    assert [one.text for one in read_prompts(path)] == ["one\u2028two\u0085three", "four"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"prompt": "half \\ud800"}', "holds half a character"),
+        ('{"prompt": [{"role": "user", "content": "\\udfff"}]}', "holds half a character"),
+        ('{"prompt": ' + "[" * 100_000, "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+    ],
+)
+def test_what_no_tokenizer_or_parser_takes_is_said(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(PromptsUnreadable, match=said) as raised:
+        read_prompts(path)
+    str(raised.value).encode()
