@@ -69,7 +69,8 @@ class Request:
 def write_request(worker: Path, number: int, request: Request) -> None:
     """Put a request into a worker's inbox."""
     temporary = worker / f"{number}.tmp"
-    temporary.write_text(json.dumps(asdict(request), ensure_ascii=False), encoding="utf-8")
+    # As ASCII: the name of a folder need not be UTF-8, and Python holds its other bytes as half characters.
+    temporary.write_text(json.dumps(asdict(request)), encoding="ascii")
     temporary.rename(worker / "inbox" / f"{number:08d}.json")
 
 

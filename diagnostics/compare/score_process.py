@@ -30,7 +30,7 @@ class ScoreProcess:
         threads = str(max(1, (os.cpu_count() or 2) // 2))
         with (self.folder / "console.log").open("wb") as console:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "diagnostics.probes.score_worker", str(self.folder)],
+                [sys.executable, "-m", "diagnostics.probes.score_worker", str(os.getpid()), str(self.folder)],
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -33,7 +33,7 @@ class Worker:
         (self.folder / "inbox").mkdir(parents=True)
         with (self.folder / "console.log").open("wb") as console:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "diagnostics.probes.model_worker", str(self.folder)],
+                [sys.executable, "-m", "diagnostics.probes.model_worker", str(os.getpid()), str(self.folder)],
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

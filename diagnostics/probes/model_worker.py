@@ -1,4 +1,4 @@
-"""A process that holds one base model and answers for it: `python -m diagnostics.probes.model_worker FOLDER`.
+"""A process that holds one base model and answers for it: `python -m diagnostics.probes.model_worker STARTER FOLDER`.
 
 It takes requests from its folder (see `diagnostics.compare.mailbox`), opens what a request names unless it holds it
 already, and appends what comes of it as it comes. It ends when the process that started it is gone.
@@ -21,6 +21,7 @@ from diagnostics.probes.divergence import divergences
 from diagnostics.probes.generation import Job, answer, job_of
 from diagnostics.probes.loading import Holder, seconds_since
 from diagnostics.probes.measuring import probe, token_scores
+from diagnostics.probes.orphan import end_with
 
 IDLE_SECONDS = 0.02
 # Modules that transformers imports only when they are used; what the Llama model imports, most models do. With an
@@ -43,7 +44,7 @@ class Events:
 
     def write(self, event: str, **fields: Any) -> None:
         """Append one event."""
-        self.file.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
+        self.file.write(json.dumps({"event": event, **fields}) + "\n")
         self.file.flush()
 
     def cancelled(self) -> bool:
@@ -70,6 +71,7 @@ def open_all(holder: Holder, request: Request, events: Events) -> set[Source]:
 
 def carry_out(holder: Holder, request: Request, events: Events) -> None:
     """Do what a request asks; a row that cannot be done ends with an error of its own."""
+    holder.let_go_of_changed()
     if request.do == "divergence":
         told = [(row.messages, text) for row, text in zip(request.rows, request.fields["texts"], strict=True)]
         other = Source(**request.fields["other"])
@@ -113,8 +115,7 @@ def prepare(modules: tuple[str, ...]) -> None:
 
 
 def serve(folder: Path) -> None:
-    """Take requests until the starter is gone."""
-    starter = os.getppid()
+    """Take requests until this process is ended."""
     import torch
     import transformers
 
@@ -124,7 +125,7 @@ def serve(folder: Path) -> None:
     prepare(ANSWERS)
     (folder / "ready").touch()
     holder = Holder()
-    while os.getppid() == starter:
+    while True:
         waiting = sorted((folder / "inbox").glob("*.json"))
         if not waiting:
             prepare(ADAPTS)
@@ -144,4 +145,5 @@ def serve(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    end_with(int(sys.argv[1]), Path(sys.argv[2]))
+    serve(Path(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""A process that scores answers by a reward function or a reward model: `python -m diagnostics.probes.score_worker FOLDER`.
+"""A process that scores answers by a reward function or a reward model: `python -m diagnostics.probes.score_worker STARTER FOLDER`.
 
 <folder>/job.json       kind (`function` or `model`), what (its name or folder), rows (messages, text, finished, columns)
 <folder>/events.jsonl   appended: `scores` (rows, values; null where a function gave None), `lost` (row, reason), `error`,
@@ -14,14 +14,13 @@ import json
 import math
 import os
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from diagnostics.compare.sources import SourceUnusable
+from diagnostics.probes.orphan import end_with
 from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_reward
 
 FUNCTION_BATCH = 64
@@ -39,7 +38,7 @@ class Events:
 
     def write(self, event: str, **fields: Any) -> None:
         """Append one event."""
-        self.file.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
+        self.file.write(json.dumps({"event": event, **fields}) + "\n")
         self.file.flush()
 
     def scores(self, places: Sequence[int], values: Sequence[float | str | None]) -> None:
@@ -178,13 +177,6 @@ def run(folder: Path) -> None:
     events.write("end")
 
 
-def end_with(starter: int) -> None:
-    """End this process when the one that started it is gone, also while a function hangs."""
-    while os.getppid() == starter:
-        time.sleep(0.5)
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    run(Path(sys.argv[1]))
+    end_with(int(sys.argv[1]), Path(sys.argv[2]))
+    run(Path(sys.argv[2]))

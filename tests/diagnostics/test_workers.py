@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -206,3 +208,46 @@ def test_half_written_event_waits(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write('xt", "text": "a"}\n')
     assert tail.read_new() == [{"event": "text", "text": "a"}]
+
+
+def ended(process: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = Path(f"/proc/{process}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them")
+@pytest.mark.parametrize("when", ["starting", "writing"])
+def test_worker_of_a_killed_starter_ends_and_leaves_no_folder(tmp_path: Path, base_checkpoint: Path, when: str) -> None:
+    script = f"""
+import sys, time
+from pathlib import Path
+from diagnostics.compare.mailbox import Request, Row, Sampling
+from diagnostics.compare.sources import source_of
+from diagnostics.compare.workers import WorkerPool
+pool = WorkerPool(Path(sys.argv[1]))
+worker, _ = pool.take(source_of({str(base_checkpoint)!r}), 1)
+ask = ({{"role": "user", "content": "Please cancel order C53."}},)
+rows = [Row(source_of({str(base_checkpoint)!r}), ask, Sampling(n, 10.0, 1.0, 200)) for n in range(4000)]
+worker.ask(Request("answer", tuple(rows)))
+print(worker.process.pid, worker.folder, flush=True)
+time.sleep(600)
+"""
+    root = tmp_path / "root"
+    starter = subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    process, folder = starter.stdout.readline().split(maxsplit=1)
+    if when == "writing":
+        events = Path(folder.strip()) / "1.jsonl"
+        while not events.exists() or "loaded" not in events.read_text():
+            time.sleep(0.05)
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    assert ended(int(process), 15)
+    assert not root.exists()
