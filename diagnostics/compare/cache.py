@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.compare.answers import Answer
-from diagnostics.compare.fingerprint import Hashes, digest, hashes_of
+from diagnostics.compare.fingerprint import CacheUnwritable, Hashes, digest, hashes_of, writing_into
 from diagnostics.compare.mailbox import Row
 from diagnostics.compare.sources import Source
 
@@ -48,9 +49,16 @@ class AnswerCache:
         return digest(files, source) if files else None
 
     def read(self, source: Source) -> dict[str, dict[str, Any]]:
-        """The answers kept of a source, by the key of their row. A damaged or half-written line is passed over."""
+        """The answers kept of a source as it is now, by the key of their row.
+
+        Raises:
+            OSError: a file of the source cannot be read.
+        """
+        return self.read_state(self.state(source))
+
+    def read_state(self, state: str | None) -> dict[str, dict[str, Any]]:
+        """The answers kept of a state, by the key of their row. A damaged or half-written line is passed over."""
         found: dict[str, dict[str, Any]] = {}
-        state = self.state(source)
         if state is None:
             return found
         try:
@@ -63,13 +71,23 @@ class AnswerCache:
                 found[row["key"]] = {name: row[name] for name in KEPT}
         return found
 
-    def keep(self, source: Source, rows: dict[str, Answer]) -> None:
+    def keep(self, source: Source, rows: dict[str, Answer], asked_as: str | None = None) -> None:
         """Keep whole answers of a source; those that were cancelled or failed are not for keeping.
 
+        `asked_as`: its state when it was asked. If its files were written anew or deleted since, nobody can tell which
+        of them answered, and nothing is kept.
+
         Raises:
-            OSError: the folder cannot be written.
+            CacheUnwritable: the folder cannot be written.
         """
-        state = self.state(source)
+        try:
+            state = self.state(source)
+        except CacheUnwritable:
+            raise
+        except OSError:
+            return
+        if asked_as is not None and state != asked_as:
+            return
         whole = {key: one for key, one in rows.items() if one.stop in ("end", "length")}
         if state is None or not whole:
             return
@@ -77,11 +95,11 @@ class AnswerCache:
             json.dumps({"key": key} | {name: asdict(one)[name] for name in KEPT}, ensure_ascii=False) + "\n"
             for key, one in whole.items()
         )
-        with self._lock:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # One write at the end of the file: two processes that share the folder do not mix their lines.
-            with self._path(state).open("ab", buffering=0) as file:
-                file.write(text.encode("utf-8", "backslashreplace"))
+        data = text.encode("utf-8", "backslashreplace")
+        # One write at the end of the file: two processes that share the folder do not mix their lines.
+        with self._lock, writing_into(self.folder), self._path(state).open("ab", buffering=0) as file:
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _path(self, state: str) -> Path:
         return self.folder / f"{state}.jsonl"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from diagnostics.compare.answers import Answer, AnswerSet
 from diagnostics.compare.cache import AnswerCache, row_key
+from diagnostics.compare.fingerprint import CacheUnwritable
 from diagnostics.compare.hub import Fetch
 from diagnostics.compare.mailbox import Row, Sampling
 from diagnostics.compare.pane import Pane
@@ -71,11 +72,12 @@ def answer_of(pane: Pane, prompt: int, seed: int) -> Answer:
 
 @dataclass
 class Wanted:
-    """A row that must be asked, its key in the cache, and the (prompt, seed) pairs that its answer is for."""
+    """A row that must be asked, its key in the cache, the (prompt, seed) pairs that its answer is for, its source's state."""
 
     row: Row
     key: str
     places: list[tuple[int, int]]
+    state: str | None
 
 
 def collect(pool: WorkerPool, cache: AnswerCache, plan: Plan) -> Iterator[Collected]:
@@ -157,7 +159,13 @@ def from_cache(cache: AnswerCache, plan: Plan) -> tuple[list[Answer], list[Wante
     found: list[Answer] = []
     wanted: list[Wanted] = []
     for source in plan.sources:
-        kept = cache.read(source)
+        try:
+            state = cache.state(source)
+        except CacheUnwritable:
+            raise
+        except OSError:  # a file of the source went away or cannot be read: its worker says so, the others go on
+            state = None
+        kept = cache.read_state(state)
         asked: dict[str, Wanted] = {}
         for prompt in plan.prompts:
             for seed in plan.seeds:
@@ -166,7 +174,7 @@ def from_cache(cache: AnswerCache, plan: Plan) -> tuple[list[Answer], list[Wante
                 if key in kept:
                     found.append(Answer(source.name, prompt.number, seed, **kept[key]))
                 else:
-                    asked.setdefault(key, Wanted(row, key, [])).places.append((prompt.number, seed))
+                    asked.setdefault(key, Wanted(row, key, [], state)).places.append((prompt.number, seed))
         wanted += asked.values()
     return found, wanted
 
@@ -200,11 +208,12 @@ def ask(pool: WorkerPool, cache: AnswerCache, state: Collected, wanted: Sequence
 
 def keep(cache: AnswerCache, wanted: Sequence[Wanted], panes: Sequence[Pane]) -> None:
     """Put new answers into the cache, by source."""
-    by_source: dict[Source, dict[str, Answer]] = {}
+    by_source: dict[tuple[Source, str], dict[str, Answer]] = {}
     for one, pane in zip(wanted, panes, strict=True):
-        by_source.setdefault(one.row.source, {})[one.key] = answer_of(pane, *one.places[0])
-    for source, rows in by_source.items():
-        cache.keep(source, rows)
+        if one.state is not None:
+            by_source.setdefault((one.row.source, one.state), {})[one.key] = answer_of(pane, *one.places[0])
+    for (source, state), rows in by_source.items():
+        cache.keep(source, rows, state)
 
 
 def advanced(state: Collected, new: Sequence[Answer], seconds: float) -> Collected:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,24 @@ TOKENIZER_PARTS = (
     "chat_template.jinja",
     "chat_template.json",
 )
+
+
+class CacheUnwritable(OSError):
+    """The folder that things are kept in cannot be written. The message is one sentence."""
+
+
+@contextlib.contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Make the folder, and turn what goes wrong with it into one sentence.
+
+    Raises:
+        CacheUnwritable: it cannot be made, or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise CacheUnwritable(f"{folder}: answers cannot be kept there ({error.strerror or error}).") from error
 
 
 @dataclass(frozen=True)
@@ -78,10 +99,10 @@ class Hashes:
     def _keep(self) -> None:
         if self.kept is None:
             return
-        self.kept.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.kept.with_name(f".{self.kept.name}.{threading.get_ident()}.tmp")
-        temporary.write_text(json.dumps(self._known), encoding="utf-8")
-        temporary.replace(self.kept)
+        with writing_into(self.kept.parent):
+            temporary = self.kept.with_name(f".{self.kept.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+            temporary.write_text(json.dumps(self._known), encoding="utf-8")
+            temporary.replace(self.kept)
 
 
 def files_of(source: Source) -> list[tuple[Path, bool]]:
@@ -95,6 +116,16 @@ def files_of(source: Source) -> list[tuple[Path, bool]]:
         found += [(source.folder / ADAPTER_WEIGHTS, True), (source.folder / ADAPTER_CONFIG, True)]
     found += [(base / name, False) for name in MODEL_FILES] + [(speaks / name, False) for name in TOKENIZER_PARTS]
     return [(path, weights) for path, weights in found if path.is_file()]
+
+
+def stamps_of(source: Source) -> tuple[tuple[str, int, int, int], ...]:
+    """Those files with size, time of change (ns) and inode: another file under an old name shows without reading it."""
+    stamps = []
+    for path, _ in files_of(source):
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            stamps.append((str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino))
+    return tuple(stamps)
 
 
 def hashes_of(source: Source, hashes: Hashes) -> tuple[FileHash, ...]:

@@ -281,7 +281,8 @@ def drawable(logits: Any, sampling: Sampling) -> Any:
     """
     import torch
 
-    logits = torch.log_softmax(logits / sampling.temperature, dim=-1)
+    # From the largest down, in float64: a temperature near 0 would make infinities, and NaN of their difference.
+    logits = torch.log_softmax((logits.double() - logits.max()) / sampling.temperature, dim=-1).to(logits.dtype)
     if sampling.top_p < 1:
         ordered, places = logits.sort(descending=True)
         before = ordered.exp().cumsum(-1) - ordered.exp()

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diagnostics.compare.fingerprint import stamps_of
 from diagnostics.compare.sources import (
     Source,
     SourceUnusable,
-    adapter_config,
     check_usable,
     has_tokenizer,
     mixes,
@@ -51,6 +51,12 @@ class Holder:
         self.stops: tuple[int, ...] = ()
         self._voices: dict[Source, Voice] = {}
         self._tokenizers: dict[str, Any] = {}
+        self._stamps: dict[Source, Any] = {}
+
+    def let_go_of_changed(self) -> None:
+        """Let go of everything if a file of what is held was written anew: a training goes on in the same folder."""
+        if any(stamps_of(source) != stamps for source, stamps in self._stamps.items()):
+            self.release()
 
     def hold(self, source: Source) -> Voice:
         """Open a source, unless it is open already.
@@ -69,13 +75,16 @@ class Holder:
             forget_sampling(self.model)
         if source not in self._voices:
             check_usable(source)
+            stamps = stamps_of(source)
             self._voices[source] = self._open_adapter(source) if source.kind == "adapter" else self._plain(source)
+            self._stamps[source] = stamps
         return self._voices[source]
 
     def release(self) -> None:
         """Let go of everything held, so that the next model finds the memory free."""
         self.key = self.model = None
         self._voices.clear()
+        self._stamps.clear()
         self._tokenizers.clear()
         import gc
 
@@ -97,7 +106,6 @@ class Holder:
         from peft import PeftModel
 
         assert source.base is not None
-        config = adapter_config(source.folder)
         tokenizer = self._tokenizer(source.path if has_tokenizer(source.folder) else source.base)
         name = f"a{len(self._voices)}"
         device = str(self.model.device)
@@ -114,7 +122,7 @@ class Holder:
             self.release()
             raise
         self.model.eval()
-        return Voice(source, tokenizer, name, mixes(config), matched(self.model, source, name))
+        return Voice(source, tokenizer, name, mixes(source.folder), matched(self.model, source, name))
 
     @contextlib.contextmanager
     def speaking(self, voices: Sequence[Voice]) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from diagnostics.compare.answers import Answer
 from diagnostics.compare.cache import AnswerCache, row_key
 from diagnostics.compare.collect import Collected, Plan, collect
+from diagnostics.compare.fingerprint import CacheUnwritable, Hashes
 from diagnostics.compare.mailbox import Row, Sampling
 from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.sources import Source, source_of
@@ -221,3 +222,49 @@ def test_memory_makes_models_wait_or_go(tmp_path: Path, base_checkpoint: Path, c
     assert "the models may take" in state.errors["one"]
     assert not small.processes()
     assert json.dumps(state.errors)
+
+
+def test_answers_of_a_checkpoint_that_changed_meanwhile_are_not_kept(
+    cache: AnswerCache, base_checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run" / "checkpoint-1"
+    shutil.copytree(base_checkpoint, folder)
+    source = source_of(str(folder))
+    asked_as = cache.state(source)
+    answer = Answer("x", 0, 0, "of the old weights", 4, "end", seconds=1.0)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.norm.weight"] = tensors["model.norm.weight"] * 0.5
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    cache.keep(source, {"key": answer}, asked_as)
+    assert cache.read(source) == {}
+    cache.keep(source, {"key": answer}, cache.state(source))
+    assert cache.read(source)["key"]["text"] == "of the old weights"
+    now = cache.state(source)
+    shutil.rmtree(folder)
+    cache.keep(source, {"other": answer}, now)
+    assert set(cache.read_state(now)) == {"key"}
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(base_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CacheUnwritable, match="answers cannot be kept there"):
+        AnswerCache(tmp_path / "file").state(source_of(str(base_checkpoint)))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_said(base_checkpoint: Path, tmp_path: Path) -> None:
+    cache, source = AnswerCache(tmp_path), source_of(str(base_checkpoint))
+    (tmp_path / f"{cache.state(source)}.jsonl").symlink_to("/dev/full")
+    with pytest.raises(CacheUnwritable, match="No space left"):
+        cache.keep(source, {"key": Answer("x", 0, 0, "text", 1, "end", seconds=1.0)})
+
+
+def test_two_processes_never_share_a_half_written_file_of_hashes(
+    base_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = []
+    monkeypatch.setattr(Path, "replace", lambda self, target: named.append(self.name))
+    for process in (7001, 7002):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        Hashes(tmp_path / "hashes.json").of(base_checkpoint / "config.json")
+    assert len(set(named)) == 2

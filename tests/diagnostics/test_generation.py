@@ -11,7 +11,7 @@ import pytest
 
 from diagnostics.compare.mailbox import Row, Sampling
 from diagnostics.compare.sources import Source, SourceUnusable, source_of
-from diagnostics.probes.generation import BATCH_ROWS, answer, batches, job_of, seed_of
+from diagnostics.probes.generation import BATCH_ROWS, answer, batches, drawable, job_of, seed_of
 from diagnostics.probes.loading import Holder
 from diagnostics.probes.measuring import token_scores
 
@@ -298,3 +298,55 @@ def test_log_probabilities_of_an_answer(holder: Holder, base_checkpoint: Path) -
     assert found["logprobs"] == pytest.approx(expected.tolist(), abs=1e-3)
     if own == done["ids"]:
         assert set(found["ranks"]) == {1}
+
+
+def test_a_temperature_near_zero_draws_the_likeliest_token() -> None:
+    import torch
+
+    logits = torch.tensor([3.0, -2.0, 5.0, 4.9])
+    for temperature in (1e-3, 1e-42, 1e-300):
+        drawn = drawable(logits.clone(), Sampling(temperature=temperature, top_p=0.9))
+        assert not drawn.isnan().any()
+        assert int(drawn.argmax()) == 2
+        assert float(drawn[2]) == 0.0
+
+
+def test_an_adapter_with_whole_layers_leaves_its_base_and_its_neighbours_as_they_are(
+    adapters: list[Source], base_checkpoint: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    saved = tmp_path / "saved"
+    shutil.copytree(adapters[0].path, saved)
+    tensors = load_file(saved / "adapter_model.safetensors")
+    whole = load_file(base_checkpoint / "model.safetensors")["model.embed_tokens.weight"]
+    tensors["base_model.model.model.embed_tokens.weight"] = whole.flip(0).contiguous()
+    save_file(tensors, saved / "adapter_model.safetensors", metadata={"format": "pt"})
+    base, other = source_of(str(base_checkpoint)), source_of(str(saved))
+    assert other.holder != base.holder
+    holder = Holder()
+    sampling = Sampling(max_new_tokens=12)
+    before = [answered(holder, rows_of(one, sampling)) for one in (base, adapters[1])]
+    theirs = answered(holder, rows_of(other, sampling))
+    after = [answered(holder, rows_of(one, sampling)) for one in (base, adapters[1])]
+    assert [[one["ids"] for one in rows] for rows in after] == [[one["ids"] for one in rows] for rows in before]
+    assert [one["ids"] for one in theirs] != [one["ids"] for one in before[0]]
+
+
+def test_weights_written_anew_in_the_same_folder_are_opened_anew(base_checkpoint: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "checkpoint-1"
+    shutil.copytree(base_checkpoint, folder)
+    holder, source = Holder(), source_of(str(folder))
+    rows = rows_of(source, Sampling(max_new_tokens=12))
+    before = answered(holder, rows)
+    holder.let_go_of_changed()
+    assert holder.model is not None
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.embed_tokens.weight"] = tensors["model.embed_tokens.weight"].flip(0).contiguous()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    holder.let_go_of_changed()
+    after = answered(holder, rows)
+    assert [one["ids"] for one in after] == [one["ids"] for one in answered(Holder(), rows)]
+    assert [one["ids"] for one in after] != [one["ids"] for one in before]
