@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from diagnostics.compare.cache import default_folder
 from diagnostics.compare.mailbox import Sampling
+from diagnostics.compare.workers import WorkerPool
 from diagnostics.report.words import LANGS
 
 T = TypeVar("T")
@@ -51,6 +53,22 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
         return Sampling(0, arguments.temperature, arguments.top_p, arguments.max_new_tokens)
     except ValueError as error:
         raise BadInput(f"--{str(error).replace('_', '-', 2)}") from error
+
+
+@contextmanager
+def model_workers() -> Iterator[WorkerPool]:
+    """The model workers of one command, in a temporary folder; they are ended at the end, whatever ends it.
+
+    Raises:
+        BadInput: the memory that they may take is said in no number.
+    """
+    with tempfile.TemporaryDirectory(prefix="clinic-workers-", ignore_cleanup_errors=True) as root:
+        try:
+            pool = WorkerPool(Path(root))
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        with closing(pool):
+            yield pool
 
 
 @contextmanager

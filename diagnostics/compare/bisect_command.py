@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from diagnostics.compare.answers import Answer
 from diagnostics.compare.around import Around, around
-from diagnostics.compare.asking import INTERRUPTED, OK, BadInput, closed, refuse, sampling_of
+from diagnostics.compare.asking import INTERRUPTED, OK, BadInput, closed, model_workers, refuse, sampling_of
 from diagnostics.compare.bisect import BisectState, Outcome, bisect
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.checks import Check, CheckUnusable, Looked, check_of, look_at_all
@@ -22,7 +20,6 @@ from diagnostics.compare.progress import Progress
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
 from diagnostics.compare.report.search import FORMATS
 from diagnostics.compare.sources import Source, SourceUnusable, checkpoints_of, named_apart, source_of
-from diagnostics.compare.workers import WorkerPool
 from diagnostics.engine import diagnose
 from diagnostics.output import to_file, to_stdout, unwritable
 from diagnostics.report.common import visible
@@ -106,7 +103,7 @@ def search(arguments: argparse.Namespace, check: Check, sources: Sequence[Source
     if not 0 <= arguments.seed < 2**63:
         raise BadInput(f"--seed {arguments.seed}: expected a whole number from 0 on.")
     sampling, progress = sampling_of(arguments), Progress()
-    with tempfile.TemporaryDirectory(prefix="clinic-workers-") as root, closing(WorkerPool(Path(root))) as pool:
+    with model_workers() as pool:
         cache = AnswerCache(arguments.cache)
 
         def seen(source: Source) -> Looked:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diagnostics.compare.answers import AnswerSet
-from diagnostics.compare.asking import FOUND, INTERRUPTED, OK, BadInput, closed, refuse, sampling_of
+from diagnostics.compare.asking import FOUND, INTERRUPTED, OK, BadInput, closed, model_workers, refuse, sampling_of
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.collect import Collected, Plan, collect
 from diagnostics.compare.comparison import Comparison, comparison
-from diagnostics.compare.fingerprint import digest, hashes_of
+from diagnostics.compare.fingerprint import FileHash, digest, hashes_of
 from diagnostics.compare.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.null_baseline import Changed, null_baseline
 from diagnostics.compare.progress import Progress, left
@@ -139,7 +138,7 @@ def carry_out(asked: Asked, cache: Path, progress: Progress) -> Comparison:
         OSError: the cache's folder cannot be written.
     """
     plan = asked.plan
-    with tempfile.TemporaryDirectory(prefix="clinic-workers-") as root, closing(WorkerPool(Path(root))) as pool:
+    with model_workers() as pool:
         collected = answered(pool, plan, cache, progress)
         changed = against_chance(pool, asked, collected.answers, progress) if asked.null_baseline else []
     answers = collected.answers
@@ -166,7 +165,9 @@ def same_weights(sources: Sequence[Source], cache: Path) -> dict[str, str]:
     before: dict[str, list[str]] = {}
     same = {}
     for one in sources:
-        files = hashes_of(one, hashes) if one.kind in ("model", "adapter") else ()
+        files: tuple[FileHash, ...] = ()
+        with contextlib.suppress(OSError):  # a checkpoint that was deleted meanwhile has answered all the same
+            files = hashes_of(one, hashes)
         if files:
             twins = before.setdefault(digest(files, one, weights_only=True), [])
             if twins:

@@ -308,3 +308,20 @@ def test_interrupted_keeps_what_is_done_and_the_next_call_takes_it(
     time.sleep(0.3)
     workers = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert f"clinic-workers-{os.getpid()}" not in workers
+
+
+def test_memory_said_in_no_number_is_one_sentence(
+    base_checkpoint: Path,
+    prompts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLINIC_MODEL_MEMORY_GIB", "much")
+    for words in (
+        ["compare", base_checkpoint, base_checkpoint, "--prompts", prompts],
+        ["bisect", base_checkpoint, base_checkpoint, "--check", "lacks:x", "--prompt", "Hi."],
+    ):
+        code, out, error = said(capsys, *words, "--cache", tmp_path / "cache")
+        assert (code, out) == (2, "")
+        assert error.splitlines()[-1] == "CLINIC_MODEL_MEMORY_GIB=much: expected a number of GiB."
