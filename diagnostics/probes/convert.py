@@ -23,11 +23,24 @@ def pickled_weights(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith(NOT_WEIGHTS))
 
 
+def missing_files(folder: Path) -> list[str]:
+    """The files that the index of a sharded model names and that are not there; none without an index that can be read."""
+    try:
+        index = json.loads((folder / "pytorch_model.bin.index.json").read_text(encoding="utf-8"))
+        named = {str(one) for one in index["weight_map"].values()}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return []
+    return sorted(one for one in named if not (folder / one).is_file())
+
+
 def convert(folder: Path, out: Path) -> dict[str, Any]:
     """Write the weights of a folder as safetensors to another, with configs and tokenizer beside them."""
     paths = pickled_weights(folder)
     if not paths:
         return {"error": f"{folder}: holds no pickled weights; expected pytorch_model*.bin or adapter_model.bin."}
+    missing = missing_files(folder)
+    if missing:
+        return {"error": f"{folder}: {missing[0]} is missing, which pytorch_model.bin.index.json names."}
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

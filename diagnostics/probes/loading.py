@@ -202,7 +202,7 @@ def open_model(path: str, quantize: str | None) -> Any:
     """A causal language model on the accelerator, if there is one.
 
     Raises:
-        SourceUnusable: transformers cannot open it.
+        SourceUnusable: transformers cannot open it, or weights are missing, which it would draw at random.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -212,9 +212,15 @@ def open_model(path: str, quantize: str | None) -> Any:
     if quantize:
         options |= {"quantization_config": quantization(path, quantize), "device_map": {"": device}}
     with one_word_for_all(path, "transformers"):
-        model = AutoModelForCausalLM.from_pretrained(
-            path, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="auto", **options
-        )
+        model, loaded = AutoModelForCausalLM.from_pretrained(
+            path, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="auto",
+            output_loading_info=True, **options,
+        )  # fmt: skip
+        missing = sorted(loaded["missing_keys"])
+        if missing:
+            raise SourceUnusable(
+                f"{path}: {missing[0]} is not among its weights ({len(missing)} tensors are missing), so it would be random."
+            )
         return (model if quantize else model.to(device)).eval()
 
 

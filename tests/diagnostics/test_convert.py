@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from diagnostics.cli import main
 from diagnostics.compare.sources import check_usable, source_of
+from diagnostics.probes.convert import convert
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +87,13 @@ def test_nothing_to_convert(base_checkpoint: Path, tmp_path: Path, capsys: pytes
     assert "holds no pickled weights" in capsys.readouterr().err
     assert main(["convert", str(tmp_path / "none")]) == 2
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_shards_that_are_missing_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "half"
+    folder.mkdir()
+    (folder / "pytorch_model-00001-of-00002.bin").write_bytes(b"")
+    shards = {name: f"pytorch_model-0000{at}-of-00002.bin" for at, name in enumerate("ab", 1)}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": shards}))
+    assert "pytorch_model-00002-of-00002.bin is missing" in convert(folder, tmp_path / "out")["error"]
+    assert not (tmp_path / "out").exists()

@@ -350,3 +350,15 @@ def test_weights_written_anew_in_the_same_folder_are_opened_anew(base_checkpoint
     after = answered(holder, rows)
     assert [one["ids"] for one in after] == [one["ids"] for one in answered(Holder(), rows)]
     assert [one["ids"] for one in after] != [one["ids"] for one in before]
+
+
+def test_a_model_of_which_weights_are_missing_is_not_filled_up_at_random(base_checkpoint: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "half"
+    shutil.copytree(base_checkpoint, folder)
+    tensors = load_file(folder / "model.safetensors")
+    kept = {name: one for name, one in tensors.items() if "layers.1." not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SourceUnusable, match=r"layers\.1\.\S+ is not among its weights"):
+        Holder().hold(source_of(str(folder)))
