@@ -14,8 +14,12 @@ from dashboard.texts import LANGS, Lang, Words
 
 STYLE = Path(__file__).parent / "style.css"
 BUILD = {"runs": runs.build, "compare": compare.build, "diagnose": diagnose.build}
-# The choice of light or dark is kept in the browser; without one the page follows the system.
+# The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
+# has done something on the page, so that what happens is not only its being built.
 HEAD = """<script>
+for (const kind of ['pointerdown', 'keydown']) {
+  addEventListener(kind, () => { window.clinicTouched = true; }, true);
+}
 const clinicTheme = localStorage.getItem('clinic-theme');
 if (clinicTheme) addEventListener('DOMContentLoaded', () => {
   const apply = () => document.body.classList.toggle('dark', clinicTheme === 'dark');

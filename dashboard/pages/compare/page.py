@@ -29,7 +29,7 @@ OF_ONE_RUN = ("time", "bisect")
 # The address follows the tab that the user chose, so that it can be sent to somebody. The first tab is also selected
 # while the page is built, before anybody has touched it: then the address still names the one that is wanted.
 FOLLOW = """() => {
-  if (!navigator.userActivation.hasBeenActive) return [];
+  if (!window.clinicTouched) return [];
   const address = new URL(location);
   address.searchParams.set('tab', '%s');
   history.replaceState(history.state, '', address);
