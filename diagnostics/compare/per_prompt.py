@@ -38,5 +38,7 @@ def paired_differences(source: Scores, against: Scores, prompts: Sequence[int]) 
         left, right = source.get(prompt, {}), against.get(prompt, {})
         both = [seed for seed in left if seed in right]
         if both:
-            found[prompt] = mean_of([left[seed] for seed in both]) - mean_of([right[seed] for seed in both])
+            before, after = (mean_of([one[seed] for seed in both]) for one in (right, left))
+            # Means of the same numbers in another order differ by rounding: that is a tie, not a win by 1e-17.
+            found[prompt] = 0.0 if math.isclose(after, before, rel_tol=1e-12) else after - before
     return found

@@ -12,6 +12,7 @@ import pytest
 from diagnostics.compare.answers import Answer, AnswerSet
 from diagnostics.compare.both_orders import both_orders
 from diagnostics.compare.noise import halves, noise_floor
+from diagnostics.compare.per_prompt import paired_differences
 from diagnostics.compare.slices import slices_of
 from diagnostics.compare.verdict import against_itself, compared, corrected, pairs_of, verdict
 from tests.diagnostics.answer_sets import prompts, scored_set
@@ -233,3 +234,11 @@ def test_only_what_a_judge_says_in_both_orders_counts() -> None:
     assert biased.place == 1.0
     empty = both_orders("b", "a", {})
     assert (empty.pair.word, empty.place) == ("too-few", 0.0)
+
+
+def test_rounding_is_no_win() -> None:
+    """The same scores under other seeds, summed in another order: every prompt ties."""
+    left = {prompt: {0: 0.1, 1: 0.7, 2: 0.3} for prompt in range(20)}
+    right = {prompt: {2: 0.1, 0: 0.3, 1: 0.7} for prompt in range(20)}
+    assert sum([0.1, 0.7, 0.3]) / 3 != sum([0.3, 0.7, 0.1]) / 3, "the case no longer rounds apart"
+    assert set(paired_differences(left, right, range(20)).values()) == {0.0}
