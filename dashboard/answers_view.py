@@ -11,8 +11,8 @@ from dashboard.html import note, pill, text
 from dashboard.panes_view import answer_html, grid, name_html
 from dashboard.texts import Words
 from diagnostics.compare.answers import Answer, AnswerSet
-from diagnostics.compare.differ import differ
 from diagnostics.compare.prompts import Prompt
+from diagnostics.compare.texts.differ import differ
 
 Filter = Literal["all", "different", "worse", "better"]
 FILTERS: tuple[Filter, ...] = ("all", "different", "worse", "better")

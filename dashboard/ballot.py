@@ -15,15 +15,15 @@ from dashboard.html import note, text
 from dashboard.panes_view import answer_html, grid, name_html
 from dashboard.prompt_sets import held_out
 from dashboard.texts import Words
-from diagnostics.compare.agreement import Agreement, agreements
 from diagnostics.compare.answers import Answer, AnswerSet
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.preferences import preferences, write_preferences
+from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.prompts import Message, Prompt
-from diagnostics.compare.ratings import Rating, Ratings, ratings
-from diagnostics.compare.scored_votes import scored_votes
-from diagnostics.compare.scorers import Scorer, scorer_of
-from diagnostics.compare.votes import BOTH_BAD, TIE, KeptVotes, Vote, Voter, add_vote, read_votes
+from diagnostics.compare.scoring.scorers import Scorer, scorer_of
+from diagnostics.compare.voting.agreement import Agreement, agreements
+from diagnostics.compare.voting.preferences import preferences, write_preferences
+from diagnostics.compare.voting.ratings import Rating, Ratings, ratings
+from diagnostics.compare.voting.scored_votes import scored_votes
+from diagnostics.compare.voting.votes import BOTH_BAD, TIE, KeptVotes, Vote, Voter, add_vote, read_votes
 
 FOLDER, FILE = ".compare", "votes.jsonl"
 # What a key or a button of the page means beside the numbers of the answers.

@@ -11,14 +11,14 @@ from dashboard.curves import MARK, metric_figure
 from dashboard.html import link, note, pill, text
 from dashboard.panes_view import answer_html, body_html
 from dashboard.texts import Words
-from diagnostics.compare.around import Around, around
-from diagnostics.compare.bisect import BisectState, Outcome
-from diagnostics.compare.checks import Check, CheckUnusable, Looked, check_of, look
+from diagnostics.compare.bisecting.around import Around, around
+from diagnostics.compare.bisecting.checks import Check, CheckUnusable, Looked, check_of, look
+from diagnostics.compare.bisecting.search import BisectState, Outcome
 from diagnostics.compare.collect import answer_of
-from diagnostics.compare.judge import judge_of
-from diagnostics.compare.pane import Pane
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source, SourceUnusable, checkpoints_of
 from diagnostics.compare.prompts import Prompt
-from diagnostics.compare.sources import Source, SourceUnusable, checkpoints_of
+from diagnostics.compare.scoring.judge import judge_of
 from diagnostics.run import Run
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.compare.cache import AnswerCache, default_folder
-from diagnostics.compare.sources import Source, checkpoints_of
-from diagnostics.compare.workers import WorkerPool
+from diagnostics.compare.models.sources import Source, checkpoints_of
+from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.engine import diagnose
 from diagnostics.finding import Diagnosis
 from diagnostics.run import Run, RunUnreadable

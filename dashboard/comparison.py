@@ -9,12 +9,12 @@ from dashboard.clinic import Clinic
 from dashboard.html import note
 from dashboard.panes_view import verdict
 from dashboard.texts import Words
-from diagnostics.compare.mailbox import Row, Sampling
-from diagnostics.compare.paired import difference, kept_rewards
-from diagnostics.compare.pane import Pane
+from diagnostics.compare.models.mailbox import Row, Sampling
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source, checkpoint, named_apart, source_of
 from diagnostics.compare.prompts import Message
-from diagnostics.compare.scores import reward_names
-from diagnostics.compare.sources import Source, checkpoint, named_apart, source_of
+from diagnostics.compare.statistics.paired import difference, kept_rewards
+from diagnostics.compare.statistics.scores import reward_names
 
 # The turns so far of each source's own conversation, by the source's name.
 Talk = Mapping[str, tuple[Message, ...]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.texts import Words
-from diagnostics.compare.scores import scores_of
+from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.finding import SeriesEvidence
 from diagnostics.report.curve import thinned, wants_log_scale
 from diagnostics.run import Run, Series

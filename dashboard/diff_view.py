@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dashboard.html import note, pill, text
 from dashboard.panes_view import grid, name_html
 from dashboard.texts import Words
-from diagnostics.compare.differ import Span, differ
-from diagnostics.compare.pane import Pane
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.texts.differ import Span, differ
 
 TAGS = {"same": "span", "removed": "del", "added": "ins"}
 

@@ -6,7 +6,7 @@ import math
 
 from dashboard.html import note, text
 from dashboard.texts import Words
-from diagnostics.compare.writers import TokenScores
+from diagnostics.compare.models.writers import TokenScores
 
 # The shades by the token's probability: each step is fainter ink, so that one colour serves every kind of sight, and
 # the lightness both pages. From as good as certain to one in ten thousand.

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dashboard.html import note, pill, text
 from dashboard.panes_view import grid, name_html
 from dashboard.texts import Words
-from diagnostics.compare.fingerprint import Hashes, digest, hashes_of
-from diagnostics.compare.proof import Identity
-from diagnostics.compare.sources import Source, SourceUnusable
+from diagnostics.compare.models.fingerprint import Hashes, digest, hashes_of
+from diagnostics.compare.models.proof import Identity
+from diagnostics.compare.models.sources import Source, SourceUnusable
 from diagnostics.compare.words import warning
 
 # What makes a comparison one of a model with itself, or of less than what was trained: said in red.

@@ -15,10 +15,10 @@ from dashboard.sampling_grid import parts
 from dashboard.texts import Words
 from diagnostics.compare.answers import AnswerSet
 from diagnostics.compare.collect import answer_of
-from diagnostics.compare.pane import Pane
+from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.prompts import Prompt
-from diagnostics.compare.references import METRICS
-from diagnostics.compare.scorers import Scored, Scorer, scorer_of
+from diagnostics.compare.scoring.references import METRICS
+from diagnostics.compare.scoring.scorers import Scored, Scorer, scorer_of
 
 
 def prompt_asked(clinic: Clinic, question: Question, reference: str) -> Prompt:

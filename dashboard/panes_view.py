@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from dashboard.html import note, pill, text
 from dashboard.texts import Words
-from diagnostics.compare.paired import Difference
-from diagnostics.compare.pane import Pane
+from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.prompts import Message
-from diagnostics.compare.traits import repeated_share
+from diagnostics.compare.statistics.paired import Difference
+from diagnostics.compare.texts.traits import repeated_share
 
 # Panes in a row of a wide page: six in two rows of three are read more easily than five and one.
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3}

@@ -17,13 +17,13 @@ from dashboard.verdict_view import verdict_html
 from diagnostics.compare.answers import AnswerSet
 from diagnostics.compare.collect import Collected, Plan
 from diagnostics.compare.comparison import JUDGE, Comparison, comparison
-from diagnostics.compare.judge import Judged, judge_of, judge_pairs
-from diagnostics.compare.null_baseline import Changed, null_baseline
+from diagnostics.compare.models.sources import Source, SourceUnusable
 from diagnostics.compare.prompts import PromptsUnreadable
 from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.report.words import effect_sentence, effect_sentences
-from diagnostics.compare.scorers import Kind, Scored, Scorer, ScorerUnusable, scorer_of
-from diagnostics.compare.sources import Source, SourceUnusable
+from diagnostics.compare.scoring.judge import Judged, judge_of, judge_pairs
+from diagnostics.compare.scoring.scorers import Kind, Scored, Scorer, ScorerUnusable, scorer_of
+from diagnostics.compare.statistics.null_baseline import Changed, null_baseline
 from diagnostics.compare.words import change_sentence
 
 EXPORTS = ("html", "jsonl", "csv")

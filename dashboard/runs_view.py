@@ -9,7 +9,7 @@ from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import bar, link, note, pill, text
 from dashboard.texts import Words
-from diagnostics.compare.scores import reward_names, scores_of
+from diagnostics.compare.statistics.scores import reward_names, scores_of
 from diagnostics.run import Run
 
 

@@ -10,9 +10,9 @@ from dashboard.comparison import Question
 from dashboard.html import text
 from dashboard.panes_view import body_html, name_html
 from dashboard.texts import Words
-from diagnostics.compare.mailbox import Row, Sampling
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.sources import Source
+from diagnostics.compare.models.mailbox import Row, Sampling
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source
 
 # More cells than this are a prompt set's work: batched, kept and scored there.
 MOST_CELLS = 120

@@ -12,9 +12,9 @@ from dashboard.diff_view import diff_html
 from dashboard.html import note, pill, text
 from dashboard.panes_view import answer_html, body_html
 from dashboard.texts import Words
-from diagnostics.compare.differ import differ
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.scores import samples_at
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.statistics.scores import samples_at
+from diagnostics.compare.texts.differ import differ
 from diagnostics.run import Run, Sample
 
 if TYPE_CHECKING:

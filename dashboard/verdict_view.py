@@ -9,7 +9,7 @@ from dashboard.panes_view import name_html
 from dashboard.texts import Words
 from diagnostics.compare.comparison import Comparison
 from diagnostics.compare.report.words import SENTENCES, WORDS, pair_sentence, part_name
-from diagnostics.compare.verdict import PairVerdict, SliceVerdict, Verdict
+from diagnostics.compare.statistics.verdict import PairVerdict, SliceVerdict, Verdict
 
 KIND = {"better": "good", "worse": "error", "no-difference-shown": "plain", "too-few": "warning"}
 

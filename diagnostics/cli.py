@@ -13,8 +13,8 @@ from pathlib import Path
 from diagnostics.against import against
 from diagnostics.batch import Job, Member, judge_folder, members
 from diagnostics.children import NoFix, child_of, write_child
-from diagnostics.compare import cli as compare_cli
-from diagnostics.compare import converting
+from diagnostics.compare.commands import cli as compare_cli
+from diagnostics.compare.models import converting
 from diagnostics.engine import diagnose
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from diagnostics.compare.paired import difference, kept_rewards
+from diagnostics.compare.statistics.paired import difference, kept_rewards
 from diagnostics.finding import Diagnosis
 from diagnostics.measure import ONLINE, SAMPLES, kept_scores
 from diagnostics.run import Run, Series

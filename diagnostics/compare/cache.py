@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.compare.answers import Answer
-from diagnostics.compare.fingerprint import CacheUnwritable, Hashes, digest, hashes_of, writing_into
-from diagnostics.compare.mailbox import Row
-from diagnostics.compare.sources import Source
+from diagnostics.compare.models.fingerprint import CacheUnwritable, Hashes, digest, hashes_of, writing_into
+from diagnostics.compare.models.mailbox import Row
+from diagnostics.compare.models.sources import Source
 
 # Raised when the same weights and seed would be answered otherwise, so that older answers are not taken for new ones.
 VERSION = 1

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from diagnostics.compare.answers import Answer, AnswerSet
 from diagnostics.compare.cache import AnswerCache, row_key
-from diagnostics.compare.fingerprint import CacheUnwritable
-from diagnostics.compare.hub import Fetch
-from diagnostics.compare.mailbox import Row, Sampling
-from diagnostics.compare.pane import Pane
+from diagnostics.compare.models.fingerprint import CacheUnwritable
+from diagnostics.compare.models.hub import Fetch
+from diagnostics.compare.models.mailbox import Row, Sampling
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source, SourceUnusable
+from diagnostics.compare.models.workers import WorkerPool
+from diagnostics.compare.models.writers import BEAT_SECONDS, Writing
 from diagnostics.compare.prompts import Prompt
-from diagnostics.compare.sources import Source, SourceUnusable
-from diagnostics.compare.workers import WorkerPool
-from diagnostics.compare.writers import BEAT_SECONDS, Writing
 
 POLL_SECONDS = 0.1
 

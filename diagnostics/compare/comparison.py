@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from diagnostics.compare.answers import Answer, AnswerSet
-from diagnostics.compare.both_orders import BothOrders, both_orders
-from diagnostics.compare.judge import Judged
-from diagnostics.compare.mailbox import Sampling
-from diagnostics.compare.null_baseline import Changed
+from diagnostics.compare.models.mailbox import Sampling
+from diagnostics.compare.models.sources import Source
 from diagnostics.compare.prompts import Prompt
-from diagnostics.compare.side_effects import SideEffect, side_effects
-from diagnostics.compare.sources import Source
-from diagnostics.compare.verdict import PairVerdict, Verdict, corrected, verdict
+from diagnostics.compare.scoring.both_orders import BothOrders, both_orders
+from diagnostics.compare.scoring.judge import Judged
+from diagnostics.compare.statistics.null_baseline import Changed
+from diagnostics.compare.statistics.verdict import PairVerdict, Verdict, corrected, verdict
+from diagnostics.compare.texts.side_effects import SideEffect, side_effects
 
 JUDGE = "judge"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from diagnostics.compare.change import Change
+from diagnostics.compare.statistics.change import Change
 
 Lang = Literal["en", "zh"]
 
-# What an identity warns of; the keys are those of `diagnostics.compare.proof`.
+# What an identity warns of; the keys are those of `diagnostics.compare.models.proof`.
 WARNINGS: dict[str, tuple[str, str]] = {
     "same-weights": (
         "Answers from the very same weights as {others}: any difference between them is not training's.",
@@ -52,7 +52,7 @@ WARNINGS: dict[str, tuple[str, str]] = {
 }
 
 
-# What the null baseline says; the keys are the words of `diagnostics.compare.change`.
+# What the null baseline says; the keys are the words of `diagnostics.compare.statistics.change`.
 CHANGES: dict[str, tuple[str, str]] = {
     "more-than-random": (
         "{source}: training did more than move the weights. Its next-token distributions lie {ratio:.2g} times as far from "

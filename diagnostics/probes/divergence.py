@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from diagnostics.compare.sources import Source, weight_files
+from diagnostics.compare.models.sources import Source, weight_files
 from diagnostics.probes.loading import Holder, Voice
 from diagnostics.probes.measuring import answer_ids, log_probabilities
 

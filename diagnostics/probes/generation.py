@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from diagnostics.compare.mailbox import Row, Sampling
+from diagnostics.compare.models.mailbox import Row, Sampling
 from diagnostics.probes.loading import Holder, Voice
 
 # Text is appended at most this often: a tiny model writes a thousand tokens a second, and nobody reads that fast.

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diagnostics.compare.fingerprint import stamps_of
-from diagnostics.compare.sources import (
+from diagnostics.compare.models.fingerprint import stamps_of
+from diagnostics.compare.models.sources import (
     Source,
     SourceUnusable,
     check_usable,

@@ -1,6 +1,6 @@
 """A process that holds one base model and answers for it: `python -m diagnostics.probes.model_worker STARTER FOLDER`.
 
-It takes requests from its folder (see `diagnostics.compare.mailbox`), opens what a request names unless it holds it
+It takes requests from its folder (see `diagnostics.compare.models.mailbox`), opens what a request names unless it holds it
 already, and appends what comes of it as it comes. It ends when the process that started it is gone.
 """
 
@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from diagnostics.compare.mailbox import Request, read_request
-from diagnostics.compare.sources import Source, SourceUnusable
+from diagnostics.compare.models.mailbox import Request, read_request
+from diagnostics.compare.models.sources import Source, SourceUnusable
 from diagnostics.probes.divergence import divergences
 from diagnostics.probes.generation import Job, answer, job_of
 from diagnostics.probes.loading import Holder, seconds_since

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from diagnostics.compare.sources import SourceUnusable, check_model
+from diagnostics.compare.models.sources import SourceUnusable, check_model
 from diagnostics.probes.loading import first_line, one_word_for_all, open_tokenizer
 
 MOST_ROWS = 32

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from diagnostics.compare.sources import SourceUnusable
+from diagnostics.compare.models.sources import SourceUnusable
 from diagnostics.probes.orphan import end_with
 from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_reward
 

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from diagnostics.compare.scores import scores_of
+from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.run import open_run
 from tests.bench.compare import bench_compare
 from training.demo.pipeline import SCORE, stages

@@ -14,10 +14,10 @@ from typing import Any
 
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.collect import Collected, Plan, collect
-from diagnostics.compare.mailbox import Row, Sampling
+from diagnostics.compare.models.mailbox import Row, Sampling
+from diagnostics.compare.models.sources import Source, source_of
+from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.compare.prompts import Prompt, read_prompts
-from diagnostics.compare.sources import Source, source_of
-from diagnostics.compare.workers import WorkerPool
 from training.demo.data import write_post_training_data
 from training.demo.pipeline import KEPT_BASE, last_checkpoint
 
@@ -181,8 +181,8 @@ for number in range({adapters}):
 # Run in a process of its own, whose peak memory is then the model's: prints what it measured as JSON.
 IN_PROCESS = """
 import json, resource, sys, time, torch
-from diagnostics.compare.mailbox import Row, Sampling
-from diagnostics.compare.sources import source_of
+from diagnostics.compare.models.mailbox import Row, Sampling
+from diagnostics.compare.models.sources import source_of
 from diagnostics.probes.generation import answer, job_of
 from diagnostics.probes.loading import Holder
 torch.set_num_threads(2)
@@ -299,7 +299,7 @@ def bench_loading(folder: Path, large: Path) -> None:
             f"{1000 * theirs:.0f} ms",
             f"ratio {mine / theirs:.2f}",
         )
-    from diagnostics.compare.writers import answer_rows
+    from diagnostics.compare.models.writers import answer_rows
 
     pool = WorkerPool(folder / "workers")
     try:

@@ -18,12 +18,12 @@ from dashboard.panes_view import panes_html
 from dashboard.sampling_grid import MOST_CELLS, Grid, grid_html, read_grid
 from dashboard.texts import LANGS, Words
 from dashboard.timeline import before, curve_of, kept_html, live_html, nearest, pages_of, steps_of
-from diagnostics.compare.differ import Span, differ
-from diagnostics.compare.fingerprint import FileHash, Hashes
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.proof import Identity
-from diagnostics.compare.sources import Source, SourceUnusable
-from diagnostics.compare.writers import TokenScores
+from diagnostics.compare.models.fingerprint import FileHash, Hashes
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.proof import Identity
+from diagnostics.compare.models.sources import Source, SourceUnusable
+from diagnostics.compare.models.writers import TokenScores
+from diagnostics.compare.texts.differ import Span, differ
 from tests.dashboard.test_views import EVIL, make_run
 
 EN, ZH = Words("en"), Words("zh")

@@ -32,13 +32,13 @@ from dashboard.prompt_sets import held_out, prompts_of, reward_of, spread
 from dashboard.texts import LANGS, Words
 from dashboard.verdict_view import place
 from diagnostics.compare.answers import Answer, AnswerSet
-from diagnostics.compare.checks import CheckUnusable, Looked
+from diagnostics.compare.bisecting.checks import CheckUnusable, Looked
 from diagnostics.compare.collect import Plan
-from diagnostics.compare.mailbox import Sampling
-from diagnostics.compare.pane import Pane
+from diagnostics.compare.models.mailbox import Sampling
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable
-from diagnostics.compare.scorers import Scorer, ScorerUnusable, score
-from diagnostics.compare.sources import Source
+from diagnostics.compare.scoring.scorers import Scorer, ScorerUnusable, score
 from tests.dashboard.test_views import EVIL, make_run
 
 EN, ZH = Words("en"), Words("zh")

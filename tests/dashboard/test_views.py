@@ -20,10 +20,10 @@ from dashboard.panes_view import panes_html, verdict
 from dashboard.runs_view import demo_strip, runs_table
 from dashboard.selection import Selection
 from dashboard.texts import LANGS, TEXTS, Words
-from diagnostics.compare.paired import Difference, difference
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.scores import score_of
-from diagnostics.compare.sources import Source
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source
+from diagnostics.compare.statistics.paired import Difference, difference
+from diagnostics.compare.statistics.scores import score_of
 from diagnostics.run import open_run
 
 CASES = Path(__file__).parents[1] / "cases"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from diagnostics.compare.scores import scores_of
+from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.run import open_run
 from training.demo.data import base_texts, held_out_rows, preference_row, sft_row, write_post_training_data
 from training.demo.grammar import LANGUAGES, answer, draw_case

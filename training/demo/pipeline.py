@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diagnostics.compare.scores import scores_of
+from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.run import RunUnreadable, open_run
 from diagnostics.run.files import read_json, write_json
 from diagnostics.run.status import read_status

@@ -25,9 +25,9 @@ from dashboard.html import note
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
 from dashboard.texts import Words
 from dashboard.timeline import runs_with_checkpoints
-from diagnostics.compare.checks import CheckUnusable, Looked
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.writers import answer_rows
+from diagnostics.compare.bisecting.checks import CheckUnusable, Looked
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.writers import answer_rows
 
 
 def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:

@@ -32,9 +32,9 @@ from dashboard.prompt_job import (
 from dashboard.prompt_sets import reward_of, runs_with_prompts
 from dashboard.texts import Words
 from diagnostics.compare.collect import collect
-from diagnostics.compare.references import METRICS
-from diagnostics.compare.scorers import score
-from diagnostics.compare.sources import Source
+from diagnostics.compare.models.sources import Source
+from diagnostics.compare.scoring.references import METRICS
+from diagnostics.compare.scoring.scorers import score
 
 FIRST_MOST = 64
 # Prompt sets that are worked on at once, over all visitors: they share the workers anyway.

@@ -12,7 +12,7 @@ from dashboard.clinic import Clinic
 from dashboard.comparison import base_choice, choices, first_choice, with_added
 from dashboard.html import note
 from dashboard.texts import Words
-from diagnostics.compare.sources import Source, SourceUnusable
+from diagnostics.compare.models.sources import Source, SourceUnusable
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # Answers that stream at once over all visitors; a worker takes them one after the other.

@@ -20,11 +20,11 @@ from dashboard.panes_view import panes_html
 from dashboard.prompt_sets import reward_of
 from dashboard.sampling_grid import grid_html, read_grid
 from dashboard.texts import Words
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.proof import prove
-from diagnostics.compare.scorers import ScorerUnusable, score
-from diagnostics.compare.sources import Source
-from diagnostics.compare.writers import answer_rows, token_scores
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.proof import prove
+from diagnostics.compare.models.sources import Source
+from diagnostics.compare.models.writers import answer_rows, token_scores
+from diagnostics.compare.scoring.scorers import ScorerUnusable, score
 
 # What is kept of the last answers for the views below them: the panes, and the question they answer.
 Last = tuple[tuple[Pane, ...], Question] | None

@@ -22,9 +22,9 @@ from dashboard.timeline import (
     runs_with_steps,
     state_of,
 )
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.sources import checkpoints_of
-from diagnostics.compare.writers import answer_rows
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import checkpoints_of
+from diagnostics.compare.models.writers import answer_rows
 
 # gr.Plot has no event that tells the point: Plotly's own is handed on. The plot is made anew now and then, so it is
 # looked for again and again while this element stands on the page.

@@ -28,10 +28,10 @@ from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
 from dashboard.prompt_job import scoring_html
 from dashboard.prompt_sets import runs_with_prompts
 from dashboard.texts import Words
-from diagnostics.compare.pane import Pane
-from diagnostics.compare.scorers import ScorerUnusable, score
-from diagnostics.compare.sources import Source
-from diagnostics.compare.writers import answer_rows
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source
+from diagnostics.compare.models.writers import answer_rows
+from diagnostics.compare.scoring.scorers import ScorerUnusable, score
 
 # A click on a button of the ballot, or its key while nothing is being typed and the ballot is to be seen.
 CHOICE = """

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from diagnostics.compare.answers import Answer
 from diagnostics.compare.comparison import Comparison
-from diagnostics.compare.differ import differ
 from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.report.intervals import picture, reach
 from diagnostics.compare.report.words import (
@@ -24,7 +23,8 @@ from diagnostics.compare.report.words import (
     source_names,
     verdict_sentences,
 )
-from diagnostics.compare.verdict import PairVerdict
+from diagnostics.compare.statistics.verdict import PairVerdict
+from diagnostics.compare.texts.differ import differ
 from diagnostics.report.as_html import POLICY, STYLE
 from diagnostics.report.common import one_line
 from diagnostics.report.markup import note, pill, text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from diagnostics.compare.verdict import PairVerdict
+from diagnostics.compare.statistics.verdict import PairVerdict
 from diagnostics.report.markup import text
 
 WIDTH, HEIGHT, PAD = 160, 18, 8

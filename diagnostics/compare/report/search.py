@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diagnostics.compare.around import Around
-from diagnostics.compare.bisect import BisectState, Look, Outcome
-from diagnostics.compare.checks import Check
+from diagnostics.compare.bisecting.around import Around
+from diagnostics.compare.bisecting.checks import Check
+from diagnostics.compare.bisecting.search import BisectState, Look, Outcome
 from diagnostics.compare.report.as_json import plain
 from diagnostics.compare.report.as_text import table
 from diagnostics.report.common import one_line

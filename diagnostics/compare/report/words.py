@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from diagnostics.compare.comparison import Comparison
-from diagnostics.compare.side_effect_words import summary_of
-from diagnostics.compare.side_effects import SideEffect
-from diagnostics.compare.verdict import PairVerdict
+from diagnostics.compare.statistics.verdict import PairVerdict
+from diagnostics.compare.texts.side_effect_words import summary_of
+from diagnostics.compare.texts.side_effects import SideEffect
 from diagnostics.compare.words import change_sentence, warning
 from diagnostics.report.common import one_line
 from diagnostics.report.words import Lang

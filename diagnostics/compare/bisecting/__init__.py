@@ -1,0 +1,1 @@
+"""The search for the checkpoint at which something broke."""

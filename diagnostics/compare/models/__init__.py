@@ -1,0 +1,1 @@
+"""Sources of answers, and the processes that hold models."""

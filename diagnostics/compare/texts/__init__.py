@@ -1,0 +1,1 @@
+"""What the texts of answers show: where they differ, side effects of training."""

@@ -1,0 +1,1 @@
+"""Votes of people, judges and rewards, and what follows from them."""
