@@ -107,7 +107,11 @@ class AnswerCache:
 
 def row_key(row: Row) -> str:
     """What an answer follows from beside the source. Without temperature the seed and top_p do nothing."""
-    sampling = asdict(row.sampling)
+    # 0 and 0.0 are one temperature, but two texts.
+    sampling = asdict(row.sampling) | {
+        "temperature": float(row.sampling.temperature),
+        "top_p": float(row.sampling.top_p),
+    }
     if row.sampling.temperature == 0:
         sampling |= {"seed": 0, "top_p": 1.0}
     told = json.dumps([VERSION, list(row.messages), sampling], ensure_ascii=False, sort_keys=True)

@@ -156,6 +156,7 @@ def test_keys_tell_apart_what_changes_an_answer() -> None:
     source = Source("a", "model", "/a")
     messages = ({"role": "user", "content": "Hi"},)
     greedy = [Row(source, messages, Sampling(seed=seed, top_p=top_p)) for seed in (0, 1) for top_p in (0.5, 1.0)]
+    greedy.append(Row(source, messages, Sampling(temperature=0, top_p=1)))
     assert len({row_key(row) for row in greedy}) == 1
     drawn = [
         Row(source, messages, Sampling(seed=seed, temperature=heat, top_p=top_p))
