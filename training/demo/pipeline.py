@@ -2,8 +2,8 @@
 
     <runs>/base            the base model: the kept one with its curves, or trained here with --from-scratch
     <runs>/sft-too-hot     SFT at a learning rate far too high, without warm-up: it diverges
-    <runs>/sft             SFT as it should be, from base
     <runs>/sft-overtrained SFT whose data shrink to eight rows at step 80: its checkpoints from there on are worse
+    <runs>/sft             SFT as it should be, from base
     <runs>/dpo             DPO from sft
     <runs>/.demo           the data, the untrained model, and plan.json: what will run, in which order
 
@@ -125,8 +125,8 @@ def stages(work: Path) -> list[Stage]:
     return [
         Stage("base", "sft", BASE | data("base") | initial, None),
         Stage("sft-too-hot", "sft", TOO_HOT | data("sft"), "base", beside=True),
-        Stage("sft", "sft", SFT | data("sft"), "base"),
         Stage("sft-overtrained", "sft", OVERTRAINED | data("overtraining"), "base", beside=True),
+        Stage("sft", "sft", SFT | data("sft"), "base"),
         Stage("dpo", "dpo", DPO | data("dpo"), "sft"),
     ]
 
