@@ -85,6 +85,13 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     talk = gr.State({})
     last = gr.State(None)
 
+    def judged(names: list[str], reward: str | None) -> str:
+        """The verdict by the kept scores.
+
+        The browser may ask before it was told which rewards there are: then the first one counts.
+        """
+        return verdict_html(clinic, names, reward or next(iter(rewards_of(clinic)), None), words)
+
     def look(names: list[str], reward: str | None) -> tuple[Any, ...]:
         """The prompts to try, the scores so far."""
         prompts = clinic.example_prompts()
@@ -93,7 +100,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         figure = score_figure(clinic.runs()[0], reward, words) if reward else None
         return (
             gr.update(samples=[[one] for one in prompts], visible=bool(prompts)),
-            verdict_html(clinic, names, reward, words),
+            judged(names, reward) if names else gr.skip(),
             gr.update(choices=rewards, value=reward, visible=len(rewards) > 1),
             gr.update(value=figure, visible=figure is not None),
         )
@@ -250,11 +257,9 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     talking.change(lambda on: (gr.update(visible=on), {}), talking, [fresh, talk], **QUIET)
     fresh.click(lambda: ({}, ""), outputs=[talk, panes], **QUIET)
 
-    shared.chosen.change(
-        lambda names, reward: verdict_html(clinic, names, reward, words), [shared.chosen, reward], verdict, **QUIET
-    )
+    shared.chosen.change(judged, [shared.chosen, reward], verdict, **QUIET)
     reward.input(lambda one: score_figure(clinic.runs()[0], one, words), reward, scores, **QUIET).then(
-        lambda names, reward: verdict_html(clinic, names, reward, words), [shared.chosen, reward], verdict, **QUIET
+        judged, [shared.chosen, reward], verdict, **QUIET
     )
     shared.signature.change(look, [shared.chosen, reward], [examples, verdict, reward, scores], **QUIET)
 
