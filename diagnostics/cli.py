@@ -18,7 +18,7 @@ from diagnostics.compare.models import converting
 from diagnostics.engine import diagnose
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep
-from diagnostics.output import to_file, to_stdout, unwritable
+from diagnostics.output import BAD_INPUT, refuse, to_file, to_stdout, unwritable
 from diagnostics.report.as_text import edit_text
 from diagnostics.report.formats import FORMATS
 from diagnostics.report.page import explain
@@ -26,7 +26,7 @@ from diagnostics.report.words import LANGS, in_words
 from diagnostics.rules import RULES
 from diagnostics.run import RunUnreadable, is_run, open_run
 
-OK, FOUND, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FOUND, INTERRUPTED = 0, 1, 130
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -122,12 +122,6 @@ def show_progress(done: int, of: int) -> None:
     """Say how far a long check is, on one line that is wiped at its end; only to a person at a terminal."""
     if sys.stderr.isatty():
         print("\r\x1b[K" if done == of else f"\r{done} of {of} runs judged", end="", file=sys.stderr, flush=True)
-
-
-def refuse(reason: object) -> int:
-    """Say on standard error why a command cannot be carried out."""
-    print(" ".join(str(reason).split()), file=sys.stderr)
-    return BAD_INPUT
 
 
 def fix(arguments: argparse.Namespace) -> int:

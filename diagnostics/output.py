@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+BAD_INPUT = 2
+
 
 def to_stdout(text: str) -> None:
     """Write a text to standard output. A reader that has gone away, such as `head`, is no error.
@@ -54,3 +56,9 @@ def to_file(text: str, path: Path) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def refuse(reason: object) -> int:
+    """Say on standard error, in one line, why a command cannot be carried out; return the exit code that means so."""
+    print(" ".join(str(reason).split()), file=sys.stderr)
+    return BAD_INPUT

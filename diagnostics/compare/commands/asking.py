@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,7 +15,7 @@ from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.report.words import LANGS
 
 T = TypeVar("T")
-OK, FOUND, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FOUND, INTERRUPTED = 0, 1, 130
 
 
 class BadInput(Exception):
@@ -80,9 +79,3 @@ def closed(states: Iterator[T]) -> Iterator[Iterator[T]]:
         close = getattr(states, "close", None)
         if close is not None:
             close()
-
-
-def refuse(reason: object) -> int:
-    """Say on standard error why a command cannot be carried out."""
-    print(" ".join(str(reason).split()), file=sys.stderr)
-    return BAD_INPUT

@@ -14,14 +14,14 @@ from diagnostics.compare.bisecting.checks import Check, CheckUnusable, Looked, c
 from diagnostics.compare.bisecting.search import BisectState, Outcome, bisect
 from diagnostics.compare.cache import AnswerCache
 from diagnostics.compare.collect import Plan, collect
-from diagnostics.compare.commands.asking import INTERRUPTED, OK, BadInput, closed, model_workers, refuse, sampling_of
+from diagnostics.compare.commands.asking import INTERRUPTED, OK, BadInput, closed, model_workers, sampling_of
 from diagnostics.compare.commands.progress import Progress
 from diagnostics.compare.models.sources import Source, SourceUnusable, checkpoints_of, named_apart, source_of
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
 from diagnostics.compare.report.search import FORMATS
 from diagnostics.compare.scoring.judge import judge_of
 from diagnostics.engine import diagnose
-from diagnostics.output import to_file, to_stdout, unwritable
+from diagnostics.output import refuse, to_file, to_stdout, unwritable
 from diagnostics.report.common import visible
 from diagnostics.run import Run, RunUnreadable, is_run, open_run
 

@@ -19,7 +19,6 @@ from diagnostics.compare.commands.asking import (
     BadInput,
     closed,
     model_workers,
-    refuse,
     sampling_of,
 )
 from diagnostics.compare.commands.progress import Progress, left
@@ -32,7 +31,7 @@ from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.scoring.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.scoring.scorers import Scorer, ScorerUnusable, score, scorer_of
 from diagnostics.compare.statistics.null_baseline import Changed, null_baseline
-from diagnostics.output import to_file, to_stdout, unwritable
+from diagnostics.output import refuse, to_file, to_stdout, unwritable
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from diagnostics.compare.models.environment import worker_environment
+from diagnostics.output import refuse
 
-OK, BAD_INPUT = 0, 2
+OK = 0
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -44,9 +45,3 @@ def run(arguments: argparse.Namespace) -> int:
         return refuse(told["error"])
     print(f"{out}: {told['tensors']} tensors from {told['files']} files.")
     return OK
-
-
-def refuse(reason: str) -> int:
-    """Say on standard error why not."""
-    print(" ".join(reason.split()), file=sys.stderr)
-    return BAD_INPUT

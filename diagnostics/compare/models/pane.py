@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from diagnostics.compare.models.mailbox import Row
 from diagnostics.compare.models.sources import Source
 
 State = Literal["waiting", "loading", "writing", "done", "error"]
@@ -62,8 +61,3 @@ class Pane:
             told = {name: value for name, value in event.items() if name not in ("event", "row", "budget")}
             return replace(self, state="done", **told)
         return self
-
-
-def panes_of(rows: tuple[Row, ...]) -> list[Pane]:
-    """The panes of rows, nothing written yet."""
-    return [Pane(row.source) for row in rows]
