@@ -88,11 +88,11 @@ def test_imports_keep_to_the_house(path: Path) -> None:
     [
         ("diagnostics.run.events", "torch", True),
         ("diagnostics.run.events", "diagnostics.engine", False),
-        ("diagnostics.engine", "training.launch", False),
+        ("diagnostics.engine", "training.control.launch", False),
         ("diagnostics.engine", "diagnostics.report.as_text", False),
         ("diagnostics.probes.model_worker", "torch", False),
         ("dashboard.clinic", "gradio", False),
-        ("dashboard.clinic", "training.launch", True),
+        ("dashboard.clinic", "training.control.launch", True),
         ("dashboard.pages.runs", "torch", True),
         ("training.sft", "dashboard.app", False),
     ],

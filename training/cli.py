@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diagnostics.run.status import read_status
-from training.launch import launch, new_folder, write_request
+from training.control.launch import launch, new_folder, write_request
 from training.request import METHODS, BadRequest, Request, parse_settings, read_config, take_marks
 
 BAD_INPUT = 2

@@ -5,7 +5,7 @@ Run by `python -m training start --method dpo`; reads its request from the run f
 
 from __future__ import annotations
 
-from training.worker import Worker, run_worker
+from training.worker.process import Worker, run_worker
 
 
 def train(worker: Worker) -> None:
@@ -13,9 +13,11 @@ def train(worker: Worker) -> None:
     import trl
     from transformers import AutoTokenizer
 
-    from training.arguments import model_init_kwargs, parse, sharded
-    from training.data import load_splits
-    from training.recorder import Recorder
+    from training.worker.arguments import model_init_kwargs, parse, sharded
+    from training.worker.curriculum import easy_to_hard
+    from training.worker.data import load_splits
+    from training.worker.recorder import Recorder
+    from training.worker.reference import load_reference
 
     # Arguments
     script, args, model, clinic = parse(worker.request, trl.DPOConfig)
@@ -28,22 +30,26 @@ def train(worker: Worker) -> None:
     )
 
     # Data
-    train_dataset, eval_dataset = load_splits(script, evaluate=args.eval_strategy != "no")
+    train_dataset, eval_dataset = load_splits(
+        worker.request.method, script, clinic, evaluate=args.eval_strategy != "no"
+    )
+    train_dataset, stages = easy_to_hard(worker.request.method, train_dataset, tokenizer, args, model, clinic)
 
-    # Trainer: builds the model, and takes its weights at the start as the reference
+    # Trainer: builds the model, and takes its weights at the start as the reference where none is named
     trainer = trl.DPOTrainer(
         model=model.model_name_or_path,
+        ref_model=load_reference(clinic, args, tokenizer),
         args=args,
         train_dataset=train_dataset,
         eval_dataset=eval_dataset,
         processing_class=tokenizer,
         quantization_config=trl.get_quantization_config(model),
         peft_config=trl.get_peft_config(model),
-        callbacks=[worker.recorder],
+        callbacks=[worker.recorder, *stages],
     )
 
     # Training
-    trainer.train(resume_from_checkpoint=args.resume_from_checkpoint)
+    trainer.train(resume_from_checkpoint=worker.resume_from(args))
 
     # End: the last checkpoint is already on disk, the whole log goes beside it
     trainer.save_state()

@@ -13,7 +13,7 @@ from typing import Any
 
 from diagnostics.run.files import read_json
 
-METHODS = ("sft", "dpo")
+METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 SCHEMA = 1
 RUN_FILE = "run.json"
 # YAML 1.1 reads 1e-4 as text, because it wants a dot; everybody who writes it means the number.
@@ -42,16 +42,25 @@ class Request:
 
 @dataclass
 class ClinicArguments:
-    """The arguments that TRL does not have: which prompts are answered at every checkpoint, and how they are judged.
+    """The arguments that TRL does not have.
 
     `sample_prompts`: a JSON Lines file with a `prompt` per row (text, or a list of messages) and any further columns.
     `sample_rewards`: functions with the signature of a TRL reward function, as `file.py:function` or
     `package.module:function`. `sample_max_new_tokens`: the token budget of an answer.
+
+    `column_mapping`: columns of the data set by the names that TRL reads, `{"prompt": "question"}`.
+    `curriculum`: train from easy to hard by `length`, by `column:NAME` or by the reference model's `loss`, in
+    `curriculum_stages` stages.
+    `ref_model_name_or_path`: another reference model than the one trained (DPO, KTO, PPO).
     """
 
     sample_prompts: str | None = field(default=None)
     sample_rewards: list[str] = field(default_factory=list)
     sample_max_new_tokens: int = field(default=64)
+    column_mapping: dict[str, str] | None = field(default=None)
+    curriculum: str | None = field(default=None)
+    curriculum_stages: int = field(default=3)
+    ref_model_name_or_path: str | None = field(default=None)
 
 
 def read_config(path: Path) -> dict[str, Any]:

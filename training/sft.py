@@ -5,7 +5,7 @@ Run by `python -m training start --method sft`; reads its request from the run f
 
 from __future__ import annotations
 
-from training.worker import Worker, run_worker
+from training.worker.process import Worker, run_worker
 
 
 def train(worker: Worker) -> None:
@@ -13,9 +13,10 @@ def train(worker: Worker) -> None:
     import trl
     from transformers import AutoTokenizer
 
-    from training.arguments import model_init_kwargs, parse, sharded
-    from training.data import load_splits
-    from training.recorder import Recorder
+    from training.worker.arguments import model_init_kwargs, parse, sharded
+    from training.worker.curriculum import easy_to_hard
+    from training.worker.data import load_splits
+    from training.worker.recorder import Recorder
 
     # Arguments
     script, args, model, clinic = parse(worker.request, trl.SFTConfig)
@@ -28,7 +29,10 @@ def train(worker: Worker) -> None:
     )
 
     # Data
-    train_dataset, eval_dataset = load_splits(script, evaluate=args.eval_strategy != "no")
+    train_dataset, eval_dataset = load_splits(
+        worker.request.method, script, clinic, evaluate=args.eval_strategy != "no"
+    )
+    train_dataset, stages = easy_to_hard(worker.request.method, train_dataset, tokenizer, args, model, clinic)
 
     # Trainer: builds the model
     trainer = trl.SFTTrainer(
@@ -39,11 +43,11 @@ def train(worker: Worker) -> None:
         processing_class=tokenizer,
         quantization_config=trl.get_quantization_config(model),
         peft_config=trl.get_peft_config(model),
-        callbacks=[worker.recorder],
+        callbacks=[worker.recorder, *stages],
     )
 
     # Training
-    trainer.train(resume_from_checkpoint=args.resume_from_checkpoint)
+    trainer.train(resume_from_checkpoint=worker.resume_from(args))
 
     # End: the last checkpoint is already on disk, the whole log goes beside it
     trainer.save_state()

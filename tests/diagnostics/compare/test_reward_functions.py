@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from diagnostics.probes.reward_functions import RewardUnusable, load_reward, load_rewards
-from training.recorder import Recorder
 from training.request import BadRequest, ClinicArguments, Request
-from training.status import StatusFile
+from training.worker.recorder import Recorder
+from training.worker.status import StatusFile
 
 
 def test_rewards_are_loaded_from_modules_and_files(tmp_path: Path) -> None:

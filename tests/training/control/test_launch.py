@@ -20,7 +20,7 @@ from diagnostics.run.status import read_status
 from training.demo.data import write_post_training_data
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUICK = {
     "per_device_train_batch_size": 4,
     "max_length": 128,

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from training.arguments import sharded
-from training.recorder import Recorder
 from training.request import BadRequest, ClinicArguments, Request
-from training.status import StatusFile
+from training.worker.arguments import sharded
+from training.worker.recorder import Recorder
+from training.worker.status import StatusFile
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 from training.request import BadRequest, ClinicArguments, Request
 
 if TYPE_CHECKING:
-    from trl import ModelConfig, ScriptArguments
+    from trl import ModelConfig
 
 
-def parse(request: Request, config_class: type) -> tuple[ScriptArguments, Any, ModelConfig, ClinicArguments]:
-    """The config as TRL's ScriptArguments, the method's config class, TRL's ModelConfig and our own arguments.
+def parse(
+    request: Request, config_class: type, script_class: type | None = None
+) -> tuple[Any, Any, ModelConfig, ClinicArguments]:
+    """The config as TRL's script arguments, the method's config class, TRL's ModelConfig and our own arguments.
+
+    `script_class` is `trl.ScriptArguments` unless the method has more of them (reward functions).
 
     What the run folder needs (its path, TensorBoard logging) is set here. On a machine without an accelerator TRL's
     default of bf16 with gradient checkpointing is turned off unless asked for: it costs more than four times the time
@@ -27,7 +31,7 @@ def parse(request: Request, config_class: type) -> tuple[ScriptArguments, Any, M
     from transformers import HfArgumentParser
     from trl import ModelConfig, ScriptArguments
 
-    classes = (ScriptArguments, config_class, ModelConfig, ClinicArguments)
+    classes = (script_class or ScriptArguments, config_class, ModelConfig, ClinicArguments)
     known = {field.name for one in classes for field in dataclasses.fields(one) if field.init}
     for name in request.config:
         if name not in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.request import BadRequest
+from training.request import BadRequest, ClinicArguments
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
-def load_splits(script: ScriptArguments, evaluate: bool) -> tuple[Dataset, Dataset | None]:
-    """The training split and, if there is evaluation, the test split.
+def load_splits(
+    method: str, script: ScriptArguments, clinic: ClinicArguments, evaluate: bool
+) -> tuple[Dataset, Dataset | None]:
+    """The training split and, if there is evaluation, the test split, with the columns that `method` reads.
 
     Raises:
         BadRequest: the data cannot be found or read, or a split is missing.

@@ -9,14 +9,14 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from training.data import first_line
 from training.request import BadRequest, Request, read_request
-from training.status import StatusFile
+from training.worker.data import first_line
+from training.worker.status import StatusFile
 
 if TYPE_CHECKING:
-    from training.recorder import Recorder
+    from training.worker.recorder import Recorder
 
 STOPPED = 143  # 128 + SIGTERM, what a shell reports of a process that was asked to end
 
@@ -29,6 +29,7 @@ class Worker:
         self.main = os.environ.get("RANK", "0") == "0"
         self.status = StatusFile(folder)
         self.recorder: Recorder | None = None
+        self.checkpoint = Path(sys.argv[2]) if len(sys.argv) > 2 else None  # to go on from, named by the launcher
         self.stop_asked = False
         signal.signal(signal.SIGTERM, self._on_stop)
         signal.signal(signal.SIGINT, self._on_stop)
@@ -39,6 +40,10 @@ class Worker:
         if self.recorder is None:
             raise KeyboardInterrupt
         self.recorder.stop_asked = True
+
+    def resume_from(self, args: Any) -> str | None:
+        """The checkpoint to go on from: the launcher's, else that of `resume_from_checkpoint`."""
+        return str(self.checkpoint) if self.checkpoint else args.resume_from_checkpoint
 
 
 def run_worker(train: Callable[[Worker], None]) -> None:

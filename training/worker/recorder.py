@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_rewards
 from diagnostics.run.files import read_json_lines
 from training.request import BadRequest, ClinicArguments, Request
-from training.status import StatusFile
+from training.worker.status import StatusFile
 
 SAMPLES_FILE = "samples.jsonl"
 BATCH = 64

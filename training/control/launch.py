@@ -16,7 +16,7 @@ from typing import IO, Any
 from diagnostics.run.files import tail, write_json
 from diagnostics.run.status import read_status
 from training.request import METHODS, RUN_FILE, SCHEMA, BadRequest, Request, versions
-from training.status import StatusFile
+from training.worker.status import StatusFile
 
 CONSOLE_FILE = "console.log"
 STOP_SECONDS = 30.0  # how long a worker may take to finish its step and save before it is killed
@@ -89,7 +89,7 @@ def worker_environment(request: Request, environment: Mapping[str, str]) -> dict
     OpenMP threads that wait by spinning take the core from whoever shares it: measured on two shared cores, passive
     waiting was half again as fast.
     """
-    package_root = str(Path(__file__).resolve().parents[1])
+    package_root = str(Path(__file__).resolve().parents[2])
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "0",

@@ -1,0 +1,1 @@
+"""Starting workers and looking after them: launch, queue, stop, resume, delete, list."""
