@@ -1,0 +1,106 @@
+"""PPO's arguments: the names of TRL's last PPO trainer (TRL 1.12) beside those of `transformers.TrainingArguments`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trl.trainer.base_config import _BaseConfig
+
+
+@dataclass
+class PPOConfig(_BaseConfig):
+    """PPO's arguments beside those of `transformers.TrainingArguments`; names and defaults of TRL 1.12's PPOConfig.
+
+    What differs from it: `stop_token` is `eos` unless a `stop_token_id` is named (there: none, so that answers run on to
+    `response_length`); `target_kl`, `whiten_advantages`, `value_model`, `value_model_path`, `reward_weights` are new.
+
+    Rollout:
+        total_episodes: answers to generate in all; instead of `num_train_epochs` (passes over the prompts) or `max_steps`.
+        response_length: tokens of an answer at most. temperature: of sampling, and of all probabilities in the losses.
+        stop_token, stop_token_id: what ends an answer. local_rollout_forward_batch_size: rows generated at once.
+    Rewards:
+        reward_model_path: another name for `reward_model_name_or_path`. reward_weights: one for each reward, default 1.
+        missing_eos_penalty: taken from the score of an answer that did not end. kl_coef: weight of the KL penalty for each
+        token; kl_estimator: `k1` or `k3`. whiten_rewards: scale rewards to variance 1 over the rollout.
+    Advantages:
+        gamma, lam: discount and lambda of GAE. whiten_advantages: to mean 0 and variance 1 over the rollout.
+    Updates:
+        num_ppo_epochs, num_mini_batches: see the module. cliprange, cliprange_value: clipping of the probability ratio and
+        of the value's change. vf_coef: weight of the value loss. target_kl: nats per token; a mini-batch whose approximate
+        KL to the rollout's policy exceeds it is the last of its rollout. None: never.
+    Value:
+        value_model: `separate`, a model of its own that starts from `value_model_path`, else the reward model (if it shares
+        the vocabulary), else the policy; or `head`, one linear output on the policy's last hidden state.
+
+    Raises:
+        ValueError: arguments that contradict each other, or batches that cannot be divided.
+    """
+
+    learning_rate: float = field(default=3e-6)
+    dataset_num_proc: int | None = field(default=None)
+    model_init_kwargs: dict | str | None = field(default=None)
+    trust_remote_code: bool = field(default=False)
+
+    total_episodes: int | None = field(default=None)
+    response_length: int = field(default=53)
+    temperature: float = field(default=0.7)
+    stop_token: Literal["eos"] | None = field(default=None)
+    stop_token_id: int | None = field(default=None)
+    local_rollout_forward_batch_size: int = field(default=64)
+
+    reward_model_path: str | None = field(default=None)
+    reward_weights: list[float] | None = field(default=None)
+    missing_eos_penalty: float | None = field(default=None)
+    kl_coef: float = field(default=0.05)
+    kl_estimator: Literal["k1", "k3"] = field(default="k1")
+    whiten_rewards: bool = field(default=False)
+
+    gamma: float = field(default=1.0)
+    lam: float = field(default=0.95)
+    whiten_advantages: bool = field(default=True)
+
+    num_ppo_epochs: int = field(default=4)
+    num_mini_batches: int = field(default=1)
+    cliprange: float = field(default=0.2)
+    cliprange_value: float = field(default=0.2)
+    vf_coef: float = field(default=0.1)
+    target_kl: float | None = field(default=None)
+
+    value_model: Literal["separate", "head"] = field(default="separate")
+    value_model_path: str | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stop_token and self.stop_token_id is not None:
+            raise ValueError("stop_token and stop_token_id: only one of them can end an answer.")
+        if self.total_episodes is not None and self.max_steps > 0:
+            raise ValueError("total_episodes and max_steps: only one of them can end the training.")
+        if self.value_model == "head" and self.value_model_path:
+            raise ValueError("value_model_path: a value head has no model of its own; leave one of the two out.")
+        for name in ("response_length", "num_ppo_epochs", "num_mini_batches", "local_rollout_forward_batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1 was expected.")
+        for name in ("temperature", "cliprange", "cliprange_value"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)}: a number above 0 was expected.")
+        for name in ("gamma", "lam"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)}: a number from 0 to 1 was expected.")
+        for name in ("kl_coef", "vf_coef", "missing_eos_penalty", "target_kl"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}: a number of at least 0 was expected.")
+        rows, micro, _ = self.batches()
+        if rows % self.num_mini_batches or (rows // self.num_mini_batches) % micro:
+            raise ValueError(
+                f"num_mini_batches={self.num_mini_batches}: does not divide the {rows} rows of a rollout "
+                f"(per_device_train_batch_size {self.per_device_train_batch_size} * gradient_accumulation_steps "
+                f"{self.gradient_accumulation_steps}) into mini-batches of whole device batches."
+            )
+
+    def batches(self) -> tuple[int, int, int]:
+        """Rows of one process: of a rollout, of a forward and backward pass; and how many passes make a mini-batch."""
+        rows = self.per_device_train_batch_size * self.gradient_accumulation_steps
+        mini = max(rows // self.num_mini_batches, 1)
+        micro = min(self.per_device_train_batch_size, mini)
+        return rows, micro, mini // micro
