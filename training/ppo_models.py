@@ -18,6 +18,9 @@ from training.worker.data import first_line
 from training.worker.reference import load_reference
 from training.worker.rewards import Rewards
 
+VALUE_FOLDER = "value_model"
+VALUE_HEAD_FILE = "value_head.safetensors"
+
 
 class PolicyAndValue(nn.Module):
     """The policy and its value function as the one module that is trained.
@@ -210,6 +213,32 @@ def disable_dropout(model: nn.Module | None) -> None:
 def modules_of(model: nn.Module | None) -> Iterator[nn.Module]:
     """All modules of a model, none of None."""
     return iter(()) if model is None else model.modules()
+
+
+def save_both(model: PolicyAndValue, folder: Path, state_dict: Mapping[str, Tensor] | None) -> None:
+    """Write the policy as a model of its own, and the value model below it, or its head beside it.
+
+    `state_dict`: the weights of both as the Trainer gathered them from several processes; None if they are all here.
+    """
+    from safetensors.torch import save_file
+
+    model.policy.save_pretrained(folder, state_dict=part_of(state_dict, "policy."))
+    if model.value is None:
+        head = {name: tensor.contiguous() for name, tensor in model.value_head.state_dict().items()}
+        save_file(head, folder / VALUE_HEAD_FILE, metadata={"format": "pt"})
+    else:
+        model.value.save_pretrained(folder / VALUE_FOLDER, state_dict=part_of(state_dict, "value."))
+
+
+def load_both(model: PolicyAndValue, folder: Path) -> None:
+    """Load what `save_both` wrote."""
+    from safetensors.torch import load_file
+
+    load_weights(model.policy, folder)
+    if model.value is None:
+        model.value_head.load_state_dict(load_file(folder / VALUE_HEAD_FILE))
+    else:
+        load_weights(model.value, folder / VALUE_FOLDER)
 
 
 def part_of(state_dict: Mapping[str, Tensor] | None, prefix: str) -> dict[str, Tensor] | None:

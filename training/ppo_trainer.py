@@ -26,12 +26,11 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 
 from training import ppo_math
 from training.ppo_config import PPOConfig
-from training.ppo_models import AdapterOff, PolicyAndValue, disable_dropout, load_weights, part_of, positions
+from training.ppo_models import AdapterOff, PolicyAndValue, disable_dropout, load_both, positions, save_both
+from training.request import BadRequest
 from training.worker.rewards import Rewards
 
 STATE_FILE = "ppo_state.json"
-VALUE_FOLDER = "value_model"
-VALUE_HEAD_FILE = "value_head.safetensors"
 
 
 class InverseCdf(LogitsProcessor):
@@ -75,6 +74,9 @@ class PPOTrainer(Trainer):
     `ref_model`: the reference of the KL penalty, frozen; None with an adapter, whose base is the reference.
     Checkpoints hold the policy as any causal language model, the value model below `value_model/` (or its head), and what
     is left of the present rollout, so that a resumed run takes the very steps that it would have taken.
+
+    Raises:
+        BadRequest: the prompts are streamed, or are messages and the tokenizer has no chat template.
     """
 
     def __init__(
@@ -88,6 +90,16 @@ class PPOTrainer(Trainer):
         eval_dataset: Any | None = None,
         callbacks: Sequence[Any] = (),
     ) -> None:
+        if not hasattr(train_dataset, "__len__"):
+            raise BadRequest(
+                "ppo: a streamed data set has no length, and its prompts cannot be shuffled; load it whole."
+            )
+        if not isinstance(train_dataset[0]["prompt"], str) and not processing_class.chat_template:
+            raise BadRequest(
+                "ppo: the prompts are messages, and the tokenizer has no chat template to write them with."
+            )
+        if processing_class.pad_token_id is None:
+            processing_class.pad_token = processing_class.eos_token  # as TRL's trainers do; masks do not rely on it
         self.rollout_rows, self.micro_rows, accumulate = args.batches()
         # The Trainer's accumulation is that of one optimizer step, here one mini-batch.
         args.gradient_accumulation_steps = accumulate
@@ -543,17 +555,9 @@ class PPOTrainer(Trainer):
         """Write the policy as a model of its own, and the value model beside it."""
         if not self.args.should_save:
             return
-        from safetensors.torch import save_file
-
         folder = Path(output_dir or self.args.output_dir)
-        model = self.accelerator.unwrap_model(self.model)
-        model.policy.save_pretrained(folder, state_dict=part_of(state_dict, "policy."))
+        save_both(self.accelerator.unwrap_model(self.model), folder, state_dict)
         self.processing_class.save_pretrained(folder)
-        if model.value is None:
-            head = {name: tensor.contiguous() for name, tensor in model.value_head.state_dict().items()}
-            save_file(head, folder / VALUE_HEAD_FILE, metadata={"format": "pt"})
-        else:
-            model.value.save_pretrained(folder / VALUE_FOLDER, state_dict=part_of(state_dict, "value."))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write the checkpoint and what is left of the rollout: its tensors by process, the counters once."""
@@ -579,17 +583,17 @@ class PPOTrainer(Trainer):
         if not (folder / STATE_FILE).exists() or not own.exists():
             raise ValueError(f"{folder}: {STATE_FILE} or {own.name} is missing; expected a checkpoint of PPO, "
                              f"resumed with as many processes as wrote it.")  # fmt: skip
-        load_weights(module.policy, folder)
-        if module.value is None:
-            module.value_head.load_state_dict(load_file(folder / VALUE_HEAD_FILE))
-        else:
-            load_weights(module.value, folder / VALUE_FOLDER)
+        load_both(module, folder)
         self.progress = Progress(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
         self.episode_at_start = self.progress.episode
         self.rollout = {name: tensor.to(self.accelerator.device) for name, tensor in load_file(own).items()}
         if len(self.rollout["ids"]) != self.rollout_rows:
             raise ValueError(f"{folder}: its rollout has {len(self.rollout['ids'])} rows for a process, not the "
                              f"{self.rollout_rows} of this config; resume with the same batch sizes.")  # fmt: skip
+
+    def _load_best_model(self) -> None:
+        """Load the policy and value model of the best checkpoint."""
+        load_both(self.accelerator.unwrap_model(self.model), Path(str(self.state.best_model_checkpoint)))
 
 
 def first_of(rows: Sequence[Any]) -> Any:

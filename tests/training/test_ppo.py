@@ -360,3 +360,32 @@ def test_value_model_with_another_vocabulary_is_refused(tmp_path: Path, base_che
     other.save_pretrained(tmp_path / "other")
     with pytest.raises(BadRequest, match=r"has 1500 token embeddings, the policy \d+"):
         trainer_of(tmp_path / "run", base_checkpoint, value_model_path=str(tmp_path / "other"))
+
+
+def test_best_checkpoint_is_loaded_at_the_end(tmp_path: Path, base_checkpoint: Path) -> None:
+    trainer = trainer_of(
+        tmp_path, base_checkpoint, max_steps=8, learning_rate=0.1, evaluation=PROMPTS[:5], eval_strategy="steps",
+        eval_steps=4, save_strategy="steps", save_steps=4, load_best_model_at_end=True, greater_is_better=False,
+        metric_for_best_model="eval_objective/kl",
+    )  # fmt: skip
+    trainer.train()
+    assert trainer.state.best_model_checkpoint == str(tmp_path / "checkpoint-4")
+    from safetensors.torch import load_file
+
+    best = load_file(tmp_path / "checkpoint-4" / "model.safetensors")
+    name = "model.norm.weight"
+    assert torch.equal(trainer.model.policy.state_dict()[name], best[name])
+    assert not torch.equal(load_file(tmp_path / "checkpoint-8" / "model.safetensors")[name], best[name])
+    value = load_file(tmp_path / "checkpoint-4" / "value_model" / "model.safetensors")
+    assert torch.equal(trainer.model.value.score.weight, value["score.weight"])
+
+
+def test_messages_without_a_template_and_streams_are_refused(tmp_path: Path, base_checkpoint: Path) -> None:
+    trainer = trainer_of(tmp_path, base_checkpoint)
+    again = {"model": trainer.model, "args": trainer.args, "rewards": trainer.rewards, "ref_model": trainer.ref_model}
+    stream = trainer.train_dataset.to_iterable_dataset()
+    with pytest.raises(BadRequest, match="a streamed data set has no length"):
+        type(trainer)(**again, train_dataset=stream, processing_class=trainer.processing_class)
+    trainer.processing_class.chat_template = None
+    with pytest.raises(BadRequest, match="no chat template"):
+        type(trainer)(**again, train_dataset=trainer.train_dataset, processing_class=trainer.processing_class)
