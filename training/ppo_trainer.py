@@ -79,6 +79,8 @@ class PPOTrainer(Trainer):
         BadRequest: the prompts are streamed, or are messages and the tokenizer has no chat template.
     """
 
+    control: Any  # the Trainer's; annotated here because it is assigned in several methods
+
     def __init__(
         self,
         model: PolicyAndValue,
@@ -479,7 +481,7 @@ class PPOTrainer(Trainer):
                 self.metrics["policy/stopped_early"].append(float(far and position < self.passes))
                 # An early stop makes rollouts shorter, not fewer: the episodes asked for are reached before max_steps.
                 if self.args.total_episodes is not None and self.progress.episode >= self.args.total_episodes:
-                    self.control.should_training_stop = True  # type: ignore[has-type]
+                    self.control.should_training_stop = True
                     self.control.should_save = self.args.save_strategy != "no"
         return loss
 

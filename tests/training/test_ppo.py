@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -363,10 +364,15 @@ def test_value_model_with_another_vocabulary_is_refused(tmp_path: Path, base_che
 
 
 def test_best_checkpoint_is_loaded_at_the_end(tmp_path: Path, base_checkpoint: Path) -> None:
+    calls = itertools.count()
+
+    def falling(completions: Sequence[Any], **columns: Any) -> list[float]:
+        return [-float(next(calls))] * len(completions)
+
     trainer = trainer_of(
-        tmp_path, base_checkpoint, max_steps=8, learning_rate=0.1, evaluation=PROMPTS[:5], eval_strategy="steps",
-        eval_steps=4, save_strategy="steps", save_steps=4, load_best_model_at_end=True, greater_is_better=False,
-        metric_for_best_model="eval_objective/kl",
+        tmp_path, base_checkpoint, rewards_of(falling), max_steps=8, evaluation=PROMPTS[:5], eval_strategy="steps",
+        eval_steps=4, save_strategy="steps", save_steps=4, load_best_model_at_end=True, greater_is_better=True,
+        metric_for_best_model="eval_rewards/falling/mean",
     )  # fmt: skip
     trainer.train()
     assert trainer.state.best_model_checkpoint == str(tmp_path / "checkpoint-4")
