@@ -8,6 +8,12 @@ import sys
 MODULES = {
     "start": "training",
     "demo": "training",
+    "stop": "training",
+    "resume": "training",
+    "delete": "training",
+    "list": "training",
+    "queue": "training",
+    "doctor": "training",
     "check": "diagnostics",
     "fix": "diagnostics",
     "explain": "diagnostics",

@@ -34,7 +34,7 @@ def stage_card(stage: dict[str, Any], run: Run | None, words: Words) -> str:
     steps = stage.get("steps") if isinstance(stage.get("steps"), int) else 0
     done = run.status.step / run.status.max_steps if run and run.status.max_steps else 0.0
     activity = run.status.activity if run and state in ("starting", "running") else None
-    detail = words(f"activity.{activity}") if activity in ("answering", "loading") else ""
+    detail = words(f"activity.{activity}") if activity in ("answering", "loading", "queued") else ""
     if run and run.status.max_steps and not detail:
         detail = f"{run.status.step} / {run.status.max_steps}"
     elif not run:

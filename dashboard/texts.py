@@ -55,6 +55,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "state.unknown": ("not known", "状态未知"),
     "activity.answering": ("answering held-out prompts", "正在回答留出提示"),
     "activity.loading": ("loading", "加载中"),
+    "activity.queued": ("queued", "排队中"),
     # Compare
     "compare.checkpoints": ("Checkpoints", "检查点"),
     "compare.checkpoints_help": (

@@ -1,4 +1,4 @@
-"""The command line of the training workers: `start` and `demo`."""
+"""The command line of the training workers: `start`, `demo`, and the commands of control."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from diagnostics.run.status import read_status
-from training.control.launch import launch, new_folder, write_request
+from training.control import commands as control
+from training.control.launch import Plan, new_folder, write_request
+from training.control.options import parse_options
 from training.request import METHODS, BadRequest, Request, parse_settings, read_config, take_marks
 
 BAD_INPUT = 2
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `start` and `demo` to a command line."""
-    starting = commands.add_parser("start", help="train one run, into a run folder")
+    """Add `start`, `demo` and the commands of control to a command line."""
+    starting = commands.add_parser(
+        "start",
+        help="train one run, into a run folder",
+        epilog="Beside these, every argument of TRL by its name: --learning_rate 2e-5, --packing, --no_shuffle_dataset.",
+        allow_abbrev=False,
+    )
     starting.add_argument("--method", choices=METHODS, help="may stand in the config as `method` instead")
     starting.add_argument("--config", type=Path, help="YAML or JSON: TRL's arguments by their names; `fix` writes one")
     starting.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
@@ -24,7 +30,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     starting.add_argument("--processes", type=int, default=1, help="worker processes on this machine")
     starting.add_argument("--accelerate-config", type=Path, help="a config file of accelerate, for clusters")
     starting.add_argument("--parent", help="the run that this one mends")
-    starting.add_argument("--quiet", action="store_true", help="write the worker's output to console.log only")
+    control.add_launch_options(starting)
     starting.set_defaults(run_command=start)
     demo_parser = commands.add_parser("demo", help="train the embedded customer-service assistant, base to DPO")
     demo_parser.add_argument("--runs", type=Path, required=True, help="the folder to put the runs in")
@@ -32,12 +38,14 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--from-scratch", action="store_true", help="train the base model too, instead of taking the one that is kept"
     )
     demo_parser.set_defaults(run_command=demo)
+    control.add_commands(commands)
 
 
 def start(arguments: argparse.Namespace) -> int:
     """Train one run. 0: finished; 1: it failed; 2: the request was wrong; 143: it was stopped."""
     config = read_config(arguments.config) if arguments.config else {}
     config.update(parse_settings(arguments.settings))
+    config.update(parse_options(arguments.options))
     if arguments.processes < 1:
         raise BadRequest(f"--processes {arguments.processes}: at least 1 is needed.")
     if arguments.accelerate_config and not arguments.accelerate_config.is_file():
@@ -48,20 +56,15 @@ def start(arguments: argparse.Namespace) -> int:
         raise BadRequest(f"no method; name one with --method or in the config: {', '.join(METHODS)}.")
     folder = (arguments.run or new_folder(Path("runs"), method)).resolve()
     request = Request(method, config, folder)
-    command = ["python", "-m", "training", *sys.argv[1:]]
-    write_request(request, command, parent=arguments.parent or asked.parent, fixes=asked.fixes)
-    code = launch(
-        request,
+    plan = Plan(
         processes=arguments.processes,
-        accelerate_config=arguments.accelerate_config,
+        accelerate_config=arguments.accelerate_config and arguments.accelerate_config.resolve(),
         quiet=arguments.quiet,
+        queue=arguments.queue,
     )
-    status = read_status(folder)
-    if status.state == "failed":
-        print(f"{folder}: {status.reason}", file=sys.stderr)
-    else:
-        print(f"{folder}: {status.state} at step {status.step}")
-    return code
+    command = ["python", "-m", "training", *sys.argv[1:]]
+    write_request(request, command, parent=arguments.parent or asked.parent, fixes=asked.fixes, plan=plan)
+    return control.carry_out(request, plan, arguments.detach)
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -75,7 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
-    parsed = parser.parse_args(arguments)
+    parsed, options = parser.parse_known_args(arguments)
+    if options and parsed.run_command is not start:
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
+    parsed.options = options
     try:
         code: int = parsed.run_command(parsed)
     except BadRequest as error:

@@ -123,11 +123,16 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise BadRequest(f"--set {setting}: expected key=value, for example learning_rate=2e-5.")
-        try:
-            config[key] = json.loads(PYTHON_WORDS.get(value, value))
-        except ValueError:
-            config[key] = value
+        config[key] = value_of(value)
     return config
+
+
+def value_of(text: str) -> Any:
+    """A value written on a command line: JSON if it is some, Python's words for true, false and none, else the text."""
+    try:
+        return json.loads(PYTHON_WORDS.get(text, text))
+    except ValueError:
+        return text
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from training.cli import main
-from training.control.launch import cause_of_death, new_folder, write_request
+from training.control.launch import new_folder, write_request
+from training.control.settle import cause_of_death
 from training.request import BadRequest, Request, parse_settings, read_config, read_request, take_marks
 
 

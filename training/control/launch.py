@@ -1,30 +1,44 @@
-"""Starts a worker through `accelerate launch`, keeps its console, and writes how it ended if it could not itself."""
+"""Starts a worker through `accelerate launch`, in its turn; shows its console, and settles how it ended."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from diagnostics.run.files import tail, write_json
-from diagnostics.run.status import read_status
+from diagnostics.run.files import write_json
+from diagnostics.run.status import HEARTBEAT_SECONDS
+from training.control.queue import Ticket, draw
+from training.control.settle import CONSOLE_FILE, RESUMED, settle
+from training.control.stopping import StopRequest, ask
 from training.request import METHODS, RUN_FILE, SCHEMA, BadRequest, Request, versions
+from training.worker.process import STOPPED
 from training.worker.status import StatusFile
 
-CONSOLE_FILE = "console.log"
-STOP_SECONDS = 30.0  # how long a worker may take to finish its step and save before it is killed
-# accelerate reports the end of its child only in words: its own exit code is always 1.
-KILLED_BY = (
-    re.compile(r"died with <Signals\.(?P<name>SIG\w+): (?P<number>\d+)>"),
-    re.compile(r"exitcode\s*:\s*-(?P<number>\d+)"),
-)
+LOOK_SECONDS = 0.1  # between two looks at the console
+TURN_SECONDS = 0.5  # between two looks at the queue
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run is launched: what does not belong to its config.
+
+    `processes`: of this machine. `accelerate_config`: the user's own, which then decides. `quiet`: the output goes to
+    console.log only. `queue`: wait for a turn. `checkpoint`: to go on from, a folder.
+    """
+
+    processes: int = 1
+    accelerate_config: Path | None = None
+    quiet: bool = False
+    queue: bool = False
+    checkpoint: Path | None = None
 
 
 def new_folder(runs: Path, method: str) -> Path:
@@ -34,8 +48,16 @@ def new_folder(runs: Path, method: str) -> Path:
     return runs / f"{method}-{number:03d}"
 
 
-def write_request(request: Request, command: list[str], parent: str | None = None, fixes: tuple[str, ...] = ()) -> None:
+def write_request(
+    request: Request,
+    command: list[str],
+    parent: str | None = None,
+    fixes: tuple[str, ...] = (),
+    plan: Plan | None = None,
+) -> None:
     """Make the run folder and write `run.json`, the first file in it.
+
+    The plan is kept with it, so that a resume goes on with as many processes.
 
     Raises:
         BadRequest: the method is none of ours, or the folder already holds a run.
@@ -59,6 +81,8 @@ def write_request(request: Request, command: list[str], parent: str | None = Non
                 "fixes": list(fixes),
                 "versions": versions(),
                 "seed": request.seed,
+                "processes": plan.processes if plan else 1,
+                "accelerate_config": str(plan.accelerate_config) if plan and plan.accelerate_config else None,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
@@ -66,7 +90,7 @@ def write_request(request: Request, command: list[str], parent: str | None = Non
         raise BadRequest(f"{request.folder}: cannot be written ({error.strerror}).") from error
 
 
-def accelerate_command(request: Request, processes: int, accelerate_config: Path | None) -> list[str]:
+def accelerate_command(request: Request, plan: Plan) -> list[str]:
     """The `accelerate launch` command of a worker.
 
     Without a config file of the user's, every question that accelerate would answer by a default with a warning is
@@ -74,16 +98,18 @@ def accelerate_command(request: Request, processes: int, accelerate_config: Path
     """
     command = [sys.executable, "-m", "accelerate.commands.launch"]
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    if accelerate_config is not None:
-        command += ["--config_file", str(accelerate_config)]
-    elif processes > 1 or not (home / "accelerate" / "default_config.yaml").exists():
-        command += ["--num_processes", str(processes), "--num_machines", "1"]
+    if plan.accelerate_config is not None:
+        command += ["--config_file", str(plan.accelerate_config)]
+    elif plan.processes > 1 or not (home / "accelerate" / "default_config.yaml").exists():
+        command += ["--num_processes", str(plan.processes), "--num_machines", "1"]
         command += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-        command += ["--multi_gpu"] if processes > 1 else []
-    return [*command, "-m", f"training.{request.method}", str(request.folder)]
+        # A free port each, so that two runs of several processes do not meet on accelerate's fixed one.
+        command += ["--multi_gpu", "--main_process_port", "0"] if plan.processes > 1 else []
+    command += ["-m", f"training.{request.method}", str(request.folder)]
+    return [*command, str(plan.checkpoint)] if plan.checkpoint else command
 
 
-def worker_environment(request: Request, environment: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(request: Request, environment: Mapping[str, str], plan: Plan) -> dict[str, str]:
     """The environment of a worker.
 
     OpenMP threads that wait by spinning take the core from whoever shares it: measured on two shared cores, passive
@@ -91,6 +117,7 @@ def worker_environment(request: Request, environment: Mapping[str, str]) -> dict
     """
     package_root = str(Path(__file__).resolve().parents[2])
     return {
+        **several_on_cpu(plan),
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "0",
         "TOKENIZERS_PARALLELISM": "false",
@@ -102,87 +129,103 @@ def worker_environment(request: Request, environment: Mapping[str, str]) -> dict
     }
 
 
-def launch(
-    request: Request,
-    *,
-    processes: int = 1,
-    accelerate_config: Path | None = None,
-    quiet: bool = False,
-    environment: Mapping[str, str] | None = None,
-) -> int:
+def several_on_cpu(plan: Plan) -> dict[str, str]:
+    """What makes accelerate start several processes where there is no accelerator: they then talk through gloo.
+
+    `accelerate launch --cpu --num_processes 2` starts a single one (accelerate 1.15).
+
+    Raises:
+        BadRequest: there are accelerators, but fewer than processes.
+    """
+    if plan.processes == 1 or plan.accelerate_config is not None:
+        return {}
+    import torch
+
+    devices = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
+    if 0 < devices < plan.processes:
+        raise BadRequest(
+            f"--processes {plan.processes}: this machine has {devices} accelerators, one a process is needed."
+        )
+    return {} if devices else {"ACCELERATE_USE_CPU": "true"}
+
+
+def launch(request: Request, plan: Plan, environment: Mapping[str, str] | None = None) -> int:
     """Run the worker of a written request to its end and return its exit code (0, 1, 2 or 143).
 
-    The worker's output goes to `console.log` and, unless `quiet`, to standard output. SIGINT and SIGTERM are passed
-    on: the worker ends after its step, with a checkpoint.
+    The worker's output goes to `console.log` and, unless the plan says quiet, to standard output. SIGINT and SIGTERM
+    are passed on: the worker ends after its step, with a checkpoint. A worker outlives its launcher: it writes into
+    the file, not through the launcher.
+
+    Raises:
+        BadRequest: the plan does not fit this machine.
     """
+    chosen = worker_environment(request, environment or os.environ, plan)
     status = StatusFile(request.folder)
-    status.write(state="starting", step=0, max_steps=0, started=time.time(), activity="loading")
-    command = accelerate_command(request, processes, accelerate_config)
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=worker_environment(request, environment or os.environ),
-        start_new_session=True,
-    )
-
-    def pass_on(signum: int, frame: Any) -> None:
-        stop(process)
-
-    previous = {one: signal.signal(one, pass_on) for one in (signal.SIGINT, signal.SIGTERM)}
+    begun = {"started": time.time(), "ended": None, "reason": None, "exit_code": None, "step": 0, "max_steps": 0}
+    stopping = StopRequest(request.folder)
+    previous = {one: signal.signal(one, stopping) for one in (signal.SIGINT, signal.SIGTERM)}
+    ticket = draw(request.folder, wait=plan.queue)
     try:
-        assert process.stdout is not None
-        with (request.folder / CONSOLE_FILE).open("ab") as console:
-            copy_output(process.stdout, console, quiet)
-        code = process.wait()
+        status.write(state="starting", activity="queued" if plan.queue else "loading", **begun)
+        if plan.queue and ticket and not turn_came(ticket, status, stopping):
+            status.end("stopped", reason="Stopped on request while it waited in the queue.", exit_code=STOPPED)
+            return STOPPED
+        status.write(activity="loading", started=time.time())
+        code = run_to_end(request, plan, chosen, stopping, ticket)
     finally:
+        if ticket:
+            ticket.close()
         for one, handler in previous.items():
             signal.signal(one, handler)
-    return settle(request.folder, code)
+    return settle(request.folder, code, stopping.asked)
 
 
-def copy_output(source: IO[bytes], console: IO[bytes], quiet: bool) -> None:
-    """Copy the worker's output as it comes, until its end."""
-    while chunk := os.read(source.fileno(), 65536):
-        console.write(chunk)
-        console.flush()
-        if not quiet:
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+def turn_came(ticket: Ticket, status: StatusFile, stopping: StopRequest) -> bool:
+    """Wait for a place; False if a stop was asked for meanwhile. The status keeps its heartbeat."""
+    beat = time.monotonic()
+    while not stopping.asked:
+        if ticket.may_run():
+            return True
+        if time.monotonic() - beat > HEARTBEAT_SECONDS:
+            status.write()
+            beat = time.monotonic()
+        time.sleep(TURN_SECONDS)
+    return False
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a worker and all its processes to end; kill them if they have not after half a minute."""
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    deadline = time.monotonic() + STOP_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+def run_to_end(
+    request: Request, plan: Plan, environment: Mapping[str, str], stopping: StopRequest, ticket: Ticket | None
+) -> int:
+    """Run the worker, follow its console, and return the exit code of accelerate."""
+    path = request.folder / CONSOLE_FILE
+    with path.open("ab") as console:
+        if plan.checkpoint:
+            console.write(f"{RESUMED}{plan.checkpoint.name} ---\n".encode())
+            console.flush()
+        begin = console.tell()
+        process = subprocess.Popen(
+            accelerate_command(request, plan),
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+            pass_fds=(ticket.descriptor,) if ticket else (),
+        )
+    stopping.process = process
+    if stopping.asked:  # between the last look and the start
+        ask(process, request.folder)
+    with path.open("rb") as console:
+        console.seek(begin)
+        while process.poll() is None:
+            copy_new(console, plan.quiet)
+            time.sleep(LOOK_SECONDS)
+        copy_new(console, plan.quiet)
+    return process.returncode
 
 
-def settle(folder: Path, code: int) -> int:
-    """The worker's exit code from its own status; where it wrote no end, write one: it died, and of what."""
-    status = read_status(folder)
-    if status.state in ("finished", "stopped") or (status.state == "failed" and not status.vanished):
-        return status.exit_code if status.exit_code is not None else code
-    reason, exit_code = cause_of_death(tail(folder / CONSOLE_FILE, 60), code)
-    StatusFile(folder).end("failed", reason=reason, exit_code=exit_code)
-    return 1
-
-
-def cause_of_death(console: list[str], code: int) -> tuple[str, int]:
-    """Why a worker ended without a word, and its exit code (negative: the signal that killed it)."""
-    for line in reversed(console):
-        for pattern in KILLED_BY:
-            match = pattern.search(line)
-            if match:
-                number = int(match["number"])
-                name = signal.Signals(number).name if number in [one.value for one in signal.Signals] else "unknown"
-                return f"The worker was killed by signal {number} ({name}).", -number
-    if code < 0:
-        return f"The worker was killed by signal {-code} ({signal.Signals(-code).name}).", code
-    return f"The worker ended with exit code {code} and wrote no reason; see {CONSOLE_FILE}.", code
+def copy_new(console: IO[bytes], quiet: bool) -> None:
+    """Copy to standard output what was added to the console."""
+    if not quiet and (new := console.read()):
+        sys.stdout.buffer.write(new)
+        sys.stdout.buffer.flush()

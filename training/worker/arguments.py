@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from training.request import BadRequest, ClinicArguments, Request
 
@@ -45,6 +46,9 @@ def parse(
         **request.config,
     }
     config["output_dir"] = str(request.folder)
+    for name in lists_of(classes) & config.keys():
+        if isinstance(config[name], str | int | float):
+            config[name] = [config[name]]  # `--reward_funcs one`
     if not torch.accelerator.is_available():
         config.setdefault("bf16", False)
         config.setdefault("gradient_checkpointing", False)
@@ -57,6 +61,20 @@ def parse(
     if not model.model_name_or_path:
         raise BadRequest(f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.")
     return script, training, model, clinic
+
+
+def lists_of(classes: Iterable[type]) -> set[str]:
+    """The arguments whose value can only be a list (or be missing); a text where text is allowed too stays one."""
+    found = set()
+    for one in classes:
+        hints = get_type_hints(one)
+        for field in dataclasses.fields(one):
+            hint = hints[field.name]
+            options = [hint] if get_origin(hint) is list else get_args(hint)
+            kinds = {get_origin(option) or option for option in options}
+            if list in kinds and not kinds & {str, dict, int, float}:
+                found.add(field.name)
+    return found
 
 
 def model_init_kwargs(training: Any, model: ModelConfig) -> dict[str, Any]:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from diagnostics.run.status import read_status
 from training.request import BadRequest, Request, read_request
 from training.worker.data import first_line
+from training.worker.resume import check_checkpoint
 from training.worker.status import StatusFile
 
 if TYPE_CHECKING:
     from training.worker.recorder import Recorder
 
 STOPPED = 143  # 128 + SIGTERM, what a shell reports of a process that was asked to end
+# The line by which a process other than the main one tells the launcher that the fault was its own.
+RANK_FAILED = re.compile(r"process \d+ failed: .+")
+MAIN_SECONDS = 10.0  # how long it waits for the main one to fail of the same fault, and say so in the status
 
 
 class Worker:
@@ -26,24 +33,31 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         self.request: Request = read_request(folder)
-        self.main = os.environ.get("RANK", "0") == "0"
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.main = self.rank == 0
         self.status = StatusFile(folder)
         self.recorder: Recorder | None = None
         self.checkpoint = Path(sys.argv[2]) if len(sys.argv) > 2 else None  # to go on from, named by the launcher
-        self.stop_asked = False
         signal.signal(signal.SIGTERM, self._on_stop)
         signal.signal(signal.SIGINT, self._on_stop)
 
     def _on_stop(self, signum: int, frame: FrameType | None) -> None:
         """Asked to stop: end after the current step, with a checkpoint; at once if training has not begun."""
-        self.stop_asked = True
         if self.recorder is None:
             raise KeyboardInterrupt
         self.recorder.stop_asked = True
 
     def resume_from(self, args: Any) -> str | None:
-        """The checkpoint to go on from: the launcher's, else that of `resume_from_checkpoint`."""
-        return str(self.checkpoint) if self.checkpoint else args.resume_from_checkpoint
+        """The checkpoint to go on from: the launcher's, else that of `resume_from_checkpoint`.
+
+        Raises:
+            BadRequest: it is none, or was made with another model or another LoRA than is asked for.
+        """
+        chosen = str(self.checkpoint) if self.checkpoint else args.resume_from_checkpoint
+        if not chosen:
+            return None
+        check_checkpoint(chosen, self.request.config)
+        return chosen
 
 
 def run_worker(train: Callable[[Worker], None]) -> None:
@@ -63,22 +77,42 @@ def run_worker(train: Callable[[Worker], None]) -> None:
     try:
         train(worker)
     except BadRequest as error:
-        print(error, file=sys.stderr, flush=True)
-        finish(worker, "failed", 2, str(error))
+        fail(worker, error, 2, str(error))
     except KeyboardInterrupt:
         finish(worker, "stopped", STOPPED, "Stopped on request before training began.")
     except BaseException as error:
         traceback.print_exc()
-        finish(worker, "failed", 1, first_line(error))
-    if worker.stop_asked:
-        finish(worker, "stopped", STOPPED, "Stopped on request; the last checkpoint is its end.")
+        fail(worker, error, 1, first_line(error))
+    if worker.recorder is not None and worker.recorder.ended_early:
+        # All ranks are here, having agreed: none has to be ended because of another's exit code.
+        together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        reason = "Stopped on request; the last checkpoint is its end."
+        finish(worker, "stopped", STOPPED, reason, leave=0 if together else STOPPED)
     finish(worker, "finished", 0, None)
 
 
-def finish(worker: Worker, state: str, code: int, reason: str | None) -> None:
-    """Write the end into the status and leave. Never returns."""
+def fail(worker: Worker, error: BaseException, code: int, reason: str) -> None:
+    """End as failed. Never returns.
+
+    A fault that all processes share is the main one's to tell: it writes the status. The others wait for it, because
+    the first that leaves gets the rest ended; a fault of their own they tell the launcher in a line of the console.
+    """
+    if worker.main:
+        if isinstance(error, BadRequest):
+            print(reason, file=sys.stderr, flush=True)
+        finish(worker, "failed", code, reason)
+    deadline = time.monotonic() + MAIN_SECONDS
+    while time.monotonic() < deadline and read_status(worker.request.folder).active:
+        time.sleep(0.2)
+    if read_status(worker.request.folder).active:
+        print(f"\nprocess {worker.rank} failed: {reason}", file=sys.stderr, flush=True)
+    finish(worker, "failed", code, reason)
+
+
+def finish(worker: Worker, state: str, code: int, reason: str | None, leave: int | None = None) -> None:
+    """Write the end into the status and leave, with `code` or with `leave` as the exit code. Never returns."""
     if worker.main:
         worker.status.end(state, exit_code=code, reason=reason)
     sys.stdout.flush()
     sys.stderr.flush()
-    sys.exit(code)
+    sys.exit(code if leave is None else leave)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from transformers import TrainerCallback
 from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_rewards
 from diagnostics.run.files import read_json_lines
 from training.request import BadRequest, ClinicArguments, Request
+from training.worker.ranks import Ranks
 from training.worker.status import StatusFile
 
 SAMPLES_FILE = "samples.jsonl"
@@ -21,10 +23,13 @@ BATCH = 64
 
 
 class Recorder(TrainerCallback):
-    """Writes `status.json` and `samples.jsonl` of a run, on the main process only.
+    """Writes `status.json` and `samples.jsonl` of a run, on the main process only; ends all at the same step.
 
     Answers are greedy, so that they depend on the weights alone, and are taken before the first step (step 0) and at
-    every checkpoint.
+    every checkpoint. A run that goes on from a checkpoint keeps the answers up to its step and drops the later ones:
+    they were given by weights that the run no longer leads to.
+
+    `stop_asked`: by a signal to this process. `ended_early`: all processes agreed to stop before the last step.
 
     Raises:
         BadRequest: the prompts or the rewards that were asked for cannot be loaded, or the weights are `sharded` over
@@ -39,6 +44,8 @@ class Recorder(TrainerCallback):
         self.budget = clinic.sample_max_new_tokens
         self.main = main
         self.stop_asked = False
+        self.ended_early = False
+        self.ranks = Ranks()
         self.rows = read_prompts(clinic.sample_prompts) if clinic.sample_prompts else []
         if self.rows and sharded:
             raise BadRequest("sample_prompts: with FSDP or ZeRO-3 no process holds the whole model; leave it out.")
@@ -50,14 +57,17 @@ class Recorder(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The run is under way: say so, and keep what the model answered before it learned anything."""
+        self.ranks.join()
         if self.main:
+            self.answered = keep_samples(self.folder / SAMPLES_FILE, state.global_step, len(self.rows))
             self.status.write(state="running", step=state.global_step, max_steps=state.max_steps, activity="training")
         self._sample(state.global_step, **kwargs)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Count the step; end the run with a checkpoint if it was asked to stop."""
+        """Count the step; end the run with a checkpoint if any of its processes was asked to stop."""
         self.status.note(step=state.global_step)
-        if self.stop_asked:
+        if self.ranks.any(self.stop_asked):
+            self.ended_early = state.global_step < state.max_steps
             control.should_save = True
             control.should_training_stop = True
 
@@ -73,8 +83,14 @@ class Recorder(TrainerCallback):
         self._sample(state.global_step, **kwargs)
 
     def _sample(self, step: int, **kwargs: Any) -> None:
-        if not self.rows or step in self.answered or not self.main:
+        """Answer on the main process, while the others wait without a time limit."""
+        if not self.rows:
             return
+        if self.main and step not in self.answered:
+            self._answer(step, **kwargs)
+        self.ranks.wait()
+
+    def _answer(self, step: int, **kwargs: Any) -> None:
         self.answered.add(step)
         self.status.write(activity="answering")
         started = time.monotonic()
@@ -86,6 +102,22 @@ class Recorder(TrainerCallback):
             file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
         print(f"step {step}: answered {len(lines)} prompts in {time.monotonic() - started:.1f} s", flush=True)
         self.status.write(activity="training")
+
+
+def keep_samples(path: Path, last_step: int, rows: int) -> set[int]:
+    """Drop from `samples.jsonl` what was answered after `last_step`, and steps that were not answered to the end.
+
+    Returns the steps that are kept: they have an answer to each of the `rows` prompts.
+    """
+    lines = [line for line in read_json_lines(path) if isinstance(line, dict) and isinstance(line.get("step"), int)]
+    count = Counter(line["step"] for line in lines)
+    kept = {step for step, answers in count.items() if step <= last_step and answers >= rows}
+    if kept != set(count):
+        temporary = path.with_name(f"{path.name}.tmp")
+        whole = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["step"] in kept]
+        temporary.write_text("".join(whole), encoding="utf-8")
+        temporary.replace(path)
+    return kept
 
 
 def read_prompts(path: str) -> list[dict[str, Any]]:

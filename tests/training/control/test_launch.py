@@ -17,56 +17,9 @@ import pytest
 from diagnostics.engine import diagnose
 from diagnostics.run import open_run
 from diagnostics.run.status import read_status
-from training.demo.data import write_post_training_data
+from tests.training.control.workers import QUICK, ROOT, start, wait_for_step
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[3]
-QUICK = {
-    "per_device_train_batch_size": 4,
-    "max_length": 128,
-    "logging_steps": 1,
-    "learning_rate": 1e-3,
-    "save_steps": 5,
-    "seed": 0,
-}
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_post_training_data(folder)
-    rows = (folder / "held_out.jsonl").read_text(encoding="utf-8").splitlines()[:8]
-    (folder / "few.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return folder
-
-
-def command(run: Path, method: str, config: dict[str, Any]) -> list[str]:
-    settings = [f"{key}={json.dumps(value)}" for key, value in config.items()]
-    return [sys.executable, "-m", "training", "start", "--method", method, "--run", str(run), "--set", *settings]
-
-
-def start(run: Path, method: str, config: dict[str, Any]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command(run, method, config),
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for_step(run: Path, step: int, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        status = read_status(run)
-        if status.step >= step:
-            return
-        assert status.state in ("unknown", "starting", "running"), status
-        time.sleep(0.1)
-    raise AssertionError(f"step {step} was not reached: {read_status(run)}")
 
 
 @pytest.fixture
