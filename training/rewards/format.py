@@ -9,7 +9,7 @@ without their pair, a control token or role marker of a chat template, a HTML ta
 start or three and more in the middle.
 Range: 0 to 1, higher is better; 0 for an empty answer.
 Columns: `format`, where the data has it.
-Can be gamed by: an empty shell of the form: `{}` is JSON. A pattern should ask for content ("\\{.*\"order\".*\\}").
+Can be gamed by: an empty shell of the form: `{}` is JSON. A pattern should ask for content.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from training.request import BadRequest, Request, read_request
+from training.request import BadRequest, Request, RunFailed, read_request
 from training.worker.data import first_line
 from training.worker.status import StatusFile
 
@@ -65,6 +65,9 @@ def run_worker(train: Callable[[Worker], None]) -> None:
     except BadRequest as error:
         print(error, file=sys.stderr, flush=True)
         finish(worker, "failed", 2, str(error))
+    except RunFailed as error:
+        print(error, file=sys.stderr, flush=True)
+        finish(worker, "failed", 1, str(error))
     except KeyboardInterrupt:
         finish(worker, "stopped", STOPPED, "Stopped on request before training began.")
     except BaseException as error:
