@@ -51,7 +51,7 @@ class StageMarks(TensorBoardCallback):
         """Open the event file; see that the trainer took all rows."""
         dataset = getattr(kwargs.get("train_dataloader"), "dataset", None)
         # PPO's loader counts passes; its prompts are drawn by the trainer itself.
-        rows = len(dataset) if hasattr(dataset, "column_names") else None
+        rows = len(dataset) if dataset is not None and hasattr(dataset, "column_names") else None
         if rows is not None and rows < self.total:
             raise BadRequest(
                 f"curriculum: the trainer dropped {self.total - rows} of {self.total} rows, of which max_length"
