@@ -248,7 +248,7 @@ def test_sft_takes_the_rows_in_that_order_also_after_a_resume(
         assert (series.steps.tolist(), series.values.tolist()) == ([1, 2, 3, 4, 5, 6], stages)
         assert [step for step, _ in texts_of(tmp_path)] == [1, 3, 5]
         assert texts_of(tmp_path)[0][1] == (
-            f"curriculum: stage 1 of 3 from step 1: length 2 to {max(lengths[:8]) - 1} tokens, 8 rows"
+            f"curriculum: stage 1 of 3 from step 1: length {min(lengths[:8]) - 1} to {max(lengths[:8]) - 1} tokens, 8 rows"
         )
     assert seen == lengths
     assert [one["curriculum_stage"] for one in history if "loss" in one] == stages
