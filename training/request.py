@@ -25,6 +25,10 @@ class BadRequest(Exception):
     """What was asked cannot be done. The message is one sentence: what, where, what was expected."""
 
 
+class RunFailed(Exception):
+    """A run that has begun cannot go on. The message is one sentence: what, where, what was expected."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One run as it was asked for: method, whole config, folder."""

@@ -21,7 +21,8 @@ def parse(
 
     `script_class` is `trl.ScriptArguments` unless the method has more of them (reward functions).
 
-    What the run folder needs (its path, TensorBoard logging) is set here. On a machine without an accelerator TRL's
+    `script.mixture` is TRL's DatasetMixtureConfig if `datasets` is given, else None; `script.text_field` and `script.seed`
+    are the trainer's. What the run folder needs (its path, TensorBoard logging) is set here. On a machine without an accelerator TRL's
     default of bf16 with gradient checkpointing is turned off unless asked for: it costs more than four times the time
     there and saves nothing.
 
@@ -30,9 +31,9 @@ def parse(
     """
     import torch
     from transformers import HfArgumentParser
-    from trl import ModelConfig, ScriptArguments
+    from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments
 
-    classes = (script_class or ScriptArguments, config_class, ModelConfig, ClinicArguments)
+    classes = (script_class or ScriptArguments, config_class, ModelConfig, ClinicArguments, DatasetMixtureConfig)
     known = {field.name for one in classes for field in dataclasses.fields(one) if field.init}
     for name in request.config:
         if name not in known:
@@ -53,11 +54,17 @@ def parse(
         config.setdefault("bf16", False)
         config.setdefault("gradient_checkpointing", False)
     try:
-        script, training, model, clinic = HfArgumentParser(classes).parse_dict(config)
+        script, training, model, clinic, mixture = HfArgumentParser(classes).parse_dict(config)
     except (ValueError, TypeError, ImportError) as error:
         raise BadRequest(f"{request.method}: an argument was refused: {' '.join(str(error).split())}") from error
-    if not script.dataset_name:
+    if not script.dataset_name and not mixture.datasets:
         raise BadRequest(f"{request.method}: dataset_name is missing; expected a file, a folder or a Hub name.")
+    if script.dataset_name and mixture.datasets:  # as TRL's scripts decide it
+        print("Both datasets and dataset_name are given: datasets is taken, dataset_name is not read.", flush=True)
+    # What `load_splits` needs beside TRL's script arguments.
+    script.mixture = mixture if mixture.datasets else None
+    script.text_field = getattr(training, "dataset_text_field", "text")
+    script.seed = training.seed
     if not model.model_name_or_path:
         raise BadRequest(f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.")
     return script, training, model, clinic

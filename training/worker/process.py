@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from diagnostics.run.status import read_status
-from training.request import BadRequest, Request, read_request
+from training.request import BadRequest, Request, RunFailed, read_request
 from training.worker.data import first_line
 from training.worker.resume import check_checkpoint
 from training.worker.status import StatusFile
@@ -78,6 +78,8 @@ def run_worker(train: Callable[[Worker], None]) -> None:
         train(worker)
     except BadRequest as error:
         fail(worker, error, 2, str(error))
+    except RunFailed as error:
+        fail(worker, error, 1, str(error))
     except KeyboardInterrupt:
         finish(worker, "stopped", STOPPED, "Stopped on request before training began.")
     except BaseException as error:

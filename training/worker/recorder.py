@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_rewards
 from diagnostics.run.files import read_json_lines
 from training.request import BadRequest, ClinicArguments, Request
+from training.rewards import SHORT_NAMES
 from training.worker.ranks import Ranks
 from training.worker.status import StatusFile
 
@@ -50,7 +51,7 @@ class Recorder(TrainerCallback):
         if self.rows and sharded:
             raise BadRequest("sample_prompts: with FSDP or ZeRO-3 no process holds the whole model; leave it out.")
         try:
-            self.rewards = load_rewards(clinic.sample_rewards)
+            self.rewards = load_rewards(clinic.sample_rewards, SHORT_NAMES)
         except RewardUnusable as error:
             raise BadRequest(f"sample_rewards: {error}") from error
         self.answered: set[int] = set()

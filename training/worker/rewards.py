@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from diagnostics.probes.reward_functions import RewardUnusable, load_rewards
 from training.request import BadRequest
+from training.rewards import SHORT_NAMES
+from training.worker.checkpoints import weights_of
+from training.worker.reward_checks import try_out, watched
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+REWARD_MODEL = "reward_model"
 
 
 @dataclass(frozen=True)
@@ -27,32 +32,66 @@ class Rewards:
 
 
 def load_reward_funcs(script: Any, args: Any, dataset: Dataset) -> Rewards:
-    """The rewards that `reward_funcs` and `reward_model_name_or_path` name.
+    """The rewards that `reward_funcs` and `reward_model_name_or_path` name, the functions tried on rows of `dataset`.
 
     Raises:
-        BadRequest: none is named, or one cannot be loaded.
+        BadRequest: none is named, one cannot be loaded or gives no rewards, or the weights are not one for each.
+    """
+    functions, tokenizers, names = [], [], []
+    if script.reward_model_name_or_path:
+        model, tokenizer = load_reward_model(script.reward_model_name_or_path)
+        functions.append(model)
+        tokenizers.append(tokenizer)
+        names.append(REWARD_MODEL)
+    try:
+        found = load_rewards(script.reward_funcs or [], SHORT_NAMES)
+    except RewardUnusable as error:
+        raise BadRequest(f"reward_funcs: {error}") from error
+    names += found
+    if not names:
+        raise BadRequest("rewards: none is named; expected reward_funcs or reward_model_name_or_path.")
+    weights = weights_for(names, args.reward_weights)
+    own = [watched(name, function, alone=len(names) == 1) for name, function in found.items()]
+    try_out(own, dataset)
+    return Rewards([*functions, *own], [*tokenizers, *(None for _ in own)], names, weights)
+
+
+def weights_for(names: list[str], weights: list[float] | None) -> list[float]:
+    """One weight for each reward; 1 where none are given.
+
+    Raises:
+        BadRequest: the weights are more or fewer than the rewards.
+    """
+    if weights is not None and len(weights) != len(names):
+        raise BadRequest(
+            f"reward_weights: {len(weights)} for {len(names)} rewards; expected one for each of {', '.join(names)}."
+        )
+    return [float(one) for one in weights] if weights is not None else [1.0] * len(names)
+
+
+def load_reward_model(name: str) -> tuple[Any, Any]:
+    """A trained reward model, frozen, and its tokenizer.
+
+    Only safetensors are read: pickled weights can run code. A model without a score head would get a random one.
+
+    Raises:
+        BadRequest: it cannot be loaded, or has no head with one score.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    functions, tokenizers, names = [], [], []
-    path = script.reward_model_name_or_path
-    if path:
-        try:
-            model = AutoModelForSequenceClassification.from_pretrained(path, num_labels=1, use_safetensors=True)
-            tokenizers.append(AutoTokenizer.from_pretrained(path))
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise BadRequest(f"reward_model_name_or_path: {path}: cannot be loaded ({reason}).") from error
-        names.append("reward_model")
-        model.config._name_or_path = names[0]
-        functions.append(model.eval().requires_grad_(False))
+    place = weights_of("reward_model_name_or_path", name)
     try:
-        for name, function in load_rewards(script.reward_funcs or []).items():
-            functions.append(function)
-            tokenizers.append(None)
-            names.append(name)
-    except RewardUnusable as error:
-        raise BadRequest(f"reward_funcs: {error}") from error
-    if not functions:
-        raise BadRequest("rewards: none is named; expected reward_funcs or reward_model_name_or_path.")
-    return Rewards(functions, tokenizers, names, list(args.reward_weights or [1.0] * len(names)))
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            place, num_labels=1, use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(place)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise BadRequest(f"reward_model_name_or_path: {name}: cannot be loaded ({reason}).") from error
+    if report["missing_keys"] or report["mismatched_keys"]:
+        raise BadRequest(
+            f"reward_model_name_or_path: {name}: is no reward model (it lacks a head with one score);"
+            " expected what the reward method trains."
+        )
+    model.config._name_or_path = REWARD_MODEL  # TRL logs rewards/<this>/mean
+    return model.eval().requires_grad_(False), tokenizer

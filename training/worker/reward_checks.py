@@ -1,0 +1,198 @@
+"""Reward functions under watch: what is no reward ends the run in one sentence, before the first step where it can.
+
+TRL 1.16 takes NaN for "no reward": it leaves the row out of the mean and gives it no advantage, so that the curves of a
+broken reward look healthy. Infinity it takes as it is. Neither goes through here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from diagnostics.compare.prompts import REFERENCE_COLUMNS, language
+from training.request import BadRequest, RunFailed
+from training.rewards.texts import text_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+TRIAL_ROWS = 4
+SHOWN = 60  # characters of a prompt in a message
+ORDINARY = {"zh": "好的，我来为您查一下。"}
+ORDINARY_ENGLISH = "Certainly, I will look into it."
+
+
+def watched(name: str, function: Callable[..., Any], alone: bool) -> Callable[..., Any]:
+    """The function with its results checked, under the name by which TRL logs it. Asynchronous ones stay so.
+
+    `alone`: it is the only reward, so that None ("not mine to judge") for an answer leaves that answer without any.
+
+    Raises:
+        RunFailed: from the call: the function raised, or gave something else than one finite number for each answer.
+    """
+
+    def call(prompts: list[Any], completions: list[Any], **columns: Any) -> Any:
+        try:
+            return function(prompts=prompts, completions=completions, **columns)
+        except (Exception, SystemExit) as error:  # whatever the user's function raises
+            raise raised(name, error, prompts) from error
+
+    async def waiting(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float | None]:
+        given = call(prompts, completions, **columns)
+        return values_of(name, await awaited(name, given, prompts), prompts, alone)
+
+    def direct(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float | None]:
+        return values_of(name, call(prompts, completions, **columns), prompts, alone)
+
+    wrapper = waiting if is_async(function) else direct
+    wrapper.__name__ = wrapper.__qualname__ = name
+    wrapper.__doc__ = inspect.getdoc(function)
+    return wrapper
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call gives something to await, as TRL decides it."""
+    from trl.trainer.utils import is_async_callable
+
+    return bool(is_async_callable(function))
+
+
+async def awaited(name: str, given: Awaitable[Any], prompts: Sequence[Any]) -> Any:
+    """What an asynchronous function gives in the end.
+
+    Raises:
+        RunFailed: it raised.
+    """
+    try:
+        return await given
+    except (Exception, SystemExit) as error:  # whatever the user's function raises
+        raise raised(name, error, prompts) from error
+
+
+def raised(name: str, error: BaseException, prompts: Sequence[Any]) -> RunFailed:
+    """That a function raised, in one sentence."""
+    said = " ".join(str(error).split()).rstrip(".")
+    called = f"called on {len(prompts)} rows from {shown(prompts[0])}" if prompts else "called on no row"
+    return RunFailed(f"reward {name}: raised {type(error).__name__}{': ' if said else ''}{said}; {called}.")
+
+
+def values_of(name: str, given: Any, prompts: Sequence[Any], alone: bool) -> list[float | None]:
+    """What a function gave, as one float for each answer; None where it judges an answer not.
+
+    Raises:
+        RunFailed: it gave no list, a wrong count, or something else than a finite number.
+    """
+    wanted = f"expected a list of {len(prompts)} numbers, one for each completion"
+    if hasattr(given, "tolist"):  # an array or a tensor
+        given = given.tolist()
+    if given is None or isinstance(given, str | bytes | dict) or not hasattr(given, "__iter__"):
+        what = "None" if given is None else f"{kind(given)} ({str(given)[:SHOWN]})"
+        raise RunFailed(f"reward {name}: returned {what}; {wanted}.")
+    values = list(given)
+    if len(values) != len(prompts):
+        raise RunFailed(f"reward {name}: returned {len(values)} values for {len(prompts)} completions; {wanted}.")
+    return [
+        value_of(name, value, row, prompt, alone)
+        for row, (value, prompt) in enumerate(zip(values, prompts, strict=True))
+    ]
+
+
+def value_of(name: str, value: Any, row: int, prompt: Any, alone: bool) -> float | None:
+    """One value as a float.
+
+    Raises:
+        RunFailed: it is no finite number; or None where no other reward judges the answer.
+    """
+    where = f"for row {row} of the batch, {shown(prompt)}"
+    if value is None:
+        if alone:
+            raise RunFailed(f"reward {name}: gave None {where}; it is the only reward, so a number was expected.")
+        return None
+    try:
+        number = float("text" if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        raise RunFailed(
+            f"reward {name}: gave {kind(value)} ({str(value)[:SHOWN]}) {where}; a number was expected."
+        ) from None
+    if not math.isfinite(number):
+        raise RunFailed(f"reward {name}: gave {number} {where}; a finite number was expected.")
+    return number
+
+
+def kind(value: Any) -> str:
+    """The type of a value with its article."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def shown(prompt: Any) -> str:
+    """A prompt, shortened, in quotes."""
+    text = " ".join(text_of(prompt[-1:] if isinstance(prompt, list) else prompt).split())
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
+
+
+def try_out(functions: Sequence[Callable[..., Any]], dataset: Dataset) -> None:
+    """Call each watched function as TRL will, on the first rows of the data: with reference answers, and ordinary ones.
+
+    Raises:
+        BadRequest: what `watched` would end the run with.
+    """
+    import asyncio
+
+    rows = list(itertools.islice(dataset, TRIAL_ROWS))
+    for arguments in trials(rows):
+        for function in functions:
+            try:
+                given = function(**arguments)
+                if inspect.iscoroutine(given):
+                    asyncio.run(given)
+            except RunFailed as error:
+                raise BadRequest(f"reward_funcs: tried before the first step: {error}") from error
+
+
+def trials(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The arguments of the calls on some rows: those of TRL 1.16's `_calculate_rewards`, with answers made here.
+
+    `completion_ids` are the bytes of the answers: numbers of about the right count, where only their count matters.
+    """
+    from transformers import TrainerState
+
+    prompts = [row["prompt"] for row in rows]
+    ordinary = [ORDINARY.get(language(text_of(prompt)), ORDINARY_ENGLISH) for prompt in prompts]
+    references = [reference_of(row) or text for row, text in zip(rows, ordinary, strict=True)]
+    columns = {
+        name: [row[name] for row in rows] for name in rows[0] if name not in ("prompt", "completion", "completion_ids")
+    }
+    return [
+        {
+            "prompts": prompts,
+            "completions": [
+                text if isinstance(prompt, str) else [{"role": "assistant", "content": text}]
+                for prompt, text in zip(prompts, texts, strict=True)
+            ],
+            "completion_ids": [list(text.encode()) for text in texts],
+            **columns,
+            "trainer_state": TrainerState(),
+            "log_extra": unused,
+            "log_metric": unused,
+        }
+        for texts in (references, ordinary)
+    ]
+
+
+def reference_of(row: dict[str, Any]) -> str | None:
+    """The text of the row's reference answer, if it has one."""
+    for name in REFERENCE_COLUMNS:
+        value = row.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            return text_of(value)
+    return None
+
+
+def unused(name: str, value: Any) -> None:
+    """Takes what a function would log: a trial has no log."""
