@@ -24,7 +24,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "runs.start_demo": ("Start the demo", "开始演示"),
     "runs.resume_demo": ("Continue the demo", "继续演示"),
-    "runs.demo": ("Demo: a customer-service assistant, from random weights to DPO", "演示：客服助手，从随机权重到 DPO"),
+    "runs.demo": (
+        "Demo: a customer-service assistant, from random weights through every method",
+        "演示：客服助手，从随机权重到每一种训练方法",
+    ),
     "runs.demo_broken": ("The demo ended early: {reason}", "演示提前结束：{reason}"),
     "runs.run": ("run", "训练"),
     "runs.method": ("method", "方法"),

@@ -31,7 +31,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     demo_parser.add_argument(
         "--from-scratch", action="store_true", help="train the base model too, instead of taking the one that is kept"
     )
-    demo_parser.add_argument("--seed", type=int, default=0, help="the seed of all trainings after the base (default: 0)")
+    demo_parser.add_argument(
+        "--seed", type=int, default=0, help="the seed of all trainings after the base (default: 0)"
+    )
     demo_parser.set_defaults(run_command=demo)
 
 

@@ -1,7 +1,7 @@
 """The demo's pipeline: its stages as ordinary runs of `python -m training start`, two at a time, each after what it needs.
 
-    <runs>/<stage>     one run a stage; recipes.py says which and from what
-    <runs>/.demo       the data, the untrained model, and plan.json: what will run, in which order, and what to compare
+<runs>/<stage>     one run a stage; recipes.py says which and from what
+<runs>/.demo       the data, the untrained model, and plan.json: what will run, in which order, and what to compare
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ class Pipeline:
         while (waiting or self.children) and not self.stopped:
             ready = [stage for stage in waiting if finished.issuperset(stage.needs)]
             if not ready and not self.children:
-                raise BadRequest(f"demo: {waiting[0].name} needs {' and '.join(waiting[0].needs)}, of which one is no stage.")
+                raise BadRequest(
+                    f"demo: {waiting[0].name} needs {' and '.join(waiting[0].needs)}, of which one is no stage."
+                )
             for stage in ready[: self.at_once - len(self.children)]:
                 waiting.remove(stage)
                 self._start(stage)
