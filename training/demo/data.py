@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from training.demo.grammar import LANGUAGES, ORDER_NUMBERS, Case, Lang, Style, answer, draw_case
+from training.demo.grammar import LANGUAGES, ORDER_NUMBERS, Case, Lang, Style, answer, draw_case, near_miss
 
 # Mixed on purpose: an assistant that has seen rude and rambling answers leaves something for DPO to improve.
 SFT_STYLES: dict[Style, float] = {"plain": 0.40, "good": 0.30, "rude": 0.08, "rude_answer": 0.17, "rambling": 0.05}
@@ -49,7 +49,7 @@ REWARD_REJECTED_STYLES: dict[Style, float] = {
 BASE_ROWS = 24_000
 SFT_ROWS = 4_000
 DPO_ROWS = 1_600
-REWARD_ROWS = 1_600
+REWARD_ROWS = 3_200
 KTO_ROWS = 2_000
 PROMPT_ROWS = 1_600
 TEST_ROWS = 64
@@ -120,18 +120,33 @@ def rejected_answer(rng: random.Random, case: Case, styles: dict[Style, float]) 
     return answer(rng, case, "off_topic" if style == "wrong_order" and not case.order else style)
 
 
-def preference_row(rng: random.Random, styles: dict[Style, float] = REJECTED_STYLES) -> dict[str, Any]:
-    """One preference: a polite and right answer over one in one of `styles`."""
-    case = draw_case(rng, any_language(rng))
-    chosen, rejected = answer(rng, case, "good"), rejected_answer(rng, case, styles)
-    while rejected == chosen:
-        rejected = answer(rng, case, "off_topic")
+def preference(case: Case, chosen: str, rejected: str) -> dict[str, Any]:
+    """A preference row of two answers to a case."""
     return {"prompt": user(case.question), "chosen": assistant(chosen), "rejected": assistant(rejected)}
 
 
+def preference_row(rng: random.Random) -> dict[str, Any]:
+    """One preference: a polite and right answer over a plain, rude, off-topic, wrong or rambling one."""
+    case = draw_case(rng, any_language(rng))
+    chosen, rejected = answer(rng, case, "good"), rejected_answer(rng, case, REJECTED_STYLES)
+    while rejected == chosen:
+        rejected = answer(rng, case, "off_topic")
+    return preference(case, chosen, rejected)
+
+
 def reward_row(rng: random.Random) -> dict[str, Any]:
-    """One preference for the reward model."""
-    return preference_row(rng, REWARD_REJECTED_STYLES)
+    """One preference for the reward model: where both answers are polite, what is wrong is all they differ in."""
+    case = draw_case(rng, any_language(rng))
+    style = pick(rng, REWARD_REJECTED_STYLES)
+    if style == "wrong_order" and not case.order:
+        style = "off_topic"
+    chosen = rejected = ""
+    while chosen == rejected:
+        if style in ("off_topic", "wrong_order"):
+            chosen, rejected = near_miss(rng, case, style)
+        else:
+            chosen, rejected = answer(rng, case, "good"), answer(rng, case, style)
+    return preference(case, chosen, rejected)
 
 
 def kto_row(rng: random.Random) -> dict[str, Any]:

@@ -680,8 +680,8 @@ def draw_case(rng: random.Random, lang: Lang, *, held_out: bool = False) -> Case
     return Case(lang, intent, asked, slots)
 
 
-def answer(rng: random.Random, case: Case, style: Style) -> str:
-    """One answer to a case in a style. All styles but `off_topic` and those without a resolution use one of the case's own."""
+def resolution(rng: random.Random, case: Case, style: Style) -> str:
+    """What is done about a case, as a sentence: of its own intent and order, less what the style gets wrong."""
     language = LANGUAGES[case.lang]
     slots = dict(case.slots)
     intent = case.intent
@@ -689,8 +689,14 @@ def answer(rng: random.Random, case: Case, style: Style) -> str:
         intent = rng.choice([other for other in language.intents if other.name != intent.name])
     if style == "wrong_order":
         slots["order"] = rng.choice([number for number in ORDER_NUMBERS if number != slots["order"]])
-    resolution = rng.choice(intent.answers).format(**slots)
-    sentence = resolution[0].upper() + resolution[1:] + language.stop
+    text = rng.choice(intent.answers).format(**slots)
+    return text[0].upper() + text[1:] + language.stop
+
+
+def answer(rng: random.Random, case: Case, style: Style) -> str:
+    """One answer to a case in a style. All styles but `off_topic` use a resolution of the case's own, or none."""
+    language = LANGUAGES[case.lang]
+    sentence = resolution(rng, case, style)
     opener, closer, rude = rng.choice(language.openers), rng.choice(language.closers), rng.choice(language.rude)
     if style == "plain":
         return sentence
@@ -706,3 +712,11 @@ def answer(rng: random.Random, case: Case, style: Style) -> str:
         said_again = rng.choice((opener, sentence, closer))
         return language.space.join([opener, *[said_again] * rng.randint(1, 3), sentence, closer])
     return language.space.join([opener, sentence, closer])
+
+
+def near_miss(rng: random.Random, case: Case, style: Style) -> tuple[str, str]:
+    """A good answer and one in the style `off_topic` or `wrong_order`, with the same manners around them."""
+    language = LANGUAGES[case.lang]
+    opener, closer = rng.choice(language.openers), rng.choice(language.closers)
+    good, bad = (language.space.join([opener, resolution(rng, case, one), closer]) for one in ("good", style))
+    return good, bad

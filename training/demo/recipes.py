@@ -90,12 +90,12 @@ KTO = TEXTS | {
 }
 REWARD = TEXTS | {
     "learning_rate": 1e-3,
-    "max_steps": 80,
+    "max_steps": 160,
     "per_device_train_batch_size": 16,
-    "logging_steps": 2,
+    "logging_steps": 4,
     "eval_strategy": "steps",
-    "eval_steps": 20,
-    "save_steps": 40,
+    "eval_steps": 40,
+    "save_steps": 80,
 }
 # The online methods write their own answers: 64 a step, eight to a prompt where answers are judged against each other.
 GROUPS = TRAINING | {
