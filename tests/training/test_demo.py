@@ -144,20 +144,19 @@ def judged(rows: list[dict[str, Any]], texts: list[str]) -> list[float]:
 
 
 def cases_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The case of each row, found again by its question among many drawn ones' phrasings."""
-    known = {}
-    rng = random.Random(5)
-    for _ in range(60_000):
-        one = prompt_row(rng)
-        known[phrase_of(one["prompt"][0]["content"])] = one
+    """The rows whose question is one of the grammar's whole phrasings, with the columns that the judge wants."""
+    known = {
+        phrase_of(question.format(item=words.items[0], days=words.days[0], order="A00")): (lang, intent.name)
+        for lang, words in LANGUAGES.items()
+        for intent in words.intents
+        for question in intent.questions
+    }
     found = []
     for row in rows:
         question = row["prompt"][0]["content"]
-        one = known.get(phrase_of(question))
-        if one is not None:
-            found.append(
-                {**row, "lang": one["lang"], "intent": one["intent"], "order": "".join(ORDER.findall(question))}
-            )
+        lang, intent = known.get(phrase_of(question), ("", ""))
+        if intent:
+            found.append({**row, "lang": lang, "intent": intent, "order": "".join(ORDER.findall(question))})
     return found
 
 
@@ -165,7 +164,7 @@ def test_a_reward_model_sees_polite_answers_that_are_wrong() -> None:
     """Of the rejected answers at least four in ten are as polite as the chosen ones, and each is judged worse."""
     rng = random.Random(2)
     rows = cases_of([reward_row(rng) for _ in range(1000)])
-    assert len(rows) > 800
+    assert len(rows) > 600
     chosen, rejected = ([row[side][0]["content"] for row in rows] for side in ("chosen", "rejected"))
     assert all(one == pytest.approx(1.0) for one in judged(rows, chosen))
     worse = [one < 0.999 for one in judged(rows, rejected)]
