@@ -97,15 +97,16 @@ REWARD = TEXTS | {
     "eval_steps": 40,
     "save_steps": 80,
 }
-# The online methods write their own answers: 64 a step, eight to a prompt where answers are judged against each other.
+# The online methods write their own answers, 64 at a time; eight to a prompt where answers are judged against each other.
+# More steps are no better: from step 12 on the reward rises further and the held-out score does not (36 were measured).
 GROUPS = TRAINING | {
-    "max_steps": 36,
+    "max_steps": 24,
     "per_device_train_batch_size": 64,
     "num_generations": 8,
     "max_completion_length": 48,
     "temperature": 1.0,
     "logging_steps": 1,
-    "save_steps": 12,
+    "save_steps": 8,
 }
 GRPO = GROUPS | {"learning_rate": 5e-4, "beta": 0.04}
 RLOO = GROUPS | {"learning_rate": 5e-4, "beta": 0.05}
@@ -124,8 +125,8 @@ PPO = TRAINING | {
     "gamma": 1.0,
     "lam": 0.95,
     "missing_eos_penalty": 1.0,
-    "logging_steps": 1,
-    "save_steps": 8,
+    "logging_steps": 4,
+    "save_steps": 32,
 }
 
 
@@ -150,10 +151,14 @@ class Stage:
 
     @property
     def steps(self) -> int:
-        """How many optimiser steps it takes, of PPO how many rollouts."""
+        """How many optimiser steps it takes; of PPO a step for each mini-batch of each epoch of each rollout."""
         if "max_steps" in self.config:
             return int(self.config["max_steps"])
-        return int(self.config["total_episodes"]) // int(self.config["per_device_train_batch_size"])
+        episodes, rows, epochs, mini_batches = (
+            int(self.config[name])
+            for name in ("total_episodes", "per_device_train_batch_size", "num_ppo_epochs", "num_mini_batches")
+        )
+        return episodes // rows * epochs * mini_batches
 
 
 def stages(work: Path, seed: int = 0) -> list[Stage]:
