@@ -17,9 +17,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.theme": ("Light or dark", "浅色或深色"),
     # Runs
     "runs.empty": (
-        "No runs yet below {root}. Start the demo to see a model trained from base to DPO, with one run that fails on "
+        "No runs yet below {root}. Start the demo to see a model trained by every method, with one run that fails on "
         "purpose; or train one yourself: python -m training start --method sft --help",
-        "{root} 下还没有训练。点击开始演示，看一个模型从 base 训练到 DPO，其中一次会按设计失败；也可以自己训练："
+        "{root} 下还没有训练。点击开始演示，看同一个模型用每一种方法训练，其中一次会按设计失败；也可以自己训练："
         "python -m training start --method sft --help",
     ),
     "runs.start_demo": ("Start the demo", "开始演示"),
