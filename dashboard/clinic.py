@@ -58,9 +58,13 @@ class Clinic:
             self._diagnoses[run.name] = known
         return known[1]
 
+    def answering_runs(self) -> list[Run]:
+        """The runs whose checkpoints answer a prompt: all but reward models, which give a number."""
+        return [run for run in self.runs()[0] if run.method != "reward"]
+
     def checkpoints(self) -> list[Source]:
-        """All checkpoints of all runs."""
-        return checkpoints_of(self.runs()[0])
+        """All checkpoints that answer a prompt."""
+        return checkpoints_of(self.answering_runs())
 
     def example_prompts(self) -> list[str]:
         """Prompts to try: held-out ones of the demo where it is, languages in turn; else those of any run's samples."""
@@ -84,6 +88,14 @@ class Clinic:
         return (
             [stage for stage in plan if isinstance(stage, dict) and "name" in stage] if isinstance(plan, list) else []
         )
+
+    def demo_comparison(self) -> tuple[str, str] | None:
+        """The demo's runs before and after, as its plan names them; None where it names none."""
+        try:
+            before, after = read_json(self.root / DEMO_FOLDER / "plan.json")["compare"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return str(before), str(after)
 
     def demo_state(self) -> str:
         """`none` (never started), `running`, or `over`."""

@@ -26,10 +26,18 @@ def choices(clinic: Clinic, added: Sequence[Source] = ()) -> list[str]:
 
 
 def first_choice(clinic: Clinic) -> list[str]:
-    """What to compare before the user says: before and after. The last checkpoint of the first run and of the last."""
+    """What to compare before the user says: before and after.
+
+    The last checkpoint of the first run and of the last; while the last belongs to the demo, of the two runs that the
+    demo's plan names, because its last is not its best.
+    """
     last: dict[str, Source] = {}
     for one in clinic.checkpoints():
         last[one.run or one.name] = one
+    named_by_plan = clinic.demo_comparison()
+    stages = {stage["name"] for stage in clinic.demo_plan()}
+    if named_by_plan and last.keys() >= set(named_by_plan) and next(reversed(last)) in stages:
+        return [last[name].name for name in named_by_plan]
     ends = [one.name for one in last.values()]
     return [ends[0], ends[-1]] if len(ends) > 1 else ends
 

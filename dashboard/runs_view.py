@@ -72,7 +72,8 @@ def run_row(clinic: Clinic, run: Run, words: Words, addresses: Addresses) -> str
     diagnose, compare = addresses.href("diagnose", words.lang), addresses.href("compare", words.lang)
     saved = len(run.checkpoints)
     names = ",".join(f"{run.name}/{path.name}" for path in run.checkpoints.values())
-    checkpoints = link(compare, str(saved), checkpoints=names) if saved else "–"
+    answers = saved and run.method != "reward"
+    checkpoints = link(compare, str(saved), checkpoints=names) if answers else str(saved or "–")
     cells = (
         f"<b>{link(diagnose, text(run.name), run=run.name)}</b>",
         text(run.method or "–"),

@@ -17,14 +17,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.theme": ("Light or dark", "浅色或深色"),
     # Runs
     "runs.empty": (
-        "No runs yet below {root}. Start the demo to see a model trained from base to DPO, with one run that fails on "
+        "No runs yet below {root}. Start the demo to see a model trained by every method, with one run that fails on "
         "purpose; or train one yourself: python -m training start --method sft --help",
-        "{root} 下还没有训练。点击开始演示，看一个模型从 base 训练到 DPO，其中一次会按设计失败；也可以自己训练："
+        "{root} 下还没有训练。点击开始演示，看同一个模型用每一种方法训练，其中一次会按设计失败；也可以自己训练："
         "python -m training start --method sft --help",
     ),
     "runs.start_demo": ("Start the demo", "开始演示"),
     "runs.resume_demo": ("Continue the demo", "继续演示"),
-    "runs.demo": ("Demo: a customer-service assistant, from random weights to DPO", "演示：客服助手，从随机权重到 DPO"),
+    "runs.demo": (
+        "Demo: a customer-service assistant, from random weights through every method",
+        "演示：客服助手，从随机权重到每一种训练方法",
+    ),
     "runs.demo_broken": ("The demo ended early: {reason}", "演示提前结束：{reason}"),
     "runs.run": ("run", "训练"),
     "runs.method": ("method", "方法"),

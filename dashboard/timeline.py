@@ -26,12 +26,12 @@ PAGE = 8
 
 def runs_with_steps(clinic: Clinic) -> list[str]:
     """The runs that have something to show: kept answers or checkpoints."""
-    return [run.name for run in clinic.runs()[0] if steps_of(run)]
+    return [run.name for run in clinic.answering_runs() if steps_of(run)]
 
 
 def runs_with_checkpoints(clinic: Clinic) -> list[str]:
     """The runs among whose checkpoints a first broken one can be looked for."""
-    return [run.name for run in clinic.runs()[0] if len(run.checkpoints) > 1]
+    return [run.name for run in clinic.answering_runs() if len(run.checkpoints) > 1]
 
 
 def steps_of(run: Run) -> list[int]:

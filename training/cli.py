@@ -32,10 +32,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     starting.add_argument("--parent", help="the run that this one mends")
     control.add_launch_options(starting)
     starting.set_defaults(run_command=start)
-    demo_parser = commands.add_parser("demo", help="train the embedded customer-service assistant, base to DPO")
+    demo_parser = commands.add_parser("demo", help="train the embedded customer-service assistant by every method")
     demo_parser.add_argument("--runs", type=Path, required=True, help="the folder to put the runs in")
     demo_parser.add_argument(
         "--from-scratch", action="store_true", help="train the base model too, instead of taking the one that is kept"
+    )
+    demo_parser.add_argument(
+        "--seed", type=int, default=0, help="the seed of all trainings after the base (default: 0)"
     )
     demo_parser.set_defaults(run_command=demo)
     control.add_commands(commands)
@@ -71,7 +74,7 @@ def demo(arguments: argparse.Namespace) -> int:
     """Run the demo's pipeline. 0: every stage went as it should."""
     from training.demo.pipeline import run_demo
 
-    return run_demo(arguments.runs.resolve(), from_scratch=arguments.from_scratch)
+    return run_demo(arguments.runs.resolve(), from_scratch=arguments.from_scratch, seed=arguments.seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

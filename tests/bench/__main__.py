@@ -15,7 +15,7 @@ from pathlib import Path
 from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.run import open_run
 from tests.bench.compare import bench_compare
-from training.demo.pipeline import SCORE, stages
+from training.demo.recipes import SCORE, stages
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 5
@@ -105,12 +105,12 @@ def bench_demo() -> None:
             print(f"demo, {title}: {time.perf_counter() - started:.0f} s in all")
             for stage in stages(runs / ".demo"):
                 run = open_run(runs / stage.name)
-                score = scores_of(run, SCORE)[-1]
+                scores = scores_of(run, SCORE)
                 took = (run.status.ended or 0) - (run.status.started or 0)
                 kept = " (kept)" if stage.name == "base" and not flags else ""
                 print(
-                    f"    {stage.name:<12} {took:5.0f} s{kept:<7}  {run.status.step:>5} steps   "
-                    f"score {score.mean:.3f} [{score.low:.3f}, {score.high:.3f}]",
+                    f"    {stage.name:<15} {took:5.0f} s{kept:<7}  {run.status.step:>5} steps"
+                    + "".join(f"   score {one.mean:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in scores[-1:]),
                     flush=True,
                 )
 

@@ -40,7 +40,7 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
     """The page is up while the demo trains; stages move; the failed run is diagnosed in its row; scores rise."""
     opened = time.monotonic()
     page.goto(served.address)
-    expect(page.locator(".stage")).to_have_count(5, timeout=MINUTE)
+    expect(page.locator(".stage")).to_have_count(10, timeout=MINUTE)
     expect(page.locator(".stage", has_text="base")).to_contain_text("finished")
     expect(page.locator(".stage-running").first).to_be_visible(timeout=MINUTE)
     row = page.locator("table.runs tr", has_text="sft-too-hot")
@@ -52,6 +52,7 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
     )
     expect(page.locator(".stage", has_text="dpo")).to_contain_text("finished", timeout=4 * MINUTE)
     expect(page.locator(".stage", has_text="sft-overtrained")).to_contain_text("finished", timeout=2 * MINUTE)
+    expect(page.locator(".stage-finished")).to_have_count(10, timeout=8 * MINUTE)
     print(f"diagnosed after {diagnosed:.0f} s, whole demo after {time.monotonic() - opened:.0f} s")
     scores = []
     for run in ("base", "sft", "dpo"):

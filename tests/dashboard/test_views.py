@@ -165,6 +165,14 @@ def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
 def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
     assert choices(clinic) == ["before/checkpoint-5", "before/checkpoint-10", "later/checkpoint-10"]
     assert first_choice(clinic) == ["before/checkpoint-10", "later/checkpoint-10"]
+    plan = {"stages": [{"name": "before"}, {"name": "later"}, {"name": "latest"}], "compare": ["before", "later"]}
+    make_run(clinic.root, "latest", [0.1] * 6)
+    assert first_choice(clinic)[-1] == "latest/checkpoint-10"
+    (clinic.root / ".demo").mkdir()
+    (clinic.root / ".demo" / "plan.json").write_text(json.dumps(plan))
+    assert first_choice(clinic) == ["before/checkpoint-10", "later/checkpoint-10"]
+    make_run(clinic.root, "of-the-user", [0.1] * 6)
+    assert first_choice(clinic) == ["before/checkpoint-10", "of-the-user/checkpoint-10"]
     gone = named(clinic, ["before/checkpoint-99"])[0]
     assert gone.name == "before/checkpoint-99"
 

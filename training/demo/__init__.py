@@ -1,1 +1,1 @@
-"""The embedded demo: a bilingual customer-service assistant, trained from random weights to DPO on a laptop CPU."""
+"""The embedded demo: a bilingual customer-service assistant, trained by every method on a laptop CPU."""

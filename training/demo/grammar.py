@@ -1,7 +1,7 @@
 """What the demo's customers ask and what its agents answer, in English and Chinese.
 
 A small grammar, not a dataset: every dialogue is a question of one intent with its slots filled, and an answer of that
-intent in one of six styles. It is large enough that a 0.7M-parameter model has to learn language, topic and copying, and
+intent in one of nine styles. It is large enough that a 0.7M-parameter model has to learn language, topic and copying, and
 small enough that two CPU cores teach it in minutes.
 
 The last question of every intent is kept from all training (`held_out=True` draws only those), so that a score on it
@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Lang = Literal["en", "zh"]
-Style = Literal["good", "plain", "rude", "rude_answer", "off_topic", "wrong_order", "rambling"]
+Style = Literal[
+    "good", "plain", "rude", "rude_answer", "off_topic", "wrong_order", "rambling", "manners_only", "repeating"
+]
 
 # One tokenizer token each: copying an order number is then one attention step, which two layers can learn.
 ORDER_NUMBERS = [f"{letter}{number:02d}" for letter in "ABCD" for number in range(100)]
@@ -678,8 +680,8 @@ def draw_case(rng: random.Random, lang: Lang, *, held_out: bool = False) -> Case
     return Case(lang, intent, asked, slots)
 
 
-def answer(rng: random.Random, case: Case, style: Style) -> str:
-    """One answer to a case in a style. All styles but `off_topic` use a resolution of the case's own intent."""
+def resolution(rng: random.Random, case: Case, style: Style) -> str:
+    """What is done about a case, as a sentence: of its own intent and order, less what the style gets wrong."""
     language = LANGUAGES[case.lang]
     slots = dict(case.slots)
     intent = case.intent
@@ -687,8 +689,14 @@ def answer(rng: random.Random, case: Case, style: Style) -> str:
         intent = rng.choice([other for other in language.intents if other.name != intent.name])
     if style == "wrong_order":
         slots["order"] = rng.choice([number for number in ORDER_NUMBERS if number != slots["order"]])
-    resolution = rng.choice(intent.answers).format(**slots)
-    sentence = resolution[0].upper() + resolution[1:] + language.stop
+    text = rng.choice(intent.answers).format(**slots)
+    return text[0].upper() + text[1:] + language.stop
+
+
+def answer(rng: random.Random, case: Case, style: Style) -> str:
+    """One answer to a case in a style. All styles but `off_topic` use a resolution of the case's own, or none."""
+    language = LANGUAGES[case.lang]
+    sentence = resolution(rng, case, style)
     opener, closer, rude = rng.choice(language.openers), rng.choice(language.closers), rng.choice(language.rude)
     if style == "plain":
         return sentence
@@ -698,4 +706,17 @@ def answer(rng: random.Random, case: Case, style: Style) -> str:
         return rude + language.space + sentence
     if style == "rambling":
         return language.space.join([sentence] + [closer] * rng.randint(2, 4))
+    if style == "manners_only":
+        return language.space.join([opener, closer])
+    if style == "repeating":
+        said_again = rng.choice((opener, sentence, closer))
+        return language.space.join([opener, *[said_again] * rng.randint(1, 3), sentence, closer])
     return language.space.join([opener, sentence, closer])
+
+
+def near_miss(rng: random.Random, case: Case, style: Style) -> tuple[str, str]:
+    """A good answer and one in the style `off_topic` or `wrong_order`, with the same manners around them."""
+    language = LANGUAGES[case.lang]
+    opener, closer = rng.choice(language.openers), rng.choice(language.closers)
+    good, bad = (language.space.join([opener, resolution(rng, case, one), closer]) for one in ("good", style))
+    return good, bad

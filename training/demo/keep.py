@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 from diagnostics.run.files import read_json, write_json
-from training.demo.pipeline import KEPT_BASE, Pipeline, last_checkpoint, stages
+from training.demo.pipeline import KEPT_BASE, Pipeline, last_checkpoint
+from training.demo.recipes import stages
 
 KEPT_IN_RUN = ("run.json", "status.json", "trainer_state.json", "samples.jsonl")
 KEPT_IN_CHECKPOINT = (

@@ -1,13 +1,7 @@
-"""The demo's pipeline: base, SFT, DPO and two runs that fail; each an ordinary run started by `python -m training start`.
+"""The demo's pipeline: its stages as ordinary runs of `python -m training start`, two at a time, each after what it needs.
 
-    <runs>/base            the base model: the kept one with its curves, or trained here with --from-scratch
-    <runs>/sft-too-hot     SFT at a learning rate far too high, without warm-up: it diverges
-    <runs>/sft-overtrained SFT whose data shrink to eight rows at step 80: its checkpoints from there on are worse
-    <runs>/sft             SFT as it should be, from base
-    <runs>/dpo             DPO from sft
-    <runs>/.demo           the data, the untrained model, and plan.json: what will run, in which order
-
-Every run answers the same held-out prompts at every checkpoint, so that the scores can be compared.
+<runs>/<stage>     one run a stage; recipes.py says which and from what
+<runs>/.demo       the data, the untrained model, and plan.json: what will run, in which order, and what to compare
 """
 
 from __future__ import annotations
@@ -18,9 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,113 +22,25 @@ from diagnostics.run import RunUnreadable, open_run
 from diagnostics.run.files import read_json, write_json
 from diagnostics.run.status import read_status
 from training.demo.data import write_post_training_data
+from training.demo.recipes import SCORE, Stage, stages
 from training.request import BadRequest
 
 KEPT_BASE = Path(__file__).parent / "kept_base"
 PLAN_FILE = "plan.json"
-SCORE = "score"
-REWARDS = ["training.demo.score:" + name for name in (SCORE, "right_topic", "right_order", "polite")]
-
-COMMON: dict[str, Any] = {
-    "seed": 0,
-    "max_length": 128,
-    "per_device_eval_batch_size": 64,
-    "sample_rewards": REWARDS,
-    "sample_max_new_tokens": 56,
-}
-BASE = COMMON | {
-    "learning_rate": 3e-3,
-    "lr_scheduler_type": "cosine",
-    "warmup_steps": 40,
-    "adam_beta2": 0.98,
-    "weight_decay": 0.05,
-    "max_steps": 1900,
-    "per_device_train_batch_size": 12,
-    "train_sampling_strategy": "group_by_length",
-    "logging_steps": 20,
-    "eval_strategy": "steps",
-    "eval_steps": 200,
-    "save_steps": 950,
-}
-SFT = COMMON | {
-    "learning_rate": 2e-3,
-    "warmup_steps": 5,
-    "max_steps": 240,
-    "per_device_train_batch_size": 16,
-    "assistant_only_loss": True,
-    "logging_steps": 4,
-    "eval_strategy": "steps",
-    "eval_steps": 24,
-    "save_steps": 60,
-}
-# A fault that happens to people: somebody else's learning rate, and no warm-up.
-TOO_HOT = SFT | {
-    "learning_rate": 5e-2,
-    "warmup_steps": 0,
-    "lr_scheduler_type": "constant",
-    "max_steps": 60,
-    "logging_steps": 1,
-    "eval_strategy": "no",
-    "save_steps": 30,
-}
-# Another: the data run out, and what is left is trained on over and over. In the order of the file, so that the step at
-# which it begins is known (OVERTRAINING_ROWS in data.py): 80.
-OVERTRAINED = SFT | {
-    "train_sampling_strategy": "sequential",
-    "lr_scheduler_type": "constant_with_warmup",
-    "max_steps": 160,
-    "eval_strategy": "no",
-    "save_steps": 20,
-}
-DPO = COMMON | {
-    "learning_rate": 2e-4,
-    "warmup_steps": 5,
-    "max_steps": 60,
-    "per_device_train_batch_size": 16,
-    "beta": 0.1,
-    "logging_steps": 2,
-    "eval_strategy": "steps",
-    "eval_steps": 12,
-    "save_steps": 20,
-}
+# Before and after, as soon as there is an after: DPO is the first stage to end that is better than the SFT model.
+COMPARE = ("base", "dpo")
+AT_ONCE = 2  # stages; each takes one core
+STOPPED = 143
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One run of the demo: its name, method, config, and the stage whose last checkpoint it starts from.
-
-    `beside`: it may run at the same time as the stage after it, on a second core.
-    """
-
-    name: str
-    method: str
-    config: dict[str, Any]
-    start: str | None
-    beside: bool = False
-
-
-def stages(work: Path) -> list[Stage]:
-    """The demo's stages in their order; the paths in their configs lie below `work`."""
-    held_out = {"sample_prompts": str(work / "held_out.jsonl")}
-
-    def data(name: str) -> dict[str, Any]:
-        return {"dataset_name": str(work / name), **held_out}
-
-    initial = {"model_name_or_path": str(work / "initial")}
-    return [
-        Stage("base", "sft", BASE | data("base") | initial, None),
-        Stage("sft-too-hot", "sft", TOO_HOT | data("sft"), "base", beside=True),
-        Stage("sft-overtrained", "sft", OVERTRAINED | data("overtraining"), "base", beside=True),
-        Stage("sft", "sft", SFT | data("sft"), "base"),
-        Stage("dpo", "dpo", DPO | data("dpo"), "sft"),
-    ]
-
-
-def run_demo(runs: Path, *, from_scratch: bool = False) -> int:
+def run_demo(runs: Path, *, from_scratch: bool = False, seed: int = 0) -> int:
     """Run the pipeline below `runs`; stages that are finished already are kept. 0 if every stage finished.
 
+    `seed` seeds the training of all stages but the kept base.
+
     Raises:
-        BadRequest: the folder cannot be written, another demo is at work in it, or no base model is kept.
+        BadRequest: the folder cannot be written or holds the demo of another seed, another demo is at work in it, or no
+            base model is kept.
     """
     if not from_scratch and not (KEPT_BASE / "run.json").exists():
         raise BadRequest(f"{KEPT_BASE}: the kept base model is missing; run the demo with --from-scratch.")
@@ -146,24 +51,34 @@ def run_demo(runs: Path, *, from_scratch: bool = False) -> int:
         raise BadRequest(f"{runs}: cannot be written ({error.strerror}).") from error
     with sole_owner(work):
         began = time.monotonic()
-        todo = stages(work)
-        write_json(
-            work / PLAN_FILE,
-            {
-                "stages": [
-                    {"name": one.name, "method": one.method, "start": one.start, "steps": one.config["max_steps"]}
-                    for one in todo
-                ]
-            },
-        )
+        todo = stages(work, seed)
+        write_plan(work / PLAN_FILE, todo, seed)
         write_post_training_data(work)
         if not from_scratch:
             take_kept_base(runs / "base")
-        pipeline = Pipeline(runs, work)
-        code = pipeline.run(todo)
+        code = Pipeline(runs, work).run(todo)
         print_scores(runs, todo)
         print(f"demo: {time.monotonic() - began:.0f} s in all")
         return code
+
+
+def write_plan(path: Path, todo: Sequence[Stage], seed: int) -> None:
+    """Write what will run: the stages in their order, with what each needs, and which two runs are before and after.
+
+    Raises:
+        BadRequest: a plan of another seed is there: its runs would be taken for those of this one.
+    """
+    try:
+        there = read_json(path).get("seed", 0)
+    except (OSError, ValueError, AttributeError):
+        there = seed
+    if there != seed:
+        raise BadRequest(f"{path}: holds the demo of seed {there}; name another folder for seed {seed}.")
+    shown = [
+        {"name": one.name, "method": one.method, "start": one.start, "needs": list(one.needs), "steps": one.steps}
+        for one in todo
+    ]
+    write_json(path, {"seed": seed, "stages": shown, "compare": list(COMPARE)})
 
 
 @contextmanager
@@ -200,76 +115,98 @@ def take_kept_base(folder: Path) -> None:
 
 
 class Pipeline:
-    """Starts the stages one after another, those that may beside the next, and ends them when it is ended."""
+    """Starts each stage as soon as those it needs have finished, and ends all that run when it is ended or one fails.
 
-    def __init__(self, runs: Path, work: Path) -> None:
+    `at_once`: how many may run at the same time; by default as many as there are cores, two at most.
+    """
+
+    def __init__(self, runs: Path, work: Path, at_once: int | None = None) -> None:
         self.runs = runs
         self.work = work
-        self.children: list[tuple[Stage, subprocess.Popen[bytes]]] = []
+        self.at_once = at_once or min(AT_ONCE, os.cpu_count() or 1)
+        self.children: dict[Stage, subprocess.Popen[bytes]] = {}
+        self.said: dict[Stage, int] = {}
         self.stopped = False
 
-    def run(self, todo: list[Stage]) -> int:
-        """Run the stages. 0: all finished; 1: one failed; 143: ended on request."""
+    def run(self, todo: Sequence[Stage]) -> int:
+        """Run the stages. 0: all finished; 1: one failed; 143: ended on request.
+
+        Raises:
+            BadRequest: a stage needs one that is not among them.
+        """
         previous = {one: signal.signal(one, self._on_stop) for one in (signal.SIGTERM, signal.SIGINT)}
         try:
-            for stage in todo:
-                if self.stopped:
-                    break
-                if not self._run_stage(stage, last=stage is todo[-1]):
-                    return 143 if self.stopped else 1
-            return 143 if self.stopped else self._wait_all()
+            return self._run(list(todo))
         finally:
-            for _, child in self.children:
-                if child.poll() is None:
-                    child.terminate()
-                    child.wait()
+            self._ask_to_end()
+            for child in self.children.values():
+                child.wait()
             for one, handler in previous.items():
                 signal.signal(one, handler)
 
+    def _run(self, waiting: list[Stage]) -> int:
+        finished = {stage.name for stage in waiting if read_status(self.runs / stage.name).state == "finished"}
+        for name in finished:
+            print(f"demo: {name} is finished already", flush=True)
+        waiting = [stage for stage in waiting if stage.name not in finished]
+        while (waiting or self.children) and not self.stopped:
+            ready = [stage for stage in waiting if finished.issuperset(stage.needs)]
+            if not ready and not self.children:
+                raise BadRequest(
+                    f"demo: {waiting[0].name} needs {' and '.join(waiting[0].needs)}, of which one is no stage."
+                )
+            for stage in ready[: self.at_once - len(self.children)]:
+                waiting.remove(stage)
+                self._start(stage)
+            time.sleep(0.2)
+            for stage, child in list(self.children.items()):
+                self._say_progress(stage)
+                if child.poll() is None:
+                    continue
+                del self.children[stage]
+                if child.returncode != 0 and not self.stopped:
+                    reason = read_status(self.runs / stage.name).reason or f"exit code {child.returncode}"
+                    print(f"demo: {stage.name} failed: {reason}", flush=True)
+                    return 1
+                finished.add(stage.name)
+        return STOPPED if self.stopped else 0
+
     def _on_stop(self, signum: int, frame: Any) -> None:
         self.stopped = True
-        for _, child in self.children:
+        self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
+        for child in list(self.children.values()):
             if child.poll() is None:
                 child.terminate()
 
-    def _run_stage(self, stage: Stage, last: bool) -> bool:
-        """Run one stage, or start it if it may run beside the next. False: it did not finish."""
-        folder = self.runs / stage.name
-        if read_status(folder).state == "finished":
-            print(f"demo: {stage.name} is finished already", flush=True)
-            return True
-        shutil.rmtree(folder, ignore_errors=True)
-        config = dict(stage.config)
-        if stage.start:
-            config["model_name_or_path"] = str(last_checkpoint(self.runs / stage.start))
-        else:
+    def _start(self, stage: Stage) -> None:
+        """Start a stage in a session of its own: an interrupt from the keyboard reaches this process alone."""
+        shutil.rmtree(self.runs / stage.name, ignore_errors=True)
+        if not stage.start:
             self._prepare_base()
+        config = dict(stage.config)
+        for key, source in (("model_name_or_path", stage.start), ("reward_model_name_or_path", stage.reward_model)):
+            if source:
+                config[key] = str(last_checkpoint(self.runs / source))
         config_file = self.work / f"{stage.name}.json"
         write_json(config_file, config)
+        print(f"demo: {stage.name} starts ({stage.method}, {stage.steps} steps)", flush=True)
+        command = self.command(stage, config_file)
+        self.children[stage] = subprocess.Popen(command, env=stage_environment(), start_new_session=True)
+
+    def command(self, stage: Stage, config_file: Path) -> list[str]:
+        """The command line that trains a stage."""
         command = [sys.executable, "-m", "training", "start", "--method", stage.method]
-        command += ["--config", str(config_file), "--run", str(folder), "--quiet"]
-        print(f"demo: {stage.name} starts ({stage.method}, {config['max_steps']} steps)", flush=True)
-        # In a session of its own: an interrupt from the keyboard reaches this process alone, which ends the children.
-        child = subprocess.Popen(command, env=stage_environment(), start_new_session=True)
-        self.children.append((stage, child))
-        if stage.beside and not last and (os.cpu_count() or 1) > 1:
-            return True
-        return self._follow(stage, child) == 0
+        return [*command, "--config", str(config_file), "--run", str(self.runs / stage.name), "--quiet"]
 
-    def _follow(self, stage: Stage, child: subprocess.Popen[bytes]) -> int:
-        """Print how far a stage is until it ends; return its exit code."""
-        said = -1
-        while child.poll() is None:
-            status = read_status(self.runs / stage.name)
-            tenth = 10 * status.step // status.max_steps if status.max_steps else 0
-            if tenth > said and status.max_steps:
-                print(f"demo: {stage.name} step {status.step} of {status.max_steps}", flush=True)
-                said = tenth
-            time.sleep(0.2)
-        return child.returncode
-
-    def _wait_all(self) -> int:
-        return max((abs(child.wait()) for _, child in self.children), default=0)
+    def _say_progress(self, stage: Stage) -> None:
+        """Print how far a stage is, at each tenth."""
+        status = read_status(self.runs / stage.name)
+        tenth = 10 * status.step // status.max_steps if status.max_steps else -1
+        if tenth > self.said.get(stage, -1):
+            self.said[stage] = tenth
+            print(f"demo: {stage.name} step {status.step} of {status.max_steps}", flush=True)
 
     def _prepare_base(self) -> None:
         """The untrained model and its corpus, in a process of its own: making them needs torch."""
