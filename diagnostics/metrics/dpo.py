@@ -62,7 +62,6 @@ METRICS = (
         ),
         watch("it changes little; a fall goes with preference-displacement", "变化很小；下降常与 preference-displacement 同时出现"),
         SOURCE,
-        ("labels-all-masked",),
     ),
     *SHARED,
 )  # fmt: skip

@@ -169,7 +169,7 @@ def answers(source: str) -> tuple[Metric, ...]:
             ),
             ENTROPY,
             source,
-            ("entropy-collapse", "loss-not-finite"),
+            ("entropy-collapse",),
         ),
         Metric(
             "step_time",

@@ -150,7 +150,7 @@ UPDATE = (
         Text("How undecided the policy is about the next token of its answers, mean over tokens.", "策略对下一个词元的不确定程度，对词元取平均。"),
         ENTROPY,
         TRL,
-        ("entropy-collapse", "loss-not-finite"),
+        ("entropy-collapse",),
     ),
     Metric(
         "val/ratio",

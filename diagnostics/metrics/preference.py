@@ -96,6 +96,5 @@ def preference(source: str, margin_rules: tuple[str, ...], chosen_rules: tuple[s
             Text("How undecided the policy is about the tokens of the given answers.", "策略对给定回答各词元的不确定程度。"),
             watch("slow changes; a fall towards 0 goes with saturation", "缓慢变化；趋近 0 常与饱和同时出现"),
             source,
-            ("loss-not-finite", "labels-all-masked"),
         ),
     )  # fmt: skip

@@ -30,7 +30,7 @@ METRICS = (
             "大小与损失相近：远低于损失说明模型过于自信",
         ),
         SOURCE,
-        ("labels-all-masked", "loss-not-finite"),
+        ("labels-all-masked",),
     ),
     Metric(
         "mean_token_accuracy",
