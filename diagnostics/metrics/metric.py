@@ -36,9 +36,9 @@ class Healthy:
     high: Limit | None = None
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Where the numbers come from."""
-        return tuple(one.source for one in (self.low, self.high) if one is not None)
+    def limits(self) -> tuple[Limit, ...]:
+        """Its numbers, the upper first."""
+        return tuple(one for one in (self.high, self.low) if one is not None)
 
 
 @dataclass(frozen=True)
