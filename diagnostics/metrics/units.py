@@ -1,0 +1,35 @@
+"""The units in which metrics are logged, in both languages."""
+
+from __future__ import annotations
+
+from diagnostics.metrics.metric import Text
+
+PER_TOKEN = Text("nats per token", "奈特/词元")
+PER_ANSWER = Text("nats per answer, summed over its tokens", "奈特/回答（对词元求和）")
+PER_PAIR = Text("nats per pair", "奈特/偏好对")
+BETA_NATS = Text("beta times nats per answer", "beta × 奈特/回答")
+SCORE = Text("score of the reward", "奖励分数")
+SCORE_SQUARED = Text("score squared", "奖励分数的平方")
+RATIO = Text("new over old probability", "新旧概率之比")
+RATIO_SQUARED = Text("square of the ratio", "比值的平方")
+LOGIT = Text("logit, mean over vocabulary and tokens", "logit（对词表与词元取平均）")
+TOKENS = Text("tokens", "词元数")
+OWN_LOSS = Text("the method's own, see its meaning", "各方法自定，见含义")
+SHARE_OF_TOKENS = Text("share of tokens, 0 to 1", "词元占比，0 到 1")
+SHARE_OF_PAIRS = Text("share of pairs, 0 to 1", "偏好对占比，0 到 1")
+SHARE_OF_ANSWERS = Text("share of answers, 0 to 1", "回答占比，0 到 1")
+SHARE_OF_GROUPS = Text("share of the groups (prompts), 0 to 1", "组（提示）占比，0 到 1")
+LOST = Text("share lost, 0 to 1, times the weights", "损失份额，0 到 1，乘以权重")
+NORM = Text("L2 norm, before clipping", "L2 范数（裁剪前）")
+RATE = Text("per step", "每步")
+PASSES = Text("passes over the data", "遍历数据的次数")
+SECONDS = Text("seconds", "秒")
+PER_SECOND = Text("per second", "每秒")
+FLOPS = Text("floating-point operations", "浮点运算次数")
+COEFFICIENT = Text("coefficient", "系数")
+SHARE_OF_CALLS = Text("share of calls, 0 to 1", "调用占比，0 到 1")
+WEIGHT = Text("a plain number", "无单位")
+SAMPLER_RATIO = Text("trainer over sampler probability", "训练器与采样器概率之比")
+END_TOKENS = Text("end tokens in the answers of one rollout", "一次采样的回答中结束符的个数")
+EPISODES = Text("episodes (one prompt with one answer)", "回合（一条提示加一条回答）")
+VARIANCE_SHARE = Text("share of the variance, 1 at most", "方差占比，最大为 1")
