@@ -100,7 +100,7 @@ def fail(worker: Worker, error: BaseException, code: int, reason: str) -> None:
     the first that leaves gets the rest ended; a fault of their own they tell the launcher in a line of the console.
     """
     if worker.main:
-        if isinstance(error, BadRequest):
+        if isinstance(error, BadRequest | RunFailed):
             print(reason, file=sys.stderr, flush=True)
         finish(worker, "failed", code, reason)
     deadline = time.monotonic() + MAIN_SECONDS
