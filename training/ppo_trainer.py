@@ -10,10 +10,12 @@ the Trainer's in one word: a rollout of a process has per_device_train_batch_siz
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -289,8 +291,12 @@ class PPOTrainer(Trainer):
                 completions=completions,
                 completion_ids=[one.tolist() for one in answers],
                 trainer_state=self.state,
+                log_metric=lambda name, value: self.metrics[name].append(float(value)),
+                log_extra=lambda column, values: None,  # TRL's table of completions: samples.jsonl is ours
                 **columns,
             )
+            if inspect.isawaitable(values):
+                values = asyncio.run(outcome_of(values))
             numbers = [float("nan") if value is None else float(value) for value in values]
             found[name] = torch.tensor(numbers, dtype=torch.float32, device=ids.device)
         return found
@@ -601,6 +607,11 @@ class PPOTrainer(Trainer):
 def first_of(rows: Sequence[Any]) -> Any:
     """A collator for batches of one."""
     return rows[0]
+
+
+async def outcome_of(values: Awaitable[Any]) -> Any:
+    """What an asynchronous reward function returns."""
+    return await values
 
 
 def rollout_file(process: int) -> str:

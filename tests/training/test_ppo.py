@@ -281,6 +281,17 @@ def test_rewards_are_weighted_and_those_that_do_not_apply_are_left_out(tmp_path:
     assert logged(trainer, "rewards/two/std") == [0.0]
 
 
+def test_rewards_may_be_asynchronous_and_log_metrics_of_their_own(tmp_path: Path, base_checkpoint: Path) -> None:
+    async def slow(completions: Sequence[Any], log_metric: Callable, **columns: Any) -> list[float]:
+        log_metric("words", 3.0)
+        return [1.5] * len(completions)
+
+    trainer = trainer_of(tmp_path, base_checkpoint, rewards_of(slow), max_steps=1)
+    trainer.train()
+    assert logged(trainer, "rewards/slow/mean") == [1.5]
+    assert logged(trainer, "words") == [3.0]
+
+
 def test_it_learns_what_it_is_rewarded_for(tmp_path: Path, base_checkpoint: Path) -> None:
     trainer = trainer_of(
         tmp_path, base_checkpoint, max_steps=80, response_length=24, per_device_train_batch_size=20,
