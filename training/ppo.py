@@ -40,7 +40,6 @@ def train(worker: Worker) -> None:
     train_dataset, stages = easy_to_hard(worker.request.method, train_dataset, tokenizer, args, model, clinic)
 
     # Rewards
-    script.reward_model_name_or_path = script.reward_model_name_or_path or args.reward_model_path
     rewards = load_reward_funcs(script, args, train_dataset)
 
     # Trainer: policy, value model and reference are built here, since PPO needs all three

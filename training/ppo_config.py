@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from trl.trainer.base_config import _BaseConfig
 
@@ -20,7 +20,7 @@ class PPOConfig(_BaseConfig):
         response_length: tokens of an answer at most. temperature: of sampling, and of all probabilities in the losses.
         stop_token, stop_token_id: what ends an answer. local_rollout_forward_batch_size: rows generated at once.
     Rewards:
-        reward_model_path: another name for `reward_model_name_or_path`. reward_weights: one for each reward, default 1.
+        reward_weights: one for each reward, default 1.
         missing_eos_penalty: taken from the score of an answer that did not end. kl_coef: weight of the KL penalty for each
         token; kl_estimator: `k1` or `k3`. whiten_rewards: scale rewards to variance 1 over the rollout.
     Advantages:
@@ -33,9 +33,20 @@ class PPOConfig(_BaseConfig):
         value_model: `separate`, a model of its own that starts from `value_model_path`, else the reward model (if it shares
         the vocabulary), else the policy; or `head`, one linear output on the policy's last hidden state.
 
+    `OTHER_NAMES`: what TRL's other trainers, and its PPO, call the same things; they are accepted too.
+
     Raises:
         ValueError: arguments that contradict each other, or batches that cannot be divided.
     """
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {
+        "max_completion_length": "response_length",
+        "beta": "kl_coef",
+        "num_iterations": "num_ppo_epochs",
+        "epsilon": "cliprange",
+        "reward_model_path": "reward_model_name_or_path",
+        "sft_model_path": "model_name_or_path",
+    }
 
     learning_rate: float = field(default=3e-6)
     dataset_num_proc: int | None = field(default=None)
@@ -49,7 +60,6 @@ class PPOConfig(_BaseConfig):
     stop_token_id: int | None = field(default=None)
     local_rollout_forward_batch_size: int = field(default=64)
 
-    reward_model_path: str | None = field(default=None)
     reward_weights: list[float] | None = field(default=None)
     missing_eos_penalty: float | None = field(default=None)
     kl_coef: float = field(default=0.05)

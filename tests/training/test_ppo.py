@@ -364,6 +364,18 @@ def test_contradictions_are_refused(tmp_path: Path, base_checkpoint: Path, setti
         trainer_of(tmp_path, base_checkpoint, **settings)
 
 
+def test_names_of_other_trainers_are_accepted_but_not_twice(tmp_path: Path) -> None:
+    from training.ppo_config import PPOConfig
+    from training.request import Request
+    from training.worker.arguments import parse
+
+    config = {"dataset_name": "d", "sft_model_path": "m", "max_completion_length": 9, "beta": 0.2, "num_iterations": 3}
+    _, args, model, _ = parse(Request("ppo", config, tmp_path), PPOConfig)
+    assert (args.response_length, args.kl_coef, args.num_ppo_epochs, model.model_name_or_path) == (9, 0.2, 3, "m")
+    with pytest.raises(BadRequest, match="beta: is another name of kl_coef, which is given too"):
+        parse(Request("ppo", {**config, "kl_coef": 0.1}, tmp_path), PPOConfig)
+
+
 def test_value_model_with_another_vocabulary_is_refused(tmp_path: Path, base_checkpoint: Path) -> None:
     from transformers import AutoModelForSequenceClassification
 

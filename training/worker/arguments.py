@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from training.request import BadRequest, ClinicArguments, Request
@@ -22,9 +22,9 @@ def parse(
     `script_class` is `trl.ScriptArguments` unless the method has more of them (reward functions).
 
     `script.mixture` is TRL's DatasetMixtureConfig if `datasets` is given, else None; `script.text_field` and `script.seed`
-    are the trainer's. What the run folder needs (its path, TensorBoard logging) is set here. On a machine without an accelerator TRL's
-    default of bf16 with gradient checkpointing is turned off unless asked for: it costs more than four times the time
-    there and saves nothing.
+    are the trainer's. What the run folder needs (its path, TensorBoard logging) is set here. On a machine without an
+    accelerator TRL's default of bf16 with gradient checkpointing is turned off unless asked for: it costs more than four
+    times the time there and saves nothing.
 
     Raises:
         BadRequest: an argument does not exist or its value is refused.
@@ -35,7 +35,8 @@ def parse(
 
     classes = (script_class or ScriptArguments, config_class, ModelConfig, ClinicArguments, DatasetMixtureConfig)
     known = {field.name for one in classes for field in dataclasses.fields(one) if field.init}
-    for name in request.config:
+    asked = with_own_names(request.config, getattr(config_class, "OTHER_NAMES", {}))
+    for name in asked:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
             hint = f"; did you mean {' or '.join(near)}?" if near else "."
@@ -44,7 +45,7 @@ def parse(
         "output_dir": str(request.folder),
         "report_to": "tensorboard",
         "disable_tqdm": not sys.stdout.isatty(),
-        **request.config,
+        **asked,
     }
     config["output_dir"] = str(request.folder)
     for name in lists_of(classes) & config.keys():
@@ -68,6 +69,18 @@ def parse(
     if not model.model_name_or_path:
         raise BadRequest(f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.")
     return script, training, model, clinic
+
+
+def with_own_names(config: Mapping[str, Any], other_names: Mapping[str, str]) -> dict[str, Any]:
+    """The config with each argument under its own name.
+
+    Raises:
+        BadRequest: one is given twice, by two names.
+    """
+    for other, own in other_names.items():
+        if other in config and own in config:
+            raise BadRequest(f"{other}: is another name of {own}, which is given too; leave one of them out.")
+    return {other_names.get(name, name): value for name, value in config.items()}
 
 
 def lists_of(classes: Iterable[type]) -> set[str]:
