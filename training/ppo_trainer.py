@@ -582,21 +582,21 @@ class PPOTrainer(Trainer):
         """Load policy and value model, and go on in the middle of the rollout if the checkpoint lies there.
 
         Raises:
-            ValueError: the checkpoint is none of this trainer's, or of another number of processes or batch size.
+            BadRequest: the checkpoint is none of this trainer's, or of another number of processes or batch size.
         """
         from safetensors.torch import load_file
 
         folder, module = Path(resume_from_checkpoint), self.accelerator.unwrap_model(self.model)
         own = folder / rollout_file(self.accelerator.process_index)
         if not (folder / STATE_FILE).exists() or not own.exists():
-            raise ValueError(f"{folder}: {STATE_FILE} or {own.name} is missing; expected a checkpoint of PPO, "
+            raise BadRequest(f"{folder}: {STATE_FILE} or {own.name} is missing; expected a checkpoint of PPO, "
                              f"resumed with as many processes as wrote it.")  # fmt: skip
         load_both(module, folder)
         self.progress = Progress(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
         self.episode_at_start = self.progress.episode
         self.rollout = {name: tensor.to(self.accelerator.device) for name, tensor in load_file(own).items()}
         if len(self.rollout["ids"]) != self.rollout_rows:
-            raise ValueError(f"{folder}: its rollout has {len(self.rollout['ids'])} rows for a process, not the "
+            raise BadRequest(f"{folder}: its rollout has {len(self.rollout['ids'])} rows for a process, not the "
                              f"{self.rollout_rows} of this config; resume with the same batch sizes.")  # fmt: skip
 
     def _load_best_model(self) -> None:

@@ -154,11 +154,11 @@ def test_resumed_in_the_middle_of_a_rollout_the_curve_is_the_same(
 def test_resume_with_another_batch_is_refused(tmp_path: Path, base_checkpoint: Path, whole: Any) -> None:
     checkpoint = str(Path(whole.args.output_dir) / "checkpoint-6")
     other = trainer_of(tmp_path, base_checkpoint, per_device_train_batch_size=4)
-    with pytest.raises(ValueError, match="8 rows for a process, not the 4"):
+    with pytest.raises(BadRequest, match="8 rows for a process, not the 4"):
         other.train(resume_from_checkpoint=checkpoint)
     shutil.copytree(checkpoint, tmp_path / "checkpoint-6")
     (tmp_path / "checkpoint-6" / "ppo_state.json").unlink()
-    with pytest.raises(ValueError, match="expected a checkpoint of PPO"):
+    with pytest.raises(BadRequest, match="expected a checkpoint of PPO"):
         other.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
 
 
