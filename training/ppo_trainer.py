@@ -418,7 +418,11 @@ class PPOTrainer(Trainer):
     def _prepare_inputs(self, inputs: Any) -> dict[str, Tensor]:
         """The rows of this forward pass; a new rollout where the last one is used up."""
         if not self.rollout or self.progress.position >= self.passes:
+            # In training mode activation checkpointing takes the cache away from `generate`, and what it then writes is
+            # not what the policy says.
+            self.model.eval()
             self.rollout = self.roll_out()
+            self.model.train()
             self.progress.position = 0
         if self.progress.position % self.args.gradient_accumulation_steps == 0:
             tokens = sum(self.rollout["answer_mask"][rows].sum() for rows in self.minibatch(self.progress.position))

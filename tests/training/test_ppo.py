@@ -186,7 +186,9 @@ def test_how_a_batch_is_cut_changes_nothing(tmp_path: Path, base_checkpoint: Pat
     plain = losses(tmp_path, base_checkpoint)
     accumulated = losses(tmp_path, base_checkpoint, per_device_train_batch_size=2, gradient_accumulation_steps=4)
     chunked = losses(tmp_path, base_checkpoint, local_rollout_forward_batch_size=3)
+    checkpointed = losses(tmp_path, base_checkpoint, gradient_checkpointing=True)
     assert len(plain) == 4
+    assert checkpointed == pytest.approx(plain, rel=1e-3, abs=1e-5)
     assert accumulated == pytest.approx(plain, rel=1e-3, abs=1e-5)
     assert chunked == pytest.approx(plain, rel=1e-3, abs=1e-5)
 
