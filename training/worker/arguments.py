@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -68,6 +69,12 @@ def parse(
     script.seed = training.seed
     if not model.model_name_or_path:
         raise BadRequest(f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.")
+    for name in ("load_in_4bit", "load_in_8bit"):
+        if getattr(model, name) and importlib.util.find_spec("bitsandbytes") is None:
+            bits = name.removeprefix("load_in_").replace("bit", "-bit")
+            raise BadRequest(
+                f"{name}: {bits} weights need bitsandbytes, which is not installed; pip install bitsandbytes."
+            )
     return script, training, model, clinic
 
 
