@@ -22,6 +22,8 @@ OTHERS = {
     "docs/": "pictures for this page",
     "docs/ci.md": "checking the logs of runs in CI",
     "docs/compare.md": "comparing checkpoints and bisecting a run from the command line",
+    "docs/data.md": "data of a run: formats, columns, mapping, curriculum",
+    "docs/rewards.md": "reward functions: the built-in ones, naming, weighing and writing them",
     "diagnostics/report/report.css": "how the HTML report looks: light, dark, narrow, on paper",
     "diagnostics/compare/report/compare.css": "how the HTML report of a comparison looks, beside report.css",
     ".ci/run": "calls make test",

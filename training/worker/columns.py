@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 # What each trainer of TRL 1.16 reads: one of these sets of columns (`_prepare_dataset` of each; docs: dataset_formats).
 # Further columns are left alone; those of GRPO, RLOO and PPO are passed to the reward functions.
-PREFERENCE = (("chosen", "rejected"), ("chosen_ids", "rejected_ids"))
 SHAPES: dict[str, tuple[tuple[str, ...], ...]] = {
     "sft": (("text",), ("messages",), ("prompt", "completion"), ("input_ids",), ("conversations",)),
-    "reward": PREFERENCE,
-    "dpo": (("chosen", "rejected"), ("prompt_ids", "chosen_ids", "rejected_ids")),
+    "reward": (("chosen", "rejected"), ("chosen_ids", "rejected_ids")),
+    "dpo": (("chosen", "rejected"),),
     "kto": (("prompt", "completion", "label"), ("chosen", "rejected")),
     "grpo": (("prompt",),),
     "rloo": (("prompt",),),

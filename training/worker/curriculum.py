@@ -165,5 +165,3 @@ def keep_order(method: str, args: Any) -> None:
     else:
         args.train_sampling_strategy = "sequential"
     args.num_train_epochs = 1
-    if method == "ppo":
-        args.total_episodes = None if args.max_steps > 0 else args.total_episodes

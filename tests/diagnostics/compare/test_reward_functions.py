@@ -22,6 +22,16 @@ def test_rewards_are_loaded_from_modules_and_files(tmp_path: Path) -> None:
     assert rewards["short"](prompts=["a"], completions=["abc"]) == [-3.0]
 
 
+def test_dotted_paths_and_short_names_load_too() -> None:
+    short = {"nice": "training.demo.score:polite"}
+    assert load_reward("training.demo.score.polite") is load_reward("nice", short)
+    assert list(load_rewards(["nice", "training.demo.score.score"], short)) == ["nice", "score"]
+    with pytest.raises(RewardUnusable, match=r"nicer: expected .* did you mean nice"):
+        load_reward("nicer", short)
+    with pytest.raises(RewardUnusable, match=r"mine\.py: expected file\.py:function"):
+        load_reward("mine.py")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

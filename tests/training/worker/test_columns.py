@@ -10,6 +10,7 @@ import pytest
 from datasets import Dataset
 from trl.scripts.utils import DatasetConfig, DatasetMixtureConfig
 
+from tests.data_page import PAGE, page
 from tests.training.worker.runs import write_rows
 from training.request import METHODS, BadRequest, ClinicArguments, Request
 from training.worker.arguments import parse
@@ -204,3 +205,7 @@ def test_datasets_in_a_config_become_a_mixture(tmp_path: Path, capsys: pytest.Ca
     assert "datasets is taken" in capsys.readouterr().out
     with pytest.raises(BadRequest, match="an argument was refused"):
         parse(Request("sft", {**config, "datasets": [{"paths": "json"}]}, tmp_path), trl.SFTConfig)
+
+
+def test_the_page_of_the_data_comes_from_what_is_checked() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.data_page"

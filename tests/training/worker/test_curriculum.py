@@ -254,9 +254,15 @@ def test_sft_takes_the_rows_in_that_order_also_after_a_resume(
     assert [one["curriculum_stage"] for one in history if "loss" in one] == stages
 
 
+GROUPS = {"num_generations": 2, "max_completion_length": 4, "gradient_accumulation_steps": 2}
+ROLLOUTS = {"num_ppo_epochs": 1, "response_length": 4}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["grpo", "rloo"])
-def test_grpo_and_rloo_take_the_prompts_in_that_order(tmp_path: Path, base_checkpoint: Path, method: str) -> None:
+@pytest.mark.parametrize(("method", "own"), [("grpo", GROUPS), ("rloo", GROUPS), ("ppo", ROLLOUTS)])
+def test_methods_that_generate_take_the_prompts_in_that_order(
+    tmp_path: Path, base_checkpoint: Path, method: str, own: dict[str, Any]
+) -> None:
     said = tmp_path / "said.jsonl"
     path = tmp_path / "mine.py"
     path.write_text(
@@ -268,8 +274,7 @@ def test_grpo_and_rloo_take_the_prompts_in_that_order(tmp_path: Path, base_check
     rows = [{"prompt": f"Where is order B{n:02d}?", "level": n * 7 % 24} for n in range(24)]
     config = {
         "model_name_or_path": str(base_checkpoint), "dataset_name": str(write_rows(tmp_path / "rows.jsonl", rows)),
-        "reward_funcs": [f"{path}:f"], "num_generations": 2, "max_completion_length": 4, "max_steps": 6,
-        "gradient_accumulation_steps": 2, "curriculum": "column:level",
+        "reward_funcs": [f"{path}:f"], "max_steps": 6, "curriculum": "column:level", **own,
     }  # fmt: skip
     done = train(tmp_path / "run", method, config)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -277,7 +282,7 @@ def test_grpo_and_rloo_take_the_prompts_in_that_order(tmp_path: Path, base_check
     assert [sorted(set(one)) for one in (calls[0] + calls[1], calls[2] + calls[3], calls[4] + calls[5])] == [
         list(range(8)), list(range(8, 16)), list(range(16, 24)),
     ]  # fmt: skip
-    assert all(Counter(call).most_common()[-1][1] == 2 for call in calls)
+    assert all(set(Counter(call).values()) == {own.get("num_generations", 1)} for call in calls)
     found = open_run(tmp_path / "run").series["train/curriculum_stage"]
     assert found.values.tolist() == [1, 1, 2, 2, 3, 3]
     assert [step for step, _ in texts_of(tmp_path / "run")] == [1, 3, 5]
