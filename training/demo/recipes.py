@@ -110,8 +110,10 @@ GROUPS = TRAINING | {
 }
 GRPO = GROUPS | {"learning_rate": 5e-4, "beta": 0.04}
 RLOO = GROUPS | {"learning_rate": 5e-4, "beta": 0.05}
+# At 5e-4 the policy finds what the reward model mistakes for a right answer: its reward rises on, its held-out score falls
+# from 0.96 at rollout 8 to 0.80 at rollout 24 (seed 0, measured).
 PPO = TRAINING | {
-    "learning_rate": 5e-4,
+    "learning_rate": 2e-4,
     "total_episodes": 24 * 64,
     "per_device_train_batch_size": 64,
     "num_ppo_epochs": 2,
