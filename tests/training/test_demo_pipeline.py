@@ -192,7 +192,7 @@ def test_the_plan_says_what_runs_and_what_to_compare(tmp_path: Path, capsys: pyt
     assert names[0] == "base"
     assert set(plan["compare"]) <= set(names)
     assert names.index(plan["compare"][1]) == names.index("sft") + 1
-    assert next(one for one in plan["stages"] if one["name"] == "ppo")["steps"] == 24 * 2 * 2
+    assert next(one for one in plan["stages"] if one["name"] == "ppo")["steps"] == 16 * 2 * 2
     # The runs of another seed would be taken for those of this one.
     assert main(["demo", "--runs", str(tmp_path), "--seed", "1"]) == 2
     assert "holds the demo of seed 0" in capsys.readouterr().err
