@@ -38,7 +38,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--from-scratch", action="store_true", help="train the base model too, instead of taking the one that is kept"
     )
     demo_parser.add_argument(
-        "--seed", type=int, default=0, help="the seed of all trainings after the base (default: 0)"
+        "--seed", type=int, help="the seed of all trainings after the base (default: that of the demo there, else 0)"
     )
     demo_parser.set_defaults(run_command=demo)
     control.add_commands(commands)

@@ -15,7 +15,7 @@ import pytest
 
 from diagnostics.run.status import process_alive, read_status
 from training.cli import main
-from training.demo.pipeline import PLAN_FILE, Pipeline, write_plan
+from training.demo.pipeline import PLAN_FILE, Pipeline, planned_seed, write_plan
 from training.demo.recipes import Stage, stages
 from training.request import BadRequest
 
@@ -192,9 +192,20 @@ def test_the_plan_says_what_runs_and_what_to_compare(tmp_path: Path, capsys: pyt
     assert names[0] == "base"
     assert set(plan["compare"]) <= set(names)
     assert names.index(plan["compare"][1]) == names.index("sft") + 1
-    assert next(one for one in plan["stages"] if one["name"] == "ppo")["steps"] == 24 * 2 * 2
-    write_plan(path, todo, 0)
+    assert next(one for one in plan["stages"] if one["name"] == "ppo")["steps"] == 16 * 2 * 2
     # The runs of another seed would be taken for those of this one.
     assert main(["demo", "--runs", str(tmp_path), "--seed", "1"]) == 2
     assert "holds the demo of seed 0" in capsys.readouterr().err
     assert not (tmp_path / "base").exists()
+
+
+def test_going_on_is_with_the_seed_that_was_begun_with(tmp_path: Path) -> None:
+    path = tmp_path / PLAN_FILE
+    assert planned_seed(path, None) == 0
+    assert planned_seed(path, 3) == 3
+    write_plan(path, stages(tmp_path, 3), 3)
+    assert planned_seed(path, None) == planned_seed(path, 3) == 3
+    with pytest.raises(BadRequest, match="holds the demo of seed 3"):
+        planned_seed(path, 0)
+    path.write_text('{"stages": []}')  # of a demo before there were seeds
+    assert planned_seed(path, None) == 0

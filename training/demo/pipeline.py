@@ -33,10 +33,10 @@ AT_ONCE = 2  # stages; each takes one core
 STOPPED = 143
 
 
-def run_demo(runs: Path, *, from_scratch: bool = False, seed: int = 0) -> int:
+def run_demo(runs: Path, *, from_scratch: bool = False, seed: int | None = None) -> int:
     """Run the pipeline below `runs`; stages that are finished already are kept. 0 if every stage finished.
 
-    `seed` seeds the training of all stages but the kept base.
+    `seed` seeds the training of all stages but the kept base; None: as in the demo that is there already, else 0.
 
     Raises:
         BadRequest: the folder cannot be written or holds the demo of another seed, another demo is at work in it, or no
@@ -51,6 +51,7 @@ def run_demo(runs: Path, *, from_scratch: bool = False, seed: int = 0) -> int:
         raise BadRequest(f"{runs}: cannot be written ({error.strerror}).") from error
     with sole_owner(work):
         began = time.monotonic()
+        seed = planned_seed(work / PLAN_FILE, seed)
         todo = stages(work, seed)
         write_plan(work / PLAN_FILE, todo, seed)
         write_post_training_data(work)
@@ -62,8 +63,8 @@ def run_demo(runs: Path, *, from_scratch: bool = False, seed: int = 0) -> int:
         return code
 
 
-def write_plan(path: Path, todo: Sequence[Stage], seed: int) -> None:
-    """Write what will run: the stages in their order, with what each needs, and which two runs are before and after.
+def planned_seed(path: Path, seed: int | None) -> int:
+    """The seed to run with: the one asked for, else that of the plan, else 0.
 
     Raises:
         BadRequest: a plan of another seed is there: its runs would be taken for those of this one.
@@ -71,9 +72,14 @@ def write_plan(path: Path, todo: Sequence[Stage], seed: int) -> None:
     try:
         there = read_json(path).get("seed", 0)
     except (OSError, ValueError, AttributeError):
-        there = seed
-    if there != seed:
+        there = None
+    if there is not None and seed is not None and there != seed:
         raise BadRequest(f"{path}: holds the demo of seed {there}; name another folder for seed {seed}.")
+    return next((one for one in (seed, there) if isinstance(one, int)), 0)
+
+
+def write_plan(path: Path, todo: Sequence[Stage], seed: int) -> None:
+    """Write what will run: the stages in their order, with what each needs, and which two runs are before and after."""
     shown = [
         {"name": one.name, "method": one.method, "start": one.start, "needs": list(one.needs), "steps": one.steps}
         for one in todo

@@ -110,15 +110,17 @@ GROUPS = TRAINING | {
 }
 GRPO = GROUPS | {"learning_rate": 5e-4, "beta": 0.04}
 RLOO = GROUPS | {"learning_rate": 5e-4, "beta": 0.05}
+# Near the SFT model and not for long: at kl_coef 0.05 and 24 rollouts the policy found what the reward model mistakes for a
+# right answer. Its reward rose on, its held-out score fell from 0.97 at rollout 8 to 0.90 at the end (seed 1, measured).
 PPO = TRAINING | {
-    "learning_rate": 5e-4,
-    "total_episodes": 24 * 64,
+    "learning_rate": 2e-4,
+    "total_episodes": 16 * 64,
     "per_device_train_batch_size": 64,
     "num_ppo_epochs": 2,
     "num_mini_batches": 2,
     "response_length": 48,
     "temperature": 1.0,
-    "kl_coef": 0.05,
+    "kl_coef": 0.2,
     "cliprange": 0.2,
     "cliprange_value": 0.2,
     "vf_coef": 0.1,
@@ -126,7 +128,7 @@ PPO = TRAINING | {
     "lam": 0.95,
     "missing_eos_penalty": 1.0,
     "logging_steps": 4,
-    "save_steps": 32,
+    "save_steps": 16,
 }
 
 
