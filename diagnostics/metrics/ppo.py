@@ -103,8 +103,8 @@ UPDATE = (
         OWN_LOSS,
         Text(
             "Minus the clipped ratio times the whitened advantage, mean over tokens, mini-batches and PPO epochs. Around 0, "
-            "slightly negative when the update does what it should.",
-            "（裁剪比值 × 白化优势）的相反数，对词元、小批与 PPO 轮取平均。在 0 附近，更新有效时略为负。",
+            "of either sign.",
+            "（裁剪比值 × 白化优势）的相反数，对词元、小批与 PPO 轮取平均。在 0 附近，可正可负。",
         ),
         watch("around 0; large and positive says that the policy overshoots", "在 0 附近；较大的正值说明更新过头"),
         TRL,
