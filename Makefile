@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-diagnose base setup test-setup clean
+.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose base setup test-setup clean
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -39,6 +39,14 @@ bench: test-setup
 ## bench-compare: the comparison's part of it alone
 bench-compare: test-setup
 	$(BIN)/python -m tests.bench.compare
+
+## bench-workers: each worker's time per step beside a plain TRL script with the same arguments
+bench-workers: test-setup
+	$(BIN)/python -m tests.bench.workers $(ARGS)
+
+## bench-ppo: our PPO and that of TRL 1.12 from the demo's models in $(RUNS): held-out score, tokens per second
+bench-ppo: test-setup
+	$(BIN)/python -m tests.bench.ppo --runs $(RUNS) $(ARGS)
 
 ## bench-diagnose: our diagnoses and the peers', scored on the labelled runs in the folder that CLINIC_LABELLED_RUNS names
 bench-diagnose: test-setup

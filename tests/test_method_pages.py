@@ -30,14 +30,6 @@ COLUMNS = {
     "rloo": [{"prompt", "order"}],
     "ppo": [{"prompt"}],
 }
-# TRL 1.12's PPOConfig, which TRL 1.16 no longer has, where it differs from the Trainer's; and what is ours.
-PPO_ARGUMENTS = {
-    "learning_rate": 3e-6, "total_episodes": None, "response_length": 53, "missing_eos_penalty": None,
-    "stop_token": None, "kl_coef": 0.05, "num_ppo_epochs": 4, "num_mini_batches": 1, "cliprange": 0.2,
-    "cliprange_value": 0.2, "vf_coef": 0.1, "gamma": 1.0, "lam": 0.95, "whiten_rewards": False,
-    "local_rollout_forward_batch_size": 64,
-}  # fmt: skip
-PPO_OURS = {"target_kl"}
 
 
 def read(name: str) -> str:
@@ -50,14 +42,14 @@ def method_of_page(name: str) -> str:
 
 def known_arguments(method: str) -> dict[str, Any]:
     """Every argument a method knows, with its default (a factory where it has none)."""
-    import transformers
     import trl
     from trl.scripts.grpo import GRPOScriptArguments
 
-    config = transformers.TrainingArguments if method == "ppo" else getattr(trl, config_of(method))
+    from training.ppo_config import PPOConfig
+
+    config = PPOConfig if method == "ppo" else getattr(trl, config_of(method))
     classes = (GRPOScriptArguments, config, trl.ModelConfig, ClinicArguments)
-    known = {field.name: field.default for one in classes for field in dataclasses.fields(one) if field.init}
-    return known | PPO_ARGUMENTS if method == "ppo" else known
+    return {field.name: field.default for one in classes for field in dataclasses.fields(one) if field.init}
 
 
 def config_of(method: str) -> str:
@@ -82,8 +74,6 @@ def test_arguments_exist_with_these_defaults(name: str) -> None:
     found = dict(arguments_on(name))
     assert len(found) >= 5
     for argument, default in found.items():
-        if method == "ppo" and argument in PPO_OURS:
-            continue
         assert argument in known, argument
         if default:
             wanted = known[argument]

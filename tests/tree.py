@@ -21,6 +21,7 @@ OTHERS = {
     "CONTRIBUTING.md": "how to add a rule, a method, a page",
     "docs/": "pictures for this page",
     "docs/ci.md": "checking the logs of runs in CI",
+    "docs/methods/": "a page a method, English and Chinese: when to use it, its data, arguments, metrics",
     "docs/compare.md": "comparing checkpoints and bisecting a run from the command line",
     "docs/data.md": "data of a run: formats, columns, mapping, curriculum",
     "docs/rewards.md": "reward functions: the built-in ones, naming, weighing and writing them",

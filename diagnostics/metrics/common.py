@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from diagnostics.metrics.metric import Metric, Text, watch
-from diagnostics.metrics.units import FLOPS, NORM, PASSES, PER_SECOND, RATE, SECONDS, TOKENS
+from diagnostics.metrics.units import FLOPS, NORM, PASSES, PER_SECOND, RATE, SECONDS, STAGE, TOKENS
 from diagnostics.rules import gradient_explosion, not_learning, schedule_fault
 
 TRAINER = "trainer.py of transformers 5.23"
@@ -53,6 +53,13 @@ SHARED = (
         Text("Tokens trained on since the start, prompts and answers, without padding.", "从开始起训练过的词元数（含提示与回答，不含填充）。"),
         watch("it grows by about as much in each step", "每步增长大致相同"),
         "the trainers of TRL 1.16",
+    ),
+    Metric(
+        "curriculum_stage",
+        STAGE,
+        Text("The stage of the curriculum, easy to hard; logged where curriculum is set.", "课程学习所处的阶段，由易到难；设置 curriculum 时记录。"),
+        watch("at each step up the loss may rise, because the rows are harder", "每升一级损失可能上升，因为数据更难"),
+        "training/worker/stage_marks.py",
     ),
     Metric(
         "aux_loss",

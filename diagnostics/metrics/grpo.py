@@ -24,8 +24,10 @@ METRICS = (
         OWN_LOSS,
         Text(
             "Minus the clipped ratio times the advantage, mean over tokens, plus beta times the KL. At ratio 1 the advantages of "
-            "a group cancel: it starts near 0, hovers around it and may be negative. It does not tell how training goes.",
-            "（裁剪比值 × 优势）的相反数对词元取平均，加上 beta × KL。比值为 1 时组内优势相互抵消：从 0 附近开始，在其上下浮动，可以为负。它不反映训练好坏。",
+            "a group cancel, but for their lengths: in the mean over all tokens (loss_type dapo, the default) long answers weigh "
+            "more. So it lies some tenths around 0, often below, from the first step on, and does not tell how training goes.",
+            "（裁剪比值 × 优势）的相反数对词元取平均，加上 beta × KL。比值为 1 时组内优势相互抵消，只差长度：默认的 dapo 对所有词元取平均，"
+            "长回答占得更多。因此从第一步起就在 0 附近零点几的范围内，常为负，不反映训练好坏。",
         ),
         watch("finite, around 0; look at reward instead", "有限值，在 0 附近；请看 reward"),
         SOURCE,

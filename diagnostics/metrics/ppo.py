@@ -18,6 +18,7 @@ from diagnostics.metrics.units import (
     SCORE,
     SCORE_SQUARED,
     SHARE_OF_ANSWERS,
+    SHARE_OF_ROLLOUTS,
     SHARE_OF_TOKENS,
     TOKENS,
     VARIANCE_SHARE,
@@ -102,8 +103,8 @@ UPDATE = (
         OWN_LOSS,
         Text(
             "Minus the clipped ratio times the whitened advantage, mean over tokens, mini-batches and PPO epochs. Around 0, "
-            "slightly negative when the update does what it should.",
-            "（裁剪比值 × 白化优势）的相反数，对词元、小批与 PPO 轮取平均。在 0 附近，更新有效时略为负。",
+            "of either sign.",
+            "（裁剪比值 × 白化优势）的相反数，对词元、小批与 PPO 轮取平均。在 0 附近，可正可负。",
         ),
         watch("around 0; large and positive says that the policy overshoots", "在 0 附近；较大的正值说明更新过头"),
         TRL,
@@ -153,6 +154,13 @@ UPDATE = (
         ("entropy-collapse",),
     ),
     Metric(
+        "policy/stopped_early",
+        SHARE_OF_ROLLOUTS,
+        Text("Rollouts whose PPO epochs target_kl ended before their time.", "被 target_kl 提前结束 PPO 轮的采样占比。"),
+        watch("seldom; near 1 the learning rate is too high for num_ppo_epochs", "应很少；接近 1 说明学习率相对 num_ppo_epochs 过高"),
+        OURS,
+    ),
+    Metric(
         "val/ratio",
         RATIO,
         Text("Probability of the answers' tokens under the new policy over that under the old, mean.", "新旧策略对回答词元的概率之比，取平均。"),
@@ -200,7 +208,7 @@ ROLLOUT = (
     Metric(
         "val/num_eos_tokens",
         END_TOKENS,
-        Text("End tokens sampled in one rollout of this process; TRL counts those after the first one too.", "本进程一次采样中的结束符个数；TRL 也计入第一个之后的。"),
+        Text("Answers of one rollout that ended by themselves; TRL counted end tokens, those after the first one too.", "一次采样中自行结束的回答数；TRL 计的是结束符，含第一个之后的。"),
         watch("at least one an answer; falling towards 0, answers are cut off at response_length", "每条回答至少一个；趋近 0 说明回答在 response_length 处被截断"),
         TRL,
         ("completions-truncated-by-length",),
@@ -212,6 +220,13 @@ ROLLOUT = (
         MEAN_LENGTH,
         OURS,
         (*LENGTH_RULES, "completions-truncated"),
+    ),
+    Metric(
+        "completions/max_length",
+        TOKENS,
+        Text("Length of the longest answer of a rollout.", "一次采样中最长回答的长度。"),
+        watch("below response_length", "小于 response_length"),
+        OURS,
     ),
     Metric(
         "completions/clipped_ratio",

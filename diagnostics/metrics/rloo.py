@@ -16,8 +16,8 @@ METRICS = (
         OWN_LOSS,
         Text(
             "Minus the ratio times the advantage, mean over answers. At ratio 1 the leave-one-out advantages of a group sum to 0: "
-            "about 1e-9 by construction while every batch is used once, and no sign of a fault. The gradient is not 0.",
-            "（比值 × 优势）的相反数对回答取平均。比值为 1 时组内留一优势之和为 0：每批只用一次时按定义约为 1e-9，并非故障，梯度并不为 0。",
+            "1e-9 to 1e-7 by construction, mere rounding, while every batch is used once, and no sign of a fault. The gradient is not 0.",
+            "（比值 × 优势）的相反数对回答取平均。比值为 1 时组内留一优势之和为 0：每批只用一次时按定义只剩舍入误差（1e-9 到 1e-7），并非故障，梯度并不为 0。",
         ),
         watch("finite, about 0; look at reward instead", "有限值，约为 0；请看 reward"),
         SOURCE,
