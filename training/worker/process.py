@@ -117,4 +117,7 @@ def finish(worker: Worker, state: str, code: int, reason: str | None, leave: int
         worker.status.end(state, exit_code=code, reason=reason)
     sys.stdout.flush()
     sys.stderr.flush()
-    sys.exit(code if leave is None else leave)
+    leave = code if leave is None else leave
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        os._exit(leave)  # all is written; tearing process groups down can hang (see ranks.py)
+    sys.exit(leave)
