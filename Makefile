@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose base setup test-setup clean
+.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose base setup test-setup clean doctor
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -55,6 +55,10 @@ bench-diagnose: test-setup
 ## base: train the demo's kept base model again, from random weights
 base: setup
 	$(BIN)/python -m training.demo.keep
+
+## doctor: what is wrong with the environment, and the commands that repair it; sets nothing up
+doctor:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m training doctor --runs $(RUNS); else $(PYTHON) -m training doctor --runs $(RUNS); fi
 
 setup: $(VENV)/installed
 test-setup: $(VENV)/test-installed

@@ -2,7 +2,11 @@
 
 import sys
 
-from training.cli import main
-
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["doctor"]:  # before anything is imported that may be missing
+        from training.doctor.command import main as doctor
+
+        sys.exit(doctor(sys.argv[2:]))
+    from training.cli import main
+
     sys.exit(main())

@@ -161,7 +161,9 @@ def launch(request: Request, plan: Plan, environment: Mapping[str, str] | None =
     """
     chosen = worker_environment(request, environment or os.environ, plan)
     status = StatusFile(request.folder)
-    begun = {"started": time.time(), "ended": None, "reason": None, "exit_code": None, "step": 0, "max_steps": 0}
+    # The step of the checkpoint, so that a resume that dies early is still resumed from there, not from a later one.
+    step = int(plan.checkpoint.name.rpartition("-")[2]) if plan.checkpoint else 0
+    begun = {"started": time.time(), "ended": None, "reason": None, "exit_code": None, "step": step, "max_steps": 0}
     stopping = StopRequest(request.folder)
     previous = {one: signal.signal(one, stopping) for one in (signal.SIGINT, signal.SIGTERM)}
     ticket = draw(request.folder, wait=plan.queue)

@@ -29,13 +29,11 @@ def settle(folder: Path, code: int, stop_asked: bool = False) -> int:
     """
     status = read_status(folder)
     console = since_resume(tail(folder / CONSOLE_FILE, 200))
-    rank = other_rank(console)
-    if (
-        rank
-        and not stop_asked
-        and (status.state != "failed" or status.vanished or PEER_GONE.search(status.reason or ""))
-    ):
-        StatusFile(folder).end("failed", reason=rank, exit_code=1)
+    told = status.state == "failed" and not status.vanished and not PEER_GONE.search(status.reason or "")
+    elsewhere = None if stop_asked or told else other_process(console, status.state == "failed" and not status.vanished)
+    if elsewhere:
+        reason, exit_code = elsewhere
+        StatusFile(folder).end("failed", reason=reason, exit_code=exit_code)
         return 1
     if status.state in ("finished", "stopped") or (status.state == "failed" and not status.vanished):
         return status.exit_code if status.exit_code is not None else code
@@ -53,13 +51,19 @@ def since_resume(console: list[str]) -> list[str]:
     return console[starts[-1] :] if starts else console
 
 
-def other_rank(console: list[str]) -> str | None:
-    """What a process other than the main one said of its own failure."""
-    return next((line for line in console if RANK_FAILED.fullmatch(line)), None)
+def other_process(console: list[str], main_lost_it: bool) -> tuple[str, int] | None:
+    """What a process other than the main one said of its own failure, or what killed it, with an exit code.
+
+    `main_lost_it`: the main process ended because another was gone; what killed that one is then the cause.
+    """
+    said = next((line for line in console if RANK_FAILED.fullmatch(line)), None)
+    if said:
+        return said, 1
+    return killed(console) if main_lost_it else None
 
 
-def cause_of_death(console: list[str], code: int) -> tuple[str, int]:
-    """Why a worker ended without a word, and its exit code (negative: the signal that killed it)."""
+def killed(console: list[str]) -> tuple[str, int] | None:
+    """Which signal killed a worker by accelerate's report, as a sentence and as a negative exit code."""
     for line in reversed(console):
         for pattern in KILLED_BY:
             match = pattern.search(line)
@@ -67,6 +71,14 @@ def cause_of_death(console: list[str], code: int) -> tuple[str, int]:
                 number = int(match["number"])
                 name = signal.Signals(number).name if number in [one.value for one in signal.Signals] else "unknown"
                 return f"The worker was killed by signal {number} ({name}).", -number
+    return None
+
+
+def cause_of_death(console: list[str], code: int) -> tuple[str, int]:
+    """Why a worker ended without a word, and its exit code (negative: the signal that killed it)."""
+    reported = killed(console)
+    if reported:
+        return reported
     if code < 0:
         return f"The worker was killed by signal {-code} ({signal.Signals(-code).name}).", code
     return f"The worker ended with exit code {code} and wrote no reason; see {CONSOLE_FILE}.", code

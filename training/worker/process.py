@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from diagnostics.run.status import read_status
 from training.request import BadRequest, Request, RunFailed, read_request
 from training.worker.data import first_line
+from training.worker.disk import full_reason, is_disk_full
 from training.worker.resume import check_checkpoint
 from training.worker.status import StatusFile
 
@@ -83,8 +84,10 @@ def run_worker(train: Callable[[Worker], None]) -> None:
     except KeyboardInterrupt:
         finish(worker, "stopped", STOPPED, "Stopped on request before training began.")
     except BaseException as error:
+        full = worker.main and is_disk_full(error, folder)
+        reason = full_reason(folder) if full else first_line(error)
         traceback.print_exc()
-        fail(worker, error, 1, first_line(error))
+        fail(worker, error, 1, reason)
     if worker.recorder is not None and worker.recorder.ended_early:
         # All ranks are here, having agreed: none has to be ended because of another's exit code.
         together = int(os.environ.get("WORLD_SIZE", "1")) > 1
@@ -117,4 +120,7 @@ def finish(worker: Worker, state: str, code: int, reason: str | None, leave: int
         worker.status.end(state, exit_code=code, reason=reason)
     sys.stdout.flush()
     sys.stderr.flush()
-    sys.exit(code if leave is None else leave)
+    leave = code if leave is None else leave
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        os._exit(leave)  # all is written; tearing process groups down can hang (see ranks.py)
+    sys.exit(leave)

@@ -22,11 +22,16 @@ class Ranks:
 
     def __init__(self) -> None:
         self._group: dist.ProcessGroup | None = None
+        self._trainers: dist.ProcessGroup | None = None
 
     def join(self) -> None:
         """Make the group. All processes have to call it, once training begins."""
         if self._group is None and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
             self._group = dist.new_group(backend="gloo", timeout=LIMIT)
+            # Kept to the end of the process. `Trainer.end` destroys the group; DDP's reducer would then hold the last
+            # reference, and its destructor joins gloo's threads while it holds Python's lock, which they wait for
+            # (torch 2.13: two processes on a CPU hung there after their last step, seen in a stack dump).
+            self._trainers = dist.group.WORLD
 
     def any(self, here: bool) -> bool:
         """Whether it is so on any process. All have to ask."""

@@ -16,6 +16,7 @@ from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_rew
 from diagnostics.run.files import read_json_lines
 from training.request import BadRequest, ClinicArguments, Request
 from training.rewards import SHORT_NAMES
+from training.worker.disk import check_space, checkpoint_bytes
 from training.worker.ranks import Ranks
 from training.worker.status import StatusFile
 
@@ -57,8 +58,16 @@ class Recorder(TrainerCallback):
         self.answered: set[int] = set()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The run is under way: say so, and keep what the model answered before it learned anything."""
+        """The run is under way: say so, and keep what the model answered before it learned anything.
+
+        Raises:
+            BadRequest: the disk has no room for a checkpoint.
+        """
         self.ranks.join()
+        if args.save_strategy != "no":
+            model = kwargs["model"]
+            needed = checkpoint_bytes(model.parameters(), args.save_only_model, hasattr(model, "peft_config"))
+            check_space(self.folder, needed)
         if self.main:
             self.answered = keep_samples(self.folder / SAMPLES_FILE, state.global_step, len(self.rows))
             self.status.write(state="running", step=state.global_step, max_steps=state.max_steps, activity="training")

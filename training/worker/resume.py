@@ -29,6 +29,15 @@ def why_not_whole(checkpoint: Path) -> str | None:
     """What a checkpoint lacks; None if nothing."""
     if not checkpoint.is_dir():
         return "there is no such folder"
+    if lacking := why_no_state(checkpoint):
+        return lacking
+    if not any(next(checkpoint.glob(one), None) for one in (*FULL_WEIGHTS, *ADAPTER_WEIGHTS)):
+        return "no weights"
+    return None
+
+
+def why_no_state(checkpoint: Path) -> str | None:
+    """What is wrong with the Trainer's state in a checkpoint, the last file that is written; None if nothing."""
     try:
         state = read_json(checkpoint / STATE_FILE)
     except OSError:
@@ -37,8 +46,6 @@ def why_not_whole(checkpoint: Path) -> str | None:
         return f"a {STATE_FILE} that breaks off"
     if not isinstance(state, dict) or not isinstance(state.get("global_step"), int):
         return f"a {STATE_FILE} that names no global_step"
-    if not any(next(checkpoint.glob(one), None) for one in (*FULL_WEIGHTS, *ADAPTER_WEIGHTS)):
-        return "no weights"
     return None
 
 
