@@ -1,4 +1,4 @@
-"""Every method in one process and in two: one run folder, one set of events; for SFT and DPO the same curve."""
+"""Every method in one process and in two: one run folder, one set of events; for SFT, DPO and PPO the same curve."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ pytestmark = pytest.mark.slow
 STEPS = 4
 # Answers of 8 tokens, two to a prompt, judged by their length.
 ONLINE = {"reward_funcs": ["tests.training.control.rewards:length"], "max_completion_length": 8, "num_generations": 2}
+# A rollout each step; its draws depend on the seed and the row alone, so that even what is generated is the same.
+ROLLOUTS = {**ONLINE, "num_ppo_epochs": 1}
+del ROLLOUTS["num_generations"]
 ANSWERING = {"sample_prompts": "few.jsonl"}
 # Method: its data, its config beside QUICK, a series that it must leave, whether its curve does not depend on the number
-# of processes (what is generated does: each process draws by its own seed).
+# of processes (what TRL generates does: each process draws by its own seed).
 TABLE: dict[str, tuple[str, dict[str, Any], str, bool]] = {
     "sft": ("sft", ANSWERING, "train/loss", True),
     "reward": ("reward", {}, "train/loss", False),
@@ -30,6 +33,7 @@ TABLE: dict[str, tuple[str, dict[str, Any], str, bool]] = {
     "kto": ("kto", ANSWERING, "train/loss", False),
     "grpo": ("prompts", ONLINE | ANSWERING, "train/reward", False),
     "rloo": ("prompts", ONLINE | ANSWERING, "train/reward", False),
+    "ppo": ("prompts", ROLLOUTS | ANSWERING, "train/objective/scores", True),
 }
 GLOBAL_BATCH = 8
 
@@ -45,7 +49,7 @@ def config_of(method: str, processes: int, data: Path, base: Path) -> dict[str, 
         "per_device_train_batch_size": GLOBAL_BATCH // processes,
         **extra,
     }
-    if method in ("grpo", "rloo"):
+    if name == "prompts":
         config.pop("max_length")
     if "sample_prompts" in config:
         config["sample_prompts"] = str(data / config["sample_prompts"])
