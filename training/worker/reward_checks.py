@@ -85,7 +85,8 @@ def values_of(name: str, given: Any, prompts: Sequence[Any], alone: bool) -> lis
     Raises:
         RunFailed: it gave no list, a wrong count, or something else than a finite number.
     """
-    wanted = f"expected a list of {len(prompts)} numbers, one for each completion"
+    rows = f", the first to {shown(prompts[0])}" if prompts else ""
+    wanted = f"expected a list of {len(prompts)} numbers, one for each completion{rows}"
     if hasattr(given, "tolist"):  # an array or a tensor
         given = given.tolist()
     if given is None or isinstance(given, str | bytes | dict) or not hasattr(given, "__iter__"):

@@ -85,7 +85,7 @@ def test_weights_are_one_for_each() -> None:
 FAULTS = [
     ("raise KeyError('order')", "raised KeyError: 'order'; called on 4 rows from 'Where is order B10"),
     ("raise SystemExit(3)", "raised SystemExit: 3"),
-    ("return None", "returned None; expected a list of 4 numbers, one for each completion"),
+    ("return None", "returned None; expected a list of 4 numbers, one for each completion, the first to .Where is order B10"),
     ("return 0.5", "returned a float .0.5.; expected a list"),
     ("return 'good'", "returned a str .good.; expected a list"),
     ("return {}", "returned a dict"),
