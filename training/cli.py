@@ -10,6 +10,7 @@ from pathlib import Path
 from training.control import commands as control
 from training.control.launch import Plan, new_folder, write_request
 from training.control.options import parse_options
+from training.doctor import command as doctor
 from training.request import METHODS, BadRequest, Request, parse_settings, read_config, take_marks
 
 BAD_INPUT = 2
@@ -42,6 +43,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     demo_parser.set_defaults(run_command=demo)
     control.add_commands(commands)
+    doctor.add_options(commands.add_parser("doctor", help="look at the environment; print what repairs it"))
 
 
 def start(arguments: argparse.Namespace) -> int:

@@ -33,9 +33,19 @@ def examine(runs: Path, root: Path = ROOT, version_of: Callable[[str], str | Non
 def main(arguments: Sequence[str]) -> int:
     """Print the checks. 0: all well; 1: something to mend; 2 (argparse): wrong arguments."""
     parser = argparse.ArgumentParser(prog="python -m training doctor", description=__doc__)
+    add_options(parser)
+    return report(parser.parse_args(arguments))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are to land (default: runs)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parsed = parser.parse_args(arguments)
+    parser.set_defaults(run_command=report)
+
+
+def report(parsed: argparse.Namespace) -> int:
+    """Look at everything and print it. Exit codes as of `main`."""
     checks = examine(parsed.runs)
     well = all(check.well for check in checks)
     if parsed.format == "json":
