@@ -21,6 +21,9 @@ def train(worker: Worker) -> None:
     # Arguments
     script, args, model, clinic = parse(worker.request, trl.RewardConfig)
     args.model_init_kwargs = model_init_kwargs(args, model)
+    model.lora_task_type = (
+        "SEQ_CLS"  # TRL's default is a language model's, with which a LoRA reward model cannot be built
+    )
     worker.recorder = Recorder(worker.request, worker.status, clinic, worker.main, sharded(args))
 
     # Tokenizer

@@ -53,8 +53,6 @@ def finished(run: Path, method: str, config: dict[str, Any]) -> None:
 def test_adapter_with_checkpointed_activations(tmp_path: Path, data: Path, base_checkpoint: Path, method: str) -> None:
     run = tmp_path / method
     lora = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"], "gradient_checkpointing": True}
-    if method == "reward":
-        lora |= {"lora_task_type": "SEQ_CLS"}
     finished(run, method, config_of(method, data, base_checkpoint, save_steps=2, **lora))
     checkpoint = run / "checkpoint-2"
     assert json.loads((checkpoint / "adapter_config.json").read_text())["r"] == 4
