@@ -2,7 +2,7 @@
 
 Both start from the same SFT model and the same reward model (the value model's start too), on the same prompts, with the
 same arguments, seeds and budget of generated tokens: what ours has generated is what the peer gets, which ends with the
-update in which that is spent. A constant learning rate, so that the schedule depends on no one's count of updates. What the
+rollout that comes nearest to it. A constant learning rate, so that the schedule depends on no one's count of updates. What the
 two are left with answers the demo's held-out prompts greedily, by the same code, scored by training/demo/score.py.
 
 Seconds are those of the training alone: ours by the Trainer's own `train_runtime` (rollouts, updates, logging to TensorBoard,

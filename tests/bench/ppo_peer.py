@@ -1,4 +1,4 @@
-"""PPO of TRL 1.12.0 as the peer of ours: trains until a budget of generated tokens is spent, saves the policy, tells the time.
+"""PPO of TRL 1.12.0 as the peer of ours: trains on a budget of generated tokens, saves the policy, tells the time.
 
 Run by tests/bench/ppo.py with the python of an environment in which TRL 1.12.0 is installed; imports nothing of ours.
 Writes {"tokens", "seconds", "updates", "scores"}: tokens of the answers up to their end token, which is counted; seconds
@@ -30,7 +30,7 @@ class BudgetSpent(Exception):
 
 
 class Budget(TrainerCallback):
-    """Counts the tokens of every rollout, and ends the training after the update in which the budget is spent."""
+    """Counts the tokens of every rollout, and ends the training after the rollout that comes nearest to the budget."""
 
     def __init__(self, tokens: int, end_token: int) -> None:
         self.budget = tokens
@@ -52,7 +52,7 @@ class Budget(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """An update is done."""
         self.updates += 1
-        if self.tokens >= self.budget:
+        if self.tokens + self.tokens / self.updates / 2 >= self.budget:
             raise BudgetSpent
 
 
