@@ -21,10 +21,9 @@ def demo_strip(clinic: Clinic, words: Words) -> str:
     cards = [stage_card(stage, clinic.run(stage["name"]), words) for stage in plan]
     error = clinic.demo_error()
     broken = note(words("runs.demo_broken", reason=error), "error") if error else ""
-    arrow = '<span class="arrow">→</span>'
     return (
         f'<div class="strip"><div class="strip-title">{text(words("runs.demo"))}</div>'
-        f'<div class="stages">{arrow.join(cards)}</div>{broken}</div>'
+        f'<div class="stages">{"".join(cards)}</div>{broken}</div>'
     )
 
 
@@ -39,9 +38,14 @@ def stage_card(stage: dict[str, Any], run: Run | None, words: Words) -> str:
         detail = f"{run.status.step} / {run.status.max_steps}"
     elif not run:
         detail = f"0 / {steps}"
+    # The stages branch, so that their order does not say which one goes on from which.
+    needs = stage.get("needs")
+    needs = [str(one) for one in needs] if isinstance(needs, list) else []
+    origin = words("runs.stage_from", stages=", ".join(needs)) if needs else ""
     return (
         f'<div class="stage stage-{text(state)}"><b>{text(stage["name"])}</b> {pill(words(f"state.{state}"), state)}'
-        f"{bar(1.0 if state == 'finished' else done)}<small>{text(detail)}</small></div>"
+        f"{bar(1.0 if state == 'finished' else done)}"
+        f"<small><span>{text(detail)}</span><span>{text(origin)}</span></small></div>"
     )
 
 

@@ -24,6 +24,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "runs.start_demo": ("Start the demo", "开始演示"),
     "runs.resume_demo": ("Continue the demo", "继续演示"),
+    "runs.stage_from": ("from {stages}", "承接 {stages}"),
     "runs.demo": (
         "Demo: a customer-service assistant, from random weights through every method",
         "演示：客服助手，从随机权重到每一种训练方法",

@@ -154,12 +154,14 @@ def test_empty_folder_says_what_to_do(tmp_path: Path) -> None:
 def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
     folder = clinic.root / ".demo"
     folder.mkdir()
-    plan = {"stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7}, "junk"]}
+    plan = {"stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7, "needs": ["before", "<b>"]}, "junk"]}
     (folder / "plan.json").write_text(json.dumps(plan))
     strip = demo_strip(clinic, EN)
     assert "failed" in strip
     assert "waiting" in strip
     assert "0 / 7" in strip
+    assert "from before, &lt;b&gt;" in strip
+    assert strip.count(">from ") == 1
 
 
 def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
