@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tests.training.test_ppo import PROMPTS, rewards_of, shortness, trainer_of
 from training import ppo_math
+from training.ppo_models import positions
 
 pytestmark = pytest.mark.slow
 
@@ -141,3 +142,19 @@ def test_rollout_and_loss(tmp_path: Path, base_checkpoint: Path, settings: dict[
     orders = [torch.cat(trainer.passes_of_epoch(epoch * trainer.passes_per_epoch)).tolist() for epoch in range(2)]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(rows))
     assert len({tuple(orders[0]), tuple(orders[1]), tuple(range(rows))}) == 3  # shuffled, anew in each epoch
+
+
+def test_positions_count_from_the_first_real_token() -> None:
+    """Rotary models see distances alone, so that no run of theirs would tell; learned positions do."""
+    mask = torch.tensor([[0, 0, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0]])
+    assert positions(mask)[:, :4].tolist() == [[0, 0, 0, 1], [0, 1, 2, 3]]
+    assert positions(mask)[0, 4] == 2
+
+
+def test_evaluations_draw_alike(tmp_path: Path, base_checkpoint: Path) -> None:
+    """Two evaluations differ by the weights alone."""
+    trainer = trainer_of(tmp_path, base_checkpoint, evaluation=PROMPTS[:5])
+    first = trainer.evaluate()
+    trainer.state.global_step, trainer.progress.rollouts = 7, 3
+    assert trainer.evaluate() == first
+    assert not trainer.metrics
