@@ -88,8 +88,13 @@ class PPOConfig(_BaseConfig):
             raise ValueError("total_episodes and max_steps: only one of them can end the training.")
         if self.value_model == "head" and self.value_model_path:
             raise ValueError("value_model_path: a value head has no model of its own; leave one of the two out.")
-        for name in ("response_length", "num_ppo_epochs", "num_mini_batches", "local_rollout_forward_batch_size"):
-            if getattr(self, name) < 1:
+        if self.load_best_model_at_end and self.metric_for_best_model in (None, "loss", "eval_loss"):
+            raise ValueError("load_best_model_at_end: an evaluation of PPO has no loss; name a metric_for_best_model, "
+                             "such as eval_objective/scores, and greater_is_better.")  # fmt: skip
+        for name in (
+            "response_length", "num_ppo_epochs", "num_mini_batches", "local_rollout_forward_batch_size", "total_episodes",
+        ):  # fmt: skip
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1 was expected.")
         for name in ("temperature", "cliprange", "cliprange_value"):
             if not getattr(self, name) > 0:

@@ -208,6 +208,8 @@ def disable_dropout(model: nn.Module | None) -> None:
     for module in modules_of(model):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):  # a number that attention reads, no module
+            module.attention_dropout = 0.0  # type: ignore[assignment]
 
 
 def modules_of(model: nn.Module | None) -> Iterator[nn.Module]:

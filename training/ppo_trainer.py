@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
+import statistics
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, Trainer
@@ -78,7 +81,8 @@ class PPOTrainer(Trainer):
     is left of the present rollout, so that a resumed run takes the very steps that it would have taken.
 
     Raises:
-        BadRequest: the prompts are streamed, or are messages and the tokenizer has no chat template.
+        BadRequest: the prompts are streamed, or are messages and the tokenizer has no chat template; or nothing can end
+            an answer.
     """
 
     control: Any  # the Trainer's; annotated here because it is assigned in several methods
@@ -102,6 +106,11 @@ class PPOTrainer(Trainer):
             raise BadRequest(
                 "ppo: the prompts are messages, and the tokenizer has no chat template to write them with."
             )
+        if processing_class.eos_token_id is None and args.stop_token_id is None:
+            raise BadRequest("ppo: the tokenizer has no end token (eos_token); name the one that ends an answer with "
+                             "stop_token_id.")  # fmt: skip
+        if processing_class.pad_token_id is None and processing_class.eos_token_id is None:
+            processing_class.pad_token = processing_class.convert_ids_to_tokens(args.stop_token_id)
         if processing_class.pad_token_id is None:
             processing_class.pad_token = processing_class.eos_token  # as TRL's trainers do; masks do not rely on it
         self.rollout_rows, self.micro_rows, accumulate = args.batches()
@@ -181,7 +190,11 @@ class PPOTrainer(Trainer):
 
     @torch.no_grad()
     def answer(self, rows: Sequence[Mapping[str, Any]], uniform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Answers to prompts: ids (B, P + R), their attention mask, and the mask (B, R) of the answers' tokens."""
+        """Answers to prompts: ids (B, P + R), their attention mask, and the mask (B, R) of the answers' tokens.
+
+        Call it, like `judge`, under the autocast of the updates: of these models only the trained module has its own, and
+        a reference in another precision than the policy's shows a KL divergence that is rounding alone.
+        """
         prompts = [row["prompt"] for row in rows]
         if isinstance(prompts[0], str):
             texts, special = prompts, True
@@ -339,8 +352,9 @@ class PPOTrainer(Trainer):
         rows = self.prompts_of(number)
         uniform = torch.rand(self.global_rows, args.response_length, generator=self.generator("answers", number))
         share = slice(world.process_index * self.rollout_rows, (world.process_index + 1) * self.rollout_rows)
-        ids, mask, answer_mask = self.answer(rows, uniform[share])
-        judged = self.judge(ids, mask, answer_mask)
+        with self.accelerator.autocast():
+            ids, mask, answer_mask = self.answer(rows, uniform[share])
+            judged = self.judge(ids, mask, answer_mask)
         scores = self.score(rows, ids, answer_mask)
         sums, ended = self.total(scores, answer_mask, ids)
 
@@ -395,8 +409,9 @@ class PPOTrainer(Trainer):
         found["objective/rlhf_reward"] = found["objective/scores"] + found["objective/non_score_reward"]
         for name, values in scores.items():
             known = values[~values.isnan()]
-            found[f"rewards/{name}/mean"] = known.mean()
-            found[f"rewards/{name}/std"] = known.std(correction=0)
+            if len(known):
+                found[f"rewards/{name}/mean"] = known.mean()
+                found[f"rewards/{name}/std"] = known.std(correction=0)
         for name, value in found.items():
             self.metrics[name].append(value.item())
 
@@ -504,19 +519,33 @@ class PPOTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means of PPO's metrics since the last log, over all processes."""
         if "loss" in logs and self.metrics:
-            ratios = torch.tensor(self.metrics["val/ratio"])
-            names = sorted(self.metrics)
-            means = torch.tensor([sum(self.metrics[name]) / len(self.metrics[name]) for name in names])
-            means = self.everywhere(means.to(self.accelerator.device)) / self.accelerator.num_processes
-            logs.update(zip(names, means.tolist(), strict=True))
-            logs["val/ratio_var"] = ratios.var(correction=0).item() if len(ratios) else 0.0
+            logs.update(self.take_metrics())
             seconds = max(time.monotonic() - self.started, 1e-9)
             logs["eps"] = (self.progress.episode - self.episode_at_start) / seconds
             logs["episode"] = self.progress.episode
             logs["lr"] = logs["learning_rate"]
             logs["num_tokens"] = self.progress.num_tokens
-            self.metrics.clear()
         super().log(logs, start_time)
+
+    def take_metrics(self) -> dict[str, float]:
+        """The means of what all processes noted since the last call; of lengths called max, the greatest.
+
+        The names may differ between them (a user's `log_metric`), so that the values travel with their names. NaN stands
+        for no value, as where a reward judges none of a process's answers; what has no value at all is left out.
+        """
+        values: dict[str, list[float]] = defaultdict(list)
+        for noted in gather_object([dict(self.metrics)]):
+            for name, numbers in noted.items():
+                values[name] += [number for number in numbers if not math.isnan(number)]
+        self.metrics.clear()
+        found = {
+            name: max(numbers) if name.endswith("/max_length") else sum(numbers) / len(numbers)
+            for name, numbers in sorted(values.items())
+            if numbers
+        }
+        if ratios := values["val/ratio"]:
+            found["val/ratio_var"] = statistics.pvariance(ratios)
+        return found
 
     @torch.no_grad()
     def evaluate(
@@ -525,14 +554,16 @@ class PPOTrainer(Trainer):
         """Answer the evaluation prompts as in a rollout, with the same random numbers each time, and log what they get."""
         rows, world = (self.eval_dataset if eval_dataset is None else eval_dataset), self.accelerator
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(2, device=world.device))
+        noted, self.metrics = self.metrics, defaultdict(list)  # what rewards log here is no metric of training
         self.model.eval()
         batch = self.args.per_device_eval_batch_size
         uniform = torch.rand(len(rows), self.args.response_length, generator=self.generator("evaluation"))
         for start in range(world.process_index * batch, len(rows), batch * world.num_processes):
             places = range(start, min(start + batch, len(rows)))
             part = [rows[place] for place in places]
-            ids, mask, answer_mask = self.answer(part, uniform[places.start : places.stop])
-            judged = self.judge(ids, mask, answer_mask)
+            with world.autocast():
+                ids, mask, answer_mask = self.answer(part, uniform[places.start : places.stop])
+                judged = self.judge(ids, mask, answer_mask)
             scores = self.score(part, ids, answer_mask)
             total, ended = self.total(scores, answer_mask, ids)
             kl = ppo_math.kl_estimate(judged["logprobs"], judged["ref"], self.args.kl_estimator) * answer_mask
@@ -556,6 +587,8 @@ class PPOTrainer(Trainer):
             f"{metric_key_prefix}_{name}": (pair[0] / pair[1].clamp(min=1)).item()
             for name, pair in zip(names, totals, strict=True)
         }
+        metrics.update({f"{metric_key_prefix}_{name}": value for name, value in self.take_metrics().items()})
+        self.metrics = noted
         self.model.train()
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -572,30 +605,54 @@ class PPOTrainer(Trainer):
         self.processing_class.save_pretrained(folder)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Write the checkpoint and what is left of the rollout: its tensors by process, the counters once."""
+        """Write the checkpoint and what is left of the rollout: its tensors by process, the counters once.
+
+        The rollout comes first: the Trainer's state, which it writes last, is what says that a checkpoint is whole, and
+        only then may older checkpoints be removed.
+        """
         from safetensors.torch import save_file
 
-        super()._save_checkpoint(model, trial)
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.contiguous() for name, tensor in self.rollout.items()}
         save_file(tensors, folder / rollout_file(self.accelerator.process_index))
         if self.args.should_save:
             (folder / STATE_FILE).write_text(json.dumps(vars(self.progress)), encoding="utf-8")
+        self.accelerator.wait_for_everyone()
+        super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load policy and value model, and go on in the middle of the rollout if the checkpoint lies there.
+
+        Raises:
+            BadRequest: see `load_rollout`.
+        """
+        folder = Path(resume_from_checkpoint)
+        self.load_rollout(folder)
+        load_both(self.accelerator.unwrap_model(self.model), folder)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """DeepSpeed loads the weights by itself, past `_load_from_checkpoint`; the rollout is loaded here then.
+
+        Raises:
+            BadRequest: see `load_rollout`.
+        """
+        if checkpoint is not None and self.is_deepspeed_enabled:
+            self.load_rollout(Path(checkpoint))
+        super()._load_optimizer_and_scheduler(checkpoint)
+
+    def load_rollout(self, folder: Path) -> None:
+        """Take up the counters and the rollout of a checkpoint.
 
         Raises:
             BadRequest: the checkpoint is none of this trainer's, or of another number of processes or batch size.
         """
         from safetensors.torch import load_file
 
-        folder, module = Path(resume_from_checkpoint), self.accelerator.unwrap_model(self.model)
         own = folder / rollout_file(self.accelerator.process_index)
         if not (folder / STATE_FILE).exists() or not own.exists():
             raise BadRequest(f"{folder}: {STATE_FILE} or {own.name} is missing; expected a checkpoint of PPO, "
                              f"resumed with as many processes as wrote it.")  # fmt: skip
-        load_both(module, folder)
         self.progress = Progress(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
         self.episode_at_start = self.progress.episode
         self.rollout = {name: tensor.to(self.accelerator.device) for name, tensor in load_file(own).items()}

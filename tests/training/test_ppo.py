@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -357,6 +358,11 @@ def test_reward_model_is_the_start_of_the_value_model(tmp_path: Path, base_check
         ({"lam": 1.5}, "lam=1.5: a number from 0 to 1"),
         ({"kl_coef": -0.1}, "kl_coef=-0.1: a number of at least 0"),
         ({"total_episodes": 64}, "total_episodes and max_steps"),
+        ({"max_steps": -1, "total_episodes": 0}, "total_episodes=0: at least 1"),
+        (
+            {"load_best_model_at_end": True, "save_strategy": "steps", "eval_strategy": "steps", "eval_steps": 500},
+            "an evaluation of PPO has no loss",
+        ),
         ({"stop_token": "eos", "stop_token_id": 0}, "stop_token and stop_token_id"),
         ({"value_model": "head", "value_model_path": "x"}, "value_model_path: a value head"),
     ],
@@ -419,4 +425,104 @@ def test_messages_without_a_template_and_streams_are_refused(tmp_path: Path, bas
         type(trainer)(**again, train_dataset=stream, processing_class=trainer.processing_class)
     trainer.processing_class.chat_template = None
     with pytest.raises(BadRequest, match="no chat template"):
+        type(trainer)(**again, train_dataset=trainer.train_dataset, processing_class=trainer.processing_class)
+
+
+def test_reference_has_the_precision_of_the_policy(tmp_path: Path, base_checkpoint: Path) -> None:
+    """The same weights: any KL divergence would be the rounding of one of them alone."""
+    trainer = trainer_of(tmp_path, base_checkpoint, bf16=True, use_cpu=True, max_steps=1)
+    trainer.train()
+    assert logged(trainer, "objective/kl") == [0.0]
+    assert logged(trainer, "val/ratio") == [pytest.approx(1.0, abs=1e-5)]
+
+
+def test_metrics_of_processes_are_joined_by_name(
+    tmp_path: Path, base_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reward that judges no answer of one process, and a metric that only the other noted."""
+    from training import ppo_trainer
+
+    other = {"rewards/r/mean": [3.0], "words": [5.0], "completions/max_length": [9.0], "val/ratio": [3.0]}
+    monkeypatch.setattr(ppo_trainer, "gather_object", lambda mine: [*mine, other])
+    trainer = trainer_of(tmp_path, base_checkpoint)
+    trainer.metrics.update(
+        {"rewards/r/mean": [math.nan], "none": [math.nan], "completions/max_length": [7.0], "val/ratio": [1.0]}
+    )
+    assert trainer.take_metrics() == {
+        "rewards/r/mean": 3.0, "words": 5.0, "completions/max_length": 9.0, "val/ratio": 2.0, "val/ratio_var": 1.0,
+    }  # fmt: skip
+    assert not trainer.metrics
+
+
+def test_a_reward_that_judges_nothing_is_not_logged_and_evaluation_keeps_its_own_metrics(
+    tmp_path: Path, base_checkpoint: Path
+) -> None:
+    def never(completions: Sequence[Any], log_metric: Callable, **columns: Any) -> list[None]:
+        log_metric("rows", len(completions))
+        return [None] * len(completions)
+
+    trainer = trainer_of(
+        tmp_path, base_checkpoint, rewards_of(shortness, never), max_steps=2, evaluation=PROMPTS[:3],
+        eval_strategy="steps", eval_steps=1, eval_on_start=True,
+    )  # fmt: skip
+    trainer.train()
+    assert logged(trainer, "rewards/never/mean") == []
+    assert logged(trainer, "rows") == [8.0]
+    assert logged(trainer, "eval_rows") == [3.0] * 3
+
+
+def test_a_checkpoint_that_looks_whole_has_its_rollout(
+    tmp_path: Path, base_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended in the moment in which the Trainer writes its state, last of all, and removes the older checkpoints."""
+    from transformers import Trainer
+
+    class Killed(BaseException):
+        pass
+
+    def ended(trainer: Any, model: Any, trial: Any) -> None:
+        write(trainer, model, trial)
+        raise Killed
+
+    write = Trainer._save_checkpoint
+    monkeypatch.setattr(Trainer, "_save_checkpoint", ended)
+    trainer = trainer_of(tmp_path, base_checkpoint, save_strategy="steps", save_steps=1, max_steps=2)
+    with pytest.raises(Killed):
+        trainer.train()
+    monkeypatch.undo()
+    again = trainer_of(tmp_path / "again", base_checkpoint, max_steps=2)
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+    assert again.state.global_step == 2
+
+
+def test_rollout_is_taken_up_where_deepspeed_loads_the_weights(
+    tmp_path: Path, base_checkpoint: Path, whole: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import Trainer
+
+    checkpoint = Path(whole.args.output_dir) / "checkpoint-6"
+    # With DeepSpeed it loads the schedule alone, and needs DeepSpeed for it.
+    monkeypatch.setattr(Trainer, "_load_optimizer_and_scheduler", lambda trainer, checkpoint: None)
+    trainer = trainer_of(tmp_path, base_checkpoint)
+    trainer.is_deepspeed_enabled = True
+    trainer._load_optimizer_and_scheduler(str(checkpoint))
+    assert vars(trainer.progress) == json.loads((checkpoint / "ppo_state.json").read_text())
+    assert trainer.progress.rollouts == 2
+    assert len(trainer.rollout["ids"]) == 8
+
+
+def test_attention_dropout_is_switched_off_too(tmp_path: Path, base_checkpoint: Path) -> None:
+    shutil.copytree(base_checkpoint, tmp_path / "base")
+    config = json.loads((tmp_path / "base" / "config.json").read_text())
+    (tmp_path / "base" / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.5}))
+    trainer = trainer_of(tmp_path / "run", tmp_path / "base", max_steps=1)
+    trainer.train()
+    assert logged(trainer, "policy/approxkl_avg")[0] < 1e-9
+
+
+def test_a_tokenizer_without_an_end_token_is_refused(tmp_path: Path, base_checkpoint: Path) -> None:
+    trainer = trainer_of(tmp_path, base_checkpoint)
+    again = {"model": trainer.model, "args": trainer.args, "rewards": trainer.rewards, "ref_model": trainer.ref_model}
+    trainer.processing_class.eos_token = None
+    with pytest.raises(BadRequest, match="no end token"):
         type(trainer)(**again, train_dataset=trainer.train_dataset, processing_class=trainer.processing_class)

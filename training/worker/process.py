@@ -44,7 +44,7 @@ class Worker:
 
     def _on_stop(self, signum: int, frame: FrameType | None) -> None:
         """Asked to stop: end after the current step, with a checkpoint; at once if training has not begun."""
-        if self.recorder is None:
+        if self.recorder is None or not self.recorder.begun:
             raise KeyboardInterrupt
         self.recorder.stop_asked = True
 

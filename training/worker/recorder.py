@@ -31,7 +31,7 @@ class Recorder(TrainerCallback):
     every checkpoint. A run that goes on from a checkpoint keeps the answers up to its step and drops the later ones:
     they were given by weights that the run no longer leads to.
 
-    `stop_asked`: by a signal to this process. `ended_early`: all processes agreed to stop before the last step.
+    `begun`: the training has, so that a step will end. `stop_asked`: by a signal to this process. `ended_early`: all processes agreed to stop before the last step.
 
     Raises:
         BadRequest: the prompts or the rewards that were asked for cannot be loaded, or the weights are `sharded` over
@@ -45,6 +45,7 @@ class Recorder(TrainerCallback):
         self.status = status
         self.budget = clinic.sample_max_new_tokens
         self.main = main
+        self.begun = False
         self.stop_asked = False
         self.ended_early = False
         self.ranks = Ranks()
@@ -63,6 +64,7 @@ class Recorder(TrainerCallback):
         Raises:
             BadRequest: the disk has no room for a checkpoint.
         """
+        self.begun = True
         self.ranks.join()
         if args.save_strategy != "no":
             model = kwargs["model"]

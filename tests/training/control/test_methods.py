@@ -135,3 +135,20 @@ def test_killed_rank_ends_the_run_with_its_reason(tmp_path: Path, data: Path, ba
 
 def cmdline(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_ppo_logs_what_one_of_two_processes_knows(tmp_path: Path, data: Path, base_checkpoint: Path) -> None:
+    """A reward that judges none of the other's answers, and a metric that only one notes; evaluation in uneven shares."""
+    run = tmp_path / "run"
+    config = config_of("ppo", 2, data, base_checkpoint) | {
+        "reward_funcs": ["tests.training.control.rewards:length", "tests.training.control.rewards:of_one_process"],
+        "eval_strategy": "steps", "eval_steps": 2, "per_device_eval_batch_size": 3,
+    }  # fmt: skip
+    config.pop("sample_prompts")
+    process = start(run, "ppo", config, "--processes", "2")
+    output, error = process.communicate(timeout=120)
+    assert process.returncode == 0, output + error
+    series = open_run(run).series
+    assert series["train/rewards/of_one_process/mean"].values.tolist() == [2.0] * STEPS
+    assert series["train/answers_judged"].values.tolist() == [GLOBAL_BATCH / 2] * STEPS
+    assert series["eval/rewards/of_one_process/mean"].values.tolist() == [2.0] * 2
