@@ -251,8 +251,14 @@ def part_of(state_dict: Mapping[str, Tensor] | None, prefix: str) -> dict[str, T
 
 
 def load_weights(model: Any, folder: Path) -> None:
-    """Load the weights of a checkpoint folder into a model, or into its adapter if it has one; safetensors only."""
+    """Load the weights of a checkpoint folder into a model, or into its adapter if it has one; safetensors only.
+
+    Raises:
+        BadRequest: the adapter's weights are not there, or only as a pickle.
+    """
     if hasattr(model, "load_adapter") and hasattr(model, "get_base_model"):
+        if not (folder / "adapter_model.safetensors").is_file():  # peft would take a pickle instead
+            raise BadRequest(f"{folder}: holds no adapter_model.safetensors.")
         model.load_adapter(str(folder), model.active_adapter, is_trainable=True)
         return
     found = type(model).from_pretrained(folder, dtype=model.dtype, use_safetensors=True)

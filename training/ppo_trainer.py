@@ -617,7 +617,8 @@ class PPOTrainer(Trainer):
         tensors = {name: tensor.contiguous() for name, tensor in self.rollout.items()}
         save_file(tensors, folder / rollout_file(self.accelerator.process_index))
         if self.args.should_save:
-            (folder / STATE_FILE).write_text(json.dumps(vars(self.progress)), encoding="utf-8")
+            content = {"passes": self.passes, **vars(self.progress)}
+            (folder / STATE_FILE).write_text(json.dumps(content), encoding="utf-8")
         self.accelerator.wait_for_everyone()
         super()._save_checkpoint(model, trial)
 
@@ -645,7 +646,8 @@ class PPOTrainer(Trainer):
         """Take up the counters and the rollout of a checkpoint.
 
         Raises:
-            BadRequest: the checkpoint is none of this trainer's, or of another number of processes or batch size.
+            BadRequest: the checkpoint is none of this trainer's, or of another number of processes, batch size, PPO epochs
+                or mini-batches.
         """
         from safetensors.torch import load_file
 
@@ -653,7 +655,15 @@ class PPOTrainer(Trainer):
         if not (folder / STATE_FILE).exists() or not own.exists():
             raise BadRequest(f"{folder}: {STATE_FILE} or {own.name} is missing; expected a checkpoint of PPO, "
                              f"resumed with as many processes as wrote it.")  # fmt: skip
-        self.progress = Progress(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8")))
+        try:
+            content = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+            passes = content.pop("passes")
+            self.progress = Progress(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadRequest(f"{folder / STATE_FILE}: is no record of a PPO run ({error}).") from error
+        if passes != self.passes:
+            raise BadRequest(f"{folder}: its rollout is gone through in {passes} passes, not the {self.passes} of this "
+                             f"config; resume with the same num_ppo_epochs and num_mini_batches.")  # fmt: skip
         self.episode_at_start = self.progress.episode
         self.rollout = {name: tensor.to(self.accelerator.device) for name, tensor in load_file(own).items()}
         if len(self.rollout["ids"]) != self.rollout_rows:

@@ -154,7 +154,9 @@ def test_empty_folder_says_what_to_do(tmp_path: Path) -> None:
 def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
     folder = clinic.root / ".demo"
     folder.mkdir()
-    plan = {"stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7, "needs": ["before", "<b>"]}, "junk"]}
+    plan = {
+        "stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7, "needs": ["before", "<b>"]}, "junk"]
+    }
     (folder / "plan.json").write_text(json.dumps(plan))
     strip = demo_strip(clinic, EN)
     assert "failed" in strip

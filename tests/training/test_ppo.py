@@ -157,7 +157,13 @@ def test_resume_with_another_batch_is_refused(tmp_path: Path, base_checkpoint: P
     other = trainer_of(tmp_path, base_checkpoint, per_device_train_batch_size=4)
     with pytest.raises(BadRequest, match="8 rows for a process, not the 4"):
         other.train(resume_from_checkpoint=checkpoint)
+    fewer = trainer_of(tmp_path, base_checkpoint, num_ppo_epochs=1)
+    with pytest.raises(BadRequest, match="in 4 passes, not the 2 of this config"):
+        fewer.train(resume_from_checkpoint=checkpoint)
     shutil.copytree(checkpoint, tmp_path / "checkpoint-6")
+    (tmp_path / "checkpoint-6" / "ppo_state.json").write_text("{}")
+    with pytest.raises(BadRequest, match="is no record of a PPO run"):
+        other.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
     (tmp_path / "checkpoint-6" / "ppo_state.json").unlink()
     with pytest.raises(BadRequest, match="expected a checkpoint of PPO"):
         other.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))

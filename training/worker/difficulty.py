@@ -10,6 +10,7 @@ import numpy as np
 
 from training.request import BadRequest, ClinicArguments
 from training.worker.checkpoints import weights_of
+from training.worker.ranks import Ranks
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -29,12 +30,16 @@ def difficulty_of(
     Raises:
         BadRequest: the curriculum is unknown, or a row has no such number.
     """
+    # The others wait as long as it takes: in a collective of the trainer's own they would be taken for dead in between.
+    ranks = Ranks()
+    ranks.join()
     found: list[Any] = [None]
     if args.process_index == 0:
         try:
             found = [measure(clinic, dataset, tokenizer, args, model)]
         except BadRequest as error:
             found = [error]
+    ranks.wait()
     if args.world_size > 1:
         from accelerate.utils import broadcast_object_list
 

@@ -11,10 +11,10 @@ from training.request import BadRequest
 
 STATE_FILE = "trainer_state.json"
 ADAPTER_FILE = "adapter_config.json"
-ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+ADAPTER_WEIGHTS = ("adapter_model.safetensors",)
 # Of one process; several files with an index; FSDP's and DeepSpeed's shards (folders).
 FULL_WEIGHTS = (
-    "model.safetensors", "model-*.safetensors", "pytorch_model*.bin", "pytorch_model_fsdp*", "global_step*",
+    "model.safetensors", "model-*.safetensors", "pytorch_model_fsdp*", "global_step*",
 )  # fmt: skip
 SHAPE = ("hidden_size", "num_hidden_layers", "vocab_size")
 LORA_RANK = 16  # TRL's default of lora_r (trl.ModelConfig, 1.16)
@@ -32,7 +32,7 @@ def why_not_whole(checkpoint: Path) -> str | None:
     if lacking := why_no_state(checkpoint):
         return lacking
     if not any(next(checkpoint.glob(one), None) for one in (*FULL_WEIGHTS, *ADAPTER_WEIGHTS)):
-        return "no weights"
+        return "no weights in safetensors"
     return None
 
 

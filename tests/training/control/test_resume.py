@@ -15,6 +15,7 @@ from tests.training.control.workers import QUICK, finish, start, training, wait_
 from training.control.runs import checkpoints, resume_point
 from training.request import BadRequest
 from training.worker.recorder import keep_samples
+from training.worker.resume import check_checkpoint
 
 slow = pytest.mark.slow
 
@@ -134,6 +135,15 @@ def test_checkpoint_that_breaks_off_is_none(tmp_path: Path) -> None:
     assert list(checkpoints(run)) == [5]
     with pytest.raises(BadRequest, match="has no checkpoint to go on from"):
         resume_point(ended(tmp_path / "empty", 0), None)
+
+
+@pytest.mark.parametrize("weights", ["pytorch_model.bin", "adapter_model.bin"])
+def test_pickled_weights_are_no_checkpoint(tmp_path: Path, weights: str) -> None:
+    run = ended(tmp_path / "run", 5)
+    saved(run, 5, weights)
+    assert not checkpoints(run)
+    with pytest.raises(BadRequest, match="no weights in safetensors"):
+        check_checkpoint(str(run / "checkpoint-5"), {})
 
 
 @pytest.mark.parametrize(
