@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from training.request import BadRequest, ClinicArguments, Request
+from training.worker.kinds import with_kinds
 
 if TYPE_CHECKING:
     from trl import ModelConfig
@@ -52,9 +53,11 @@ def parse(
     for name in lists_of(classes) & config.keys():
         if isinstance(config[name], str | int | float):
             config[name] = [config[name]]  # `--reward_funcs one`
+    config = with_kinds(config, classes)
     if not torch.accelerator.is_available():
         config.setdefault("bf16", False)
-        config.setdefault("gradient_checkpointing", False)
+        if "gradient_checkpointing" not in config:  # the older name of the same, still TRL's own
+            config.setdefault("activation_checkpointing", False)
     try:
         script, training, model, clinic, mixture = HfArgumentParser(classes).parse_dict(config)
     except (ValueError, TypeError, ImportError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from diagnostics.run.files import read_json
 from training.request import BadRequest
+from training.worker.kinds import as_bool
 
 STATE_FILE = "trainer_state.json"
 ADAPTER_FILE = "adapter_config.json"
@@ -67,7 +68,7 @@ def check_checkpoint(chosen: Any, config: Mapping[str, Any]) -> None:
         found = missing if missing.startswith("there") else f"holds {missing}"
         raise BadRequest(f"resume from {checkpoint}: {found}; expected a checkpoint of the HF Trainer.")
     adapter = (checkpoint / ADAPTER_FILE).is_file()
-    lora = bool(config.get("use_peft"))
+    lora = as_bool(config.get("use_peft")) is True
     if adapter and not lora:
         raise BadRequest(f"resume without LoRA: {checkpoint} holds a LoRA adapter; set use_peft=true.")
     if lora and not adapter:
