@@ -91,7 +91,7 @@ def resume(arguments: argparse.Namespace) -> int:
     folder = arguments.run.resolve()
     checkpoint = resume_point(folder, arguments.step)
     before = launched_with(folder)
-    processes = arguments.processes or int(before.get("processes") or 1)
+    processes = int(before.get("processes") or 1) if arguments.processes is None else arguments.processes
     if processes < 1:
         raise BadRequest(f"--processes {processes}: at least 1 is needed.")
     config = before.get("accelerate_config") if arguments.processes is None else None

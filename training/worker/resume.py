@@ -81,6 +81,23 @@ def check_checkpoint(chosen: Any, config: Mapping[str, Any]) -> None:
         check_shape(checkpoint, config)
 
 
+def check_steps_left(checkpoint: Path, planned: int | None = None) -> None:
+    """Look whether any step is left after a checkpoint: the Trainer would take one more than it was asked for.
+
+    `planned`: the steps of the run; by default those that the checkpoint's own state names.
+
+    Raises:
+        BadRequest: it holds the last step, or a later one.
+    """
+    state = read_json(checkpoint / STATE_FILE)
+    planned = state.get("max_steps") if planned is None else planned
+    if isinstance(planned, int) and 0 < planned <= state["global_step"]:
+        raise BadRequest(
+            f"resume from {checkpoint}: all {planned} steps are taken; to train on, start a new run from it "
+            "(model_name_or_path), or name an earlier checkpoint."
+        )
+
+
 def check_adapter(checkpoint: Path, config: Mapping[str, Any]) -> None:
     """Compare the adapter of a checkpoint with the LoRA that is asked for.
 
