@@ -87,3 +87,19 @@ def test_full_checkpoint_fits_a_run_with_use_peft_no(tmp_path: Path) -> None:
     (tmp_path / "trainer_state.json").write_text('{"global_step": 4}')
     (tmp_path / "model.safetensors").write_bytes(b"")
     check_checkpoint(str(tmp_path), {"use_peft": "no"})
+
+
+def test_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=r"model_name_or_path: .*gone: there is no such folder of a model"):
+        parsed("model_name_or_path", str(tmp_path / "gone"))
+
+
+def test_run_instead_of_a_model_is_refused_with_its_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"method": "sft", "config": {}}')
+    checkpoint = tmp_path / "checkpoint-4"
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text("{}")
+    (checkpoint / "trainer_state.json").write_text('{"global_step": 4}')
+    (checkpoint / "model.safetensors").write_bytes(b"")
+    with pytest.raises(BadRequest, match=r"is a run, not a model; expected .*checkpoint-4\."):
+        parsed("model_name_or_path", str(tmp_path))
