@@ -38,7 +38,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     deleting.add_argument("--yes", action="store_true", help="do not ask")
     deleting.set_defaults(run_command=delete)
     listing = commands.add_parser("list", help="the runs of a folder, a line each")
-    listing.add_argument("--runs", type=Path, default=Path("runs"))
+    listing.add_argument("--runs", type=Path, default=Path("runs"), help="the folder of runs (default: runs)")
     listing.add_argument("--format", choices=("text", "json"), default="text")
     listing.set_defaults(run_command=show_list)
     queueing = commands.add_parser("queue", help="how many workers run at a time, and who waits")
