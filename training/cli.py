@@ -26,7 +26,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     starting.add_argument("--method", choices=METHODS, help="may stand in the config as `method` instead")
     starting.add_argument("--config", type=Path, help="YAML or JSON: TRL's arguments by their names; `fix` writes one")
-    starting.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
+    starting.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings",
+        help="TRL's arguments, over those of the config; values as JSON, else as text",
+    )  # fmt: skip
     starting.add_argument("--run", type=Path, help="the run folder to make (default: runs/<method>-<number>)")
     starting.add_argument("--processes", type=int, default=1, help="worker processes on this machine")
     starting.add_argument("--accelerate-config", type=Path, help="a config file of accelerate, for clusters")

@@ -38,7 +38,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     deleting.add_argument("--yes", action="store_true", help="do not ask")
     deleting.set_defaults(run_command=delete)
     listing = commands.add_parser("list", help="the runs of a folder, a line each")
-    listing.add_argument("--runs", type=Path, default=Path("runs"))
+    listing.add_argument("--runs", type=Path, default=Path("runs"), help="the folder of runs (default: runs)")
     listing.add_argument("--format", choices=("text", "json"), default="text")
     listing.set_defaults(run_command=show_list)
     queueing = commands.add_parser("queue", help="how many workers run at a time, and who waits")
@@ -91,7 +91,7 @@ def resume(arguments: argparse.Namespace) -> int:
     folder = arguments.run.resolve()
     checkpoint = resume_point(folder, arguments.step)
     before = launched_with(folder)
-    processes = arguments.processes or int(before.get("processes") or 1)
+    processes = int(before.get("processes") or 1) if arguments.processes is None else arguments.processes
     if processes < 1:
         raise BadRequest(f"--processes {processes}: at least 1 is needed.")
     config = before.get("accelerate_config") if arguments.processes is None else None

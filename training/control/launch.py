@@ -65,7 +65,7 @@ def write_request(
     if request.method not in METHODS:
         raise BadRequest(f"{request.method}: there is no such method; expected one of {', '.join(METHODS)}.")
     if (request.folder / RUN_FILE).exists():
-        raise BadRequest(f"{request.folder}: already holds a run; name a new folder with --run.")
+        raise BadRequest(f"{request.folder}: already holds a run; name a new folder with --run, or delete it first.")
     try:
         request.folder.mkdir(parents=True, exist_ok=True)
         write_json(

@@ -16,7 +16,7 @@ from diagnostics.run.files import read_json
 from diagnostics.run.status import Status, read_status
 from training.control.stopping import is_ours
 from training.request import RUN_FILE, BadRequest, read_request
-from training.worker.resume import check_checkpoint, is_whole
+from training.worker.resume import check_checkpoint, check_steps_left, is_whole
 
 LOOK_SECONDS = 0.1
 
@@ -132,7 +132,8 @@ def resume_point(folder: Path, step: int | None) -> Path:
     step that the status names are passed over.
 
     Raises:
-        BadRequest: the run is live, has no checkpoint or not that one, or the checkpoint does not fit its config.
+        BadRequest: the run is live, has no checkpoint or not that one, or the checkpoint does not fit its config or is
+            of its last step.
     """
     status = read_status(existing(folder))
     if is_live(status):
@@ -145,6 +146,7 @@ def resume_point(folder: Path, step: int | None) -> Path:
     reached = [one for one in found if one <= status.step] or list(found)
     chosen = found[max(reached) if step is None else step]
     check_checkpoint(str(chosen), read_request(folder).config)
+    check_steps_left(chosen)
     return chosen
 
 

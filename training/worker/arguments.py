@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from training.request import BadRequest, ClinicArguments, Request
+from training.worker.checkpoints import weights_of
+from training.worker.kinds import with_kinds
 
 if TYPE_CHECKING:
     from trl import ModelConfig
@@ -52,9 +54,11 @@ def parse(
     for name in lists_of(classes) & config.keys():
         if isinstance(config[name], str | int | float):
             config[name] = [config[name]]  # `--reward_funcs one`
+    config = with_kinds(config, classes)
     if not torch.accelerator.is_available():
         config.setdefault("bf16", False)
-        config.setdefault("gradient_checkpointing", False)
+        if "gradient_checkpointing" not in config:  # the older name of the same, still TRL's own
+            config.setdefault("activation_checkpointing", False)
     try:
         script, training, model, clinic, mixture = HfArgumentParser(classes).parse_dict(config)
     except (ValueError, TypeError, ImportError) as error:
@@ -69,6 +73,9 @@ def parse(
     script.seed = training.seed
     if not model.model_name_or_path:
         raise BadRequest(f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.")
+    place = weights_of("model_name_or_path", model.model_name_or_path)
+    if place != model.model_name_or_path:
+        raise BadRequest(f"model_name_or_path: {model.model_name_or_path}: is a run, not a model; expected {place}.")
     for name in ("load_in_4bit", "load_in_8bit"):
         if getattr(model, name) and importlib.util.find_spec("bitsandbytes") is None:
             bits = name.removeprefix("load_in_").replace("bit", "-bit")

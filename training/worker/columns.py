@@ -110,7 +110,8 @@ def hint(shapes: Sequence[Sequence[str]], row: Mapping[str, Any]) -> str:
     """How the columns that are there could be made those that are read; a full stop where nothing is known."""
     for shape in shapes:
         taken: dict[str, str] = {}
-        for name in shape:
+        # Pairs may do without a prompt; where a column looks like one, leaving it out would train on half the data.
+        for name in (*shape, *(("prompt",) if "chosen" in shape else ())):
             found = next((one for one in SYNONYMS.get(name, ()) if one in row and one not in taken.values()), None)
             if name not in row and found:
                 taken[name] = found

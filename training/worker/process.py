@@ -17,7 +17,7 @@ from diagnostics.run.status import read_status
 from training.request import BadRequest, Request, RunFailed, read_request
 from training.worker.data import first_line
 from training.worker.disk import full_reason, is_disk_full
-from training.worker.resume import check_checkpoint
+from training.worker.resume import check_checkpoint, check_steps_left
 from training.worker.status import StatusFile
 
 if TYPE_CHECKING:
@@ -52,12 +52,14 @@ class Worker:
         """The checkpoint to go on from: the launcher's, else that of `resume_from_checkpoint`.
 
         Raises:
-            BadRequest: it is none, or was made with another model or another LoRA than is asked for.
+            BadRequest: it is none, was made with another model or another LoRA than is asked for, or holds the last step.
         """
         chosen = str(self.checkpoint) if self.checkpoint else args.resume_from_checkpoint
         if not chosen:
             return None
         check_checkpoint(chosen, self.request.config)
+        if args.max_steps > 0:
+            check_steps_left(Path(chosen), args.max_steps)
         return chosen
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from diagnostics.run.files import read_json
 from training.request import BadRequest
+from training.worker.kinds import as_bool
 
 STATE_FILE = "trainer_state.json"
 ADAPTER_FILE = "adapter_config.json"
@@ -67,7 +68,7 @@ def check_checkpoint(chosen: Any, config: Mapping[str, Any]) -> None:
         found = missing if missing.startswith("there") else f"holds {missing}"
         raise BadRequest(f"resume from {checkpoint}: {found}; expected a checkpoint of the HF Trainer.")
     adapter = (checkpoint / ADAPTER_FILE).is_file()
-    lora = bool(config.get("use_peft"))
+    lora = as_bool(config.get("use_peft")) is True
     if adapter and not lora:
         raise BadRequest(f"resume without LoRA: {checkpoint} holds a LoRA adapter; set use_peft=true.")
     if lora and not adapter:
@@ -78,6 +79,23 @@ def check_checkpoint(chosen: Any, config: Mapping[str, Any]) -> None:
         check_adapter(checkpoint, config)
     else:
         check_shape(checkpoint, config)
+
+
+def check_steps_left(checkpoint: Path, planned: int | None = None) -> None:
+    """Look whether any step is left after a checkpoint: the Trainer would take one more than it was asked for.
+
+    `planned`: the steps of the run; by default those that the checkpoint's own state names.
+
+    Raises:
+        BadRequest: it holds the last step, or a later one.
+    """
+    state = read_json(checkpoint / STATE_FILE)
+    planned = state.get("max_steps") if planned is None else planned
+    if isinstance(planned, int) and 0 < planned <= state["global_step"]:
+        raise BadRequest(
+            f"resume from {checkpoint}: all {planned} steps are taken; to train on, start a new run from it "
+            "(model_name_or_path), or name an earlier checkpoint."
+        )
 
 
 def check_adapter(checkpoint: Path, config: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from diagnostics.run import open_run
 from diagnostics.run.status import read_status
 from tests.training.control.workers import QUICK, finish, start, training, wait_for_step
+from training.cli import main
 from training.control.runs import checkpoints, resume_point
 from training.request import BadRequest
 from training.worker.recorder import keep_samples
@@ -125,6 +126,23 @@ def test_last_checkpoint_is_that_of_the_course_the_run_is_on(tmp_path: Path) -> 
     assert resume_point(run, 10).name == "checkpoint-10"
     with pytest.raises(BadRequest, match="has no checkpoint of step 6, only of 5, 7, 10"):
         resume_point(run, 6)
+
+
+def test_run_that_took_all_its_steps_is_not_resumed(tmp_path: Path) -> None:
+    run = ended(tmp_path / "run", 8)
+    for step in (4, 8):
+        state = {"global_step": step, "max_steps": 8}
+        (saved(run, step) / "trainer_state.json").write_text(json.dumps(state))
+    with pytest.raises(BadRequest, match=r"checkpoint-8: all 8 steps are taken; .* or name an earlier checkpoint"):
+        resume_point(run, None)
+    assert resume_point(run, 4).name == "checkpoint-4"
+
+
+def test_no_processes_are_refused_for_a_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ended(tmp_path / "run", 5)
+    saved(run, 5)
+    assert main(["resume", str(run), "--processes", "0"]) == 2
+    assert "--processes 0: at least 1 is needed" in capsys.readouterr().err
 
 
 def test_checkpoint_that_breaks_off_is_none(tmp_path: Path) -> None:

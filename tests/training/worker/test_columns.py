@@ -85,7 +85,7 @@ def test_every_shape_of_a_method_passes(method: str) -> None:
         ("sft", {"text": None}, "the column 'text' is empty in 1 rows"),
         ("sft", {"prompt": user("a"), "completion": "b"}, "'prompt' is a conversation, 'completion' is a text; expected all of one"),
         ("dpo", {"prompt": "a", "completion": "b"}, r"has the columns prompt, completion; dpo reads chosen and rejected"),
-        ("dpo", {"question": "a", "winner": "b", "loser": "c"}, r'column_mapping=\{"chosen": "winner", "rejected": "loser"\}'),
+        ("dpo", {"question": "a", "winner": "b", "loser": "c"}, r'\{"chosen": "winner", "rejected": "loser", "prompt": "question"\}'),
         ("dpo", {"prompt": "a", "chosen": 1, "rejected": 2}, "row 0: 'chosen' is 1; expected a text, or a list of messages"),
         ("dpo", {"prompt": None, "chosen": "b", "rejected": "c"}, "the column 'prompt' is empty in 1 rows"),
         ("reward", {"messages": user("a")}, "The column messages holds whole conversations, which SFT reads"),
@@ -209,3 +209,11 @@ def test_datasets_in_a_config_become_a_mixture(tmp_path: Path, capsys: pytest.Ca
 
 def test_the_page_of_the_data_comes_from_what_is_checked() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.data_page"
+
+
+def test_hint_for_pairs_does_not_leave_the_prompt_out() -> None:
+    rows = Dataset.from_list([{"question": "Where?", "better": "Here.", "worse": "No."}])
+    with pytest.raises(
+        BadRequest, match=r'"chosen": "better", "rejected": "worse", "prompt": "question"\} would do it'
+    ):
+        check_columns("dpo", rows, "pairs.csv")
