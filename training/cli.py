@@ -11,9 +11,7 @@ from training.control import commands as control
 from training.control.launch import Plan, new_folder, write_request
 from training.control.options import parse_options
 from training.doctor import command as doctor
-from training.request import METHODS, BadRequest, Request, parse_settings, read_config, take_marks
-
-BAD_INPUT = 2
+from training.request import METHODS, REFUSED, BadRequest, Request, parse_settings, read_config, take_marks
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -94,5 +92,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = parsed.run_command(parsed)
     except BadRequest as error:
         print(error, file=sys.stderr)
-        return BAD_INPUT
+        return REFUSED
     return code

@@ -15,6 +15,7 @@ from diagnostics.run.files import read_json
 
 METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 SCHEMA = 1
+REFUSED = 2  # the exit code of a request that cannot be met
 RUN_FILE = "run.json"
 # YAML 1.1 reads 1e-4 as text, because it wants a dot; everybody who writes it means the number.
 PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}

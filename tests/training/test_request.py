@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,22 @@ def test_run_json_comes_first_and_is_never_written_twice(tmp_path: Path) -> None
     assert read_request(request.folder).config == request.config
     with pytest.raises(BadRequest, match="already holds a run"):
         write_request(request, ["cmd"])
+
+
+def test_a_folder_of_a_refused_request_is_taken_anew_but_no_other(tmp_path: Path) -> None:
+    wrong, right = (Request("sft", {"learning_rate": rate}, tmp_path / "run") for rate in ("abc", 0.1))
+    write_request(wrong, ["cmd"])
+    for state, code in (("running", None), ("failed", 1), ("stopped", 143)):
+        (wrong.folder / "status.json").write_text(json.dumps({"state": state, "exit_code": code, "pid": os.getpid()}))
+        with pytest.raises(BadRequest, match="already holds a run"):
+            write_request(right, ["cmd"])
+    (wrong.folder / "status.json").write_text(json.dumps({"state": "failed", "exit_code": 2}))
+    (wrong.folder / "checkpoint-5").mkdir()
+    with pytest.raises(BadRequest, match="already holds a run"):
+        write_request(right, ["cmd"])
+    (wrong.folder / "checkpoint-5").rmdir()
+    write_request(right, ["cmd"])
+    assert read_request(right.folder).config == {"learning_rate": 0.1}
 
 
 def test_new_folders_are_numbered(tmp_path: Path) -> None:

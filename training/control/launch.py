@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from diagnostics.run.files import write_json
-from diagnostics.run.status import HEARTBEAT_SECONDS
+from diagnostics.run.status import HEARTBEAT_SECONDS, STATUS_FILE, read_status
 from training.control.queue import Ticket, draw
 from training.control.settle import CONSOLE_FILE, RESUMED, settle
 from training.control.stopping import StopRequest, ask
-from training.request import METHODS, RUN_FILE, SCHEMA, BadRequest, Request, versions
+from training.request import METHODS, REFUSED, RUN_FILE, SCHEMA, BadRequest, Request, versions
 from training.worker.process import STOPPED
 from training.worker.status import StatusFile
 
@@ -57,14 +57,15 @@ def write_request(
 ) -> None:
     """Make the run folder and write `run.json`, the first file in it.
 
-    The plan is kept with it, so that a resume goes on with as many processes.
+    The plan is kept with it, so that a resume goes on with as many processes. A folder that holds nothing but a refused
+    request is taken anew: whoever mends a typing mistake need not find another name.
 
     Raises:
         BadRequest: the method is none of ours, or the folder already holds a run.
     """
     if request.method not in METHODS:
         raise BadRequest(f"{request.method}: there is no such method; expected one of {', '.join(METHODS)}.")
-    if (request.folder / RUN_FILE).exists():
+    if (request.folder / RUN_FILE).exists() and not only_refused(request.folder):
         raise BadRequest(f"{request.folder}: already holds a run; name a new folder with --run, or delete it first.")
     try:
         request.folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,13 @@ def write_request(
         )
     except OSError as error:
         raise BadRequest(f"{request.folder}: cannot be written ({error.strerror}).") from error
+
+
+def only_refused(folder: Path) -> bool:
+    """Whether a folder holds a request that was refused before training, and nothing that a training wrote."""
+    status = read_status(folder)
+    inside = {path.name for path in folder.iterdir()}
+    return status.state == "failed" and status.exit_code == REFUSED and inside <= {RUN_FILE, STATUS_FILE, CONSOLE_FILE}
 
 
 def accelerate_command(request: Request, plan: Plan) -> list[str]:

@@ -34,6 +34,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "text": ("content", "document", "body"),
     "messages": ("conversation", "dialogue", "dialog", "chat"),
 }
+QUESTIONS = SYNONYMS["prompt"][:4]  # those that can be nothing else; `user` may be a number
 TEXTS = ("text", "prompt", "completion", "chosen", "rejected")
 CHECKED_ROWS = 100  # values of as many rows are looked at; empty values are counted in all
 
@@ -90,6 +91,15 @@ def check_columns(method: str, dataset: Dataset, where: str, text_field: str = "
         raise BadRequest(
             f"{where}: has the columns {', '.join(present)}; {method} reads {spoken(shapes)}{hint(shapes, rows[0])}"
         )
+    if {"chosen", "rejected"} <= set(shape) and "prompt" not in present and isinstance(rows[0]["chosen"], str):
+        # Answers as texts: without the question that stands beside them half of each row would be lost, without a word.
+        question = next((one for one in QUESTIONS if one in present), None)
+        if question is not None:
+            mapping = json.dumps({"prompt": question})
+            raise BadRequest(
+                f"{where}: has the column {question!r}, which {method} would not read; column_mapping={mapping} makes it "
+                f"the prompt; if the answers begin with it already, remove the column."
+            )
     read = [*shape, *(["prompt"] if "prompt" in present and "prompt" not in shape and method != "sft" else [])]
     check_empty(dataset, rows, read, where)
     for number, row in enumerate(rows):

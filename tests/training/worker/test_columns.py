@@ -88,6 +88,7 @@ def test_every_shape_of_a_method_passes(method: str) -> None:
         ("dpo", {"question": "a", "winner": "b", "loser": "c"}, r'\{"chosen": "winner", "rejected": "loser", "prompt": "question"\}'),
         ("dpo", {"prompt": "a", "chosen": 1, "rejected": 2}, "row 0: 'chosen' is 1; expected a text, or a list of messages"),
         ("dpo", {"prompt": None, "chosen": "b", "rejected": "c"}, "the column 'prompt' is empty in 1 rows"),
+        ("dpo", {"question": "a", "chosen": "b", "rejected": "c"}, r'has the column .question., which dpo would not read; column_mapping=\{"prompt": "question"\}'),
         ("reward", {"messages": user("a")}, "The column messages holds whole conversations, which SFT reads"),
         ("kto", {"prompt": "a", "completion": "b", "label": "good"}, "'label' is \"good\"; expected true or false"),
         ("kto", {"prompt": "a", "completion": "b"}, "kto reads prompt and completion and label, or chosen and rejected"),
@@ -116,6 +117,12 @@ def test_labels_of_0_and_1_become_booleans_and_another_text_field_is_read() -> N
     assert check("sft", {"body": "a"}, text_field="body").num_rows == 1
     with pytest.raises(BadRequest, match="sft reads body, or messages"):
         check("sft", {"text": "a"}, text_field="body")
+
+
+def test_pairs_that_hold_their_prompt_may_have_other_columns_beside_them() -> None:
+    talk = {"chosen": [*user("a"), {"role": "assistant", "content": "b"}], "rejected": user("a")}
+    assert check("dpo", {"question": "a", **talk}).num_rows == 1
+    assert check("dpo", {"user": "17", "chosen": "b", "rejected": "c"}).num_rows == 1
 
 
 def test_an_empty_data_set_is_refused() -> None:
