@@ -149,7 +149,7 @@ def test_stopped_worker_saves_and_says_so(endless: tuple[Path, subprocess.Popen[
         ({"dataset_train_split": "training"}, "has no split 'training', only"),
         ({"sample_prompts": "/nowhere.jsonl"}, "/nowhere.jsonl: there is no such file"),
         ({"model_name_or_path": None}, "model_name_or_path is missing"),
-        ({"eval_strategy": "sometimes"}, "an argument was refused"),
+        ({"eval_strategy": "sometimes"}, "expected one of no, steps, epoch"),
     ],
 )
 def test_request_that_cannot_be_met_is_one_sentence_and_code_2(
