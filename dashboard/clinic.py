@@ -14,6 +14,7 @@ from diagnostics.compare.models.sources import Source, checkpoints_of
 from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.engine import diagnose
 from diagnostics.finding import Diagnosis
+from diagnostics.package import python_path
 from diagnostics.run import Run, RunUnreadable
 from diagnostics.run.discover import RunStore
 from diagnostics.run.files import read_json, tail, write_json
@@ -122,11 +123,10 @@ class Clinic:
             return
         folder = self.root / DEMO_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        package_root = str(Path(__file__).resolve().parents[1])
         environment = {
             **os.environ,
             "PYTHONUNBUFFERED": "1",
-            "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
+            "PYTHONPATH": python_path(os.environ),
         }
         with (folder / "console.log").open("wb") as console:
             self._demo = subprocess.Popen(

@@ -28,6 +28,16 @@ def sample(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     return torch.searchsorted(cumulative, wanted, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
 
 
+def chosen_logprobs(logits: Tensor, ids: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities of the tokens alone: (B, R, V), (B, R) -> (B, R), nats."""
+    return of_tokens(functional.log_softmax(logits.float() / temperature, dim=-1), ids)
+
+
+def of_tokens(logprobs: Tensor, ids: Tensor) -> Tensor:
+    """The entries of the tokens in (B, R, V) log-probabilities: (B, R)."""
+    return logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+
+
 def token_logprobs(logits: Tensor, ids: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Log-probabilities of the tokens and the entropy of each distribution: (B, R, V), (B, R) -> (B, R), (B, R), nats.
 
@@ -36,7 +46,7 @@ def token_logprobs(logits: Tensor, ids: Tensor, temperature: float) -> tuple[Ten
     logprobs = functional.log_softmax(logits.float() / temperature, dim=-1)
     with torch.no_grad():
         entropy = -(logprobs.exp() * logprobs).sum(dim=-1)
-    return logprobs.gather(-1, ids.unsqueeze(-1)).squeeze(-1), entropy
+    return of_tokens(logprobs, ids), entropy
 
 
 def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, estimator: str) -> Tensor:

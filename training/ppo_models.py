@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -85,20 +84,6 @@ def trunk_and_head(value: Any) -> tuple[Any, Any]:
     if not hasattr(model, "score"):
         raise ValueError(f"{type(model).__name__}: cannot be a value model, it has no output layer called `score`.")
     return getattr(model, model.base_model_prefix), model.score
-
-
-class AdapterOff(AbstractContextManager[Any]):
-    """The policy with its adapter switched off, which is its own reference."""
-
-    def __init__(self, policy: Any) -> None:
-        self.policy, self.context = policy, policy.disable_adapter()
-
-    def __enter__(self) -> Any:
-        self.context.__enter__()
-        return self.policy
-
-    def __exit__(self, *error: Any) -> None:
-        self.context.__exit__(*error)
 
 
 def load_models(

@@ -17,8 +17,8 @@ import math
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 
 from training import ppo_math
 from training.ppo_config import PPOConfig
-from training.ppo_models import AdapterOff, PolicyAndValue, disable_dropout, load_both, positions, save_both
+from training.ppo_models import PolicyAndValue, disable_dropout, load_both, positions, save_both
 from training.request import BadRequest
 from training.worker.rewards import Rewards
 
@@ -125,7 +125,6 @@ class PPOTrainer(Trainer):
         self.metrics: dict[str, list[float]] = defaultdict(list)
         self.minibatch_kl = 0.0
         self.minibatch_tokens = torch.ones(())
-        self.model_accepts_loss_kwargs = False
         super().__init__(
             model=model,
             args=args,
@@ -251,14 +250,14 @@ class PPOTrainer(Trainer):
 
     @torch.no_grad()
     def judge(self, ids: Tensor, mask: Tensor, answer_mask: Tensor) -> dict[str, Tensor]:
-        """Log-probabilities of the policy and the reference, values and entropies of answers, all (B, R), in chunks."""
+        """Log-probabilities of the policy and the reference, and values of answers, all (B, R), in chunks."""
         found: dict[str, list[Tensor]] = defaultdict(list)
         response = answer_mask.shape[1]
         for start in range(0, len(ids), self.args.local_rollout_forward_batch_size):
             chunk = slice(start, start + self.args.local_rollout_forward_batch_size)
             logits, values = self.model(ids[chunk], mask[chunk], response)
             answers = ids[chunk, -response:]
-            logprobs, entropy = ppo_math.token_logprobs(logits, answers, self.args.temperature)
+            logprobs = ppo_math.chosen_logprobs(logits, answers, self.args.temperature)
             with self.reference() as reference:
                 ref_logits = reference(
                     input_ids=ids[chunk],
@@ -267,21 +266,20 @@ class PPOTrainer(Trainer):
                     use_cache=False,
                     logits_to_keep=response + 1,
                 ).logits[:, :-1]
-            ref_logprobs, _ = ppo_math.token_logprobs(ref_logits, answers, self.args.temperature)
-            for name, tensor in (
-                ("logprobs", logprobs),
-                ("entropy", entropy),
-                ("ref", ref_logprobs),
-                ("values", values),
-            ):
+            ref_logprobs = ppo_math.chosen_logprobs(ref_logits, answers, self.args.temperature)
+            for name, tensor in (("logprobs", logprobs), ("ref", ref_logprobs), ("values", values)):
                 found[name].append(tensor * answer_mask[chunk])
         return {name: torch.cat(parts) for name, parts in found.items()}
 
-    def reference(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def reference(self) -> Iterator[Any]:
         """The reference model: the frozen copy, or the policy with its adapter switched off."""
         if self.ref_model is not None:
-            return nullcontext(self.ref_model)
-        return AdapterOff(self.accelerator.unwrap_model(self.model).policy)
+            yield self.ref_model
+            return
+        policy = self.accelerator.unwrap_model(self.model).policy
+        with policy.disable_adapter():
+            yield policy
 
     @torch.no_grad()
     def score(self, rows: Sequence[Mapping[str, Any]], ids: Tensor, answer_mask: Tensor) -> dict[str, Tensor]:
@@ -369,7 +367,7 @@ class PPOTrainer(Trainer):
 
         _, residual = self.moments(returns - values, answer_mask)
         _, variance = self.moments(returns, answer_mask)
-        self.keep_metrics(scores, sums, ended, kl, judged["entropy"], judged["logprobs"], answer_mask)
+        self.keep_metrics(scores, sums, ended, kl, judged["logprobs"], answer_mask)
         self.metrics["val/explained_variance"].append(ppo_math.explained_variance(residual, variance).item())
         tokens = self.everywhere(mask.sum().float())
         self.progress.rollouts += 1
@@ -391,7 +389,6 @@ class PPOTrainer(Trainer):
         sums: Tensor,
         ended: Tensor,
         kl: Tensor,
-        entropy: Tensor,
         logprobs: Tensor,
         answer_mask: Tensor,
     ) -> None:
@@ -553,8 +550,7 @@ class PPOTrainer(Trainer):
     ) -> dict[str, float]:
         """Answer the evaluation prompts as in a rollout, with the same random numbers each time, and log what they get."""
         rows, world = (self.eval_dataset if eval_dataset is None else eval_dataset), self.accelerator
-        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(2, device=world.device))
-        noted, self.metrics = self.metrics, defaultdict(list)  # what rewards log here is no metric of training
+        noted, self.metrics = self.metrics, defaultdict(list)  # what is noted here is no metric of training
         self.model.eval()
         batch = self.args.per_device_eval_batch_size
         uniform = torch.rand(len(rows), self.args.response_length, generator=self.generator("evaluation"))
@@ -576,18 +572,8 @@ class PPOTrainer(Trainer):
                 **{f"rewards/{name}/mean": values for name, values in scores.items()},
             }
             for name, values in found.items():
-                known = values[~values.isnan()]
-                sums[name] += torch.stack([known.sum(), torch.tensor(float(len(known)), device=world.device)])
-        names = sorted(
-            {"objective/kl", "objective/scores", "objective/rlhf_reward", "completions/mean_length"}
-            | {"completions/clipped_ratio", *(f"rewards/{name}/mean" for name in self.rewards.names)}
-        )
-        totals = self.everywhere(torch.stack([sums[name] for name in names]))
-        metrics = {
-            f"{metric_key_prefix}_{name}": (pair[0] / pair[1].clamp(min=1)).item()
-            for name, pair in zip(names, totals, strict=True)
-        }
-        metrics.update({f"{metric_key_prefix}_{name}": value for name, value in self.take_metrics().items()})
+                self.metrics[name] += values.tolist()
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in self.take_metrics().items()}
         self.metrics = noted
         self.model.train()
         self.log(metrics)

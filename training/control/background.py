@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from diagnostics.package import python_path
 from diagnostics.run.status import read_status
 from training.control.launch import Plan, launch
 from training.request import BadRequest, read_request
@@ -30,8 +31,6 @@ def detach(folder: Path, plan: Plan) -> None:
         "queue": plan.queue,
         "checkpoint": str(plan.checkpoint) if plan.checkpoint else None,
     }
-    root = str(Path(__file__).resolve().parents[2])
-    paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     before = read_status(folder).started or 0.0
     with (folder / LAUNCHER_LOG).open("wb") as log:
         process = subprocess.Popen(
@@ -39,7 +38,7 @@ def detach(folder: Path, plan: Plan) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, "PYTHONPATH": python_path(os.environ)},
             start_new_session=True,
         )
     deadline = time.monotonic() + BEGIN_SECONDS

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from diagnostics.package import python_path
 from diagnostics.run.files import write_json
 from diagnostics.run.status import HEARTBEAT_SECONDS, STATUS_FILE, read_status
 from training.control.queue import Ticket, draw
@@ -123,7 +124,6 @@ def worker_environment(request: Request, environment: Mapping[str, str], plan: P
     OpenMP threads that wait by spinning take the core from whoever shares it: measured on two shared cores, passive
     waiting was half again as fast.
     """
-    package_root = str(Path(__file__).resolve().parents[2])
     return {
         **several_on_cpu(plan),
         "OMP_WAIT_POLICY": "PASSIVE",
@@ -133,7 +133,7 @@ def worker_environment(request: Request, environment: Mapping[str, str], plan: P
         **environment,
         "TENSORBOARD_LOGGING_DIR": str(request.folder),
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH")))),
+        "PYTHONPATH": python_path(environment),
     }
 
 

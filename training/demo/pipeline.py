@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.compare.statistics.scores import scores_of
+from diagnostics.package import python_path
 from diagnostics.run import RunUnreadable, open_run
 from diagnostics.run.files import read_json, write_json
 from diagnostics.run.status import read_status
@@ -223,12 +224,11 @@ class Pipeline:
 
 def stage_environment() -> dict[str, str]:
     """The environment of a stage: offline, and one thread, for a model too small to share out."""
-    package_root = str(Path(__file__).resolve().parents[2])
     return {
         **os.environ,
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
+        "PYTHONPATH": python_path(os.environ),
     }
 
 

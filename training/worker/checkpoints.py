@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from diagnostics.run import open_run
+from diagnostics.run.folder import ADAPTER_FILE
 from diagnostics.run.record import RunUnreadable
 from training.request import BadRequest
 
@@ -20,7 +21,7 @@ def weights_of(argument: str, name: str) -> str:
         if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
             raise BadRequest(f"{argument}: {name}: there is no such folder of a model.")
         return name
-    if (folder / "config.json").exists() or (folder / "adapter_config.json").exists():
+    if (folder / "config.json").exists() or (folder / ADAPTER_FILE).exists():
         return name
     try:
         found = open_run(folder).checkpoints

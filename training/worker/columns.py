@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from training.request import BadRequest
+from training.worker.kinds import written
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -162,14 +163,14 @@ def check_row(row: Mapping[str, Any], where: str, text_field: str) -> None:
             kinds[name] = kind_of(value)
             if kinds[name] is None or (name == text_field and kinds[name] != "a text"):
                 or_talk = "" if name == text_field else ", or a list of messages with role and content"
-                raise BadRequest(f"{where}: {name!r} is {said(value)}; expected a text{or_talk}.")
+                raise BadRequest(f"{where}: {name!r} is {written(value)}; expected a text{or_talk}.")
         elif name in ("messages", "conversations") and kind_of(value) != "a conversation":
             if not is_sharegpt(value):
                 raise BadRequest(
-                    f"{where}: {name!r} is {said(value)}; expected a list of messages with role and content."
+                    f"{where}: {name!r} is {written(value)}; expected a list of messages with role and content."
                 )
         elif name == "label" and value not in (0, 1):
-            raise BadRequest(f"{where}: 'label' is {said(value)}; expected true or false.")
+            raise BadRequest(f"{where}: 'label' is {written(value)}; expected true or false.")
     if len(set(kinds.values())) > 1:
         mixed = ", ".join(f"{name!r} is {one}" for name, one in kinds.items())
         raise BadRequest(f"{where}: {mixed}; expected all of one kind.")
@@ -187,9 +188,3 @@ def kind_of(value: Any) -> str | None:
 def is_sharegpt(value: Any) -> bool:
     """Whether a value is a conversation in ShareGPT's form, which TRL's SFT converts."""
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and "from" in one for one in value)
-
-
-def said(value: Any) -> str:
-    """A value in a message: its beginning."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."

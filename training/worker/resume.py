@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.run.files import read_json
+from diagnostics.run.folder import ADAPTER_FILE, STATE_FILE
 from training.request import BadRequest
 from training.worker.kinds import as_bool
 
-STATE_FILE = "trainer_state.json"
-ADAPTER_FILE = "adapter_config.json"
 ADAPTER_WEIGHTS = ("adapter_model.safetensors",)
 # Of one process; several files with an index; FSDP's and DeepSpeed's shards (folders).
 FULL_WEIGHTS = (
