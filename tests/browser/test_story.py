@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from diagnostics.run.status import read_status
 from tests.browser.conftest import ROOT, Served
@@ -31,6 +31,11 @@ def choose(page: Page, names: list[str]) -> None:
     page.keyboard.press("Escape")
 
 
+def stage(page: Page, name: str) -> Locator:
+    """The card of one stage of the demo; other cards name it too, as what they go on from."""
+    return page.locator(".stage", has=page.locator("b").get_by_text(name, exact=True))
+
+
 def last_checkpoint(served: Served, run: str) -> str:
     steps = sorted(int(path.name.split("-")[1]) for path in (served.runs / run).glob("checkpoint-*"))
     return f"{run}/checkpoint-{steps[-1]}"
@@ -41,7 +46,7 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
     opened = time.monotonic()
     page.goto(served.address)
     expect(page.locator(".stage")).to_have_count(10, timeout=MINUTE)
-    expect(page.locator(".stage", has_text="base")).to_contain_text("finished")
+    expect(stage(page, "base")).to_contain_text("finished")
     expect(page.locator(".stage-running").first).to_be_visible(timeout=MINUTE)
     row = page.locator("table.runs tr", has_text="sft-too-hot")
     expect(row).to_contain_text("loss-diverged", timeout=MINUTE)
@@ -50,8 +55,8 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
     expect(page.locator("table.runs tr", has=page.get_by_role("link", name="sft", exact=True))).to_contain_text(
         "running", timeout=MINUTE
     )
-    expect(page.locator(".stage", has_text="dpo")).to_contain_text("finished", timeout=4 * MINUTE)
-    expect(page.locator(".stage", has_text="sft-overtrained")).to_contain_text("finished", timeout=2 * MINUTE)
+    expect(stage(page, "dpo")).to_contain_text("finished", timeout=4 * MINUTE)
+    expect(stage(page, "sft-overtrained")).to_contain_text("finished", timeout=2 * MINUTE)
     expect(page.locator(".stage-finished")).to_have_count(10, timeout=8 * MINUTE)
     print(f"diagnosed after {diagnosed:.0f} s, whole demo after {time.monotonic() - opened:.0f} s")
     scores = []
@@ -126,7 +131,7 @@ def test_the_same_in_chinese(page: Page, served: Served) -> None:
     page.goto(served.address)
     page.get_by_role("link", name="中文").click()
     expect(page).to_have_url(re.compile(r"/zh$"))
-    expect(page.locator(".stage", has_text="dpo")).to_contain_text("已完成")
+    expect(stage(page, "dpo")).to_contain_text("已完成")
     expect(page.locator("table.runs")).to_contain_text("留出集得分")
     page.get_by_role("link", name="对比").click()
     expect(page.locator("#checkpoints")).to_contain_text("dpo/checkpoint")
