@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from diagnostics.finding import SEVERITIES, CannotJudge, Diagnosis, Finding, NotChecked, Words
-from diagnostics.rules import RULES
+from diagnostics.rules import RUN_RULES
 from diagnostics.run import Run
 
 
 class Rule(Protocol):
-    """What a rule's module offers."""
+    """What the module of a rule that judges runs offers. Before a run, `preflight/judge.py` asks rules in the same way."""
 
     @property
     def NAME(self) -> str:  # noqa: N802 - a constant of the module
@@ -33,7 +33,7 @@ class Rule(Protocol):
         """Judge one run: what was found, None if it is free of the fault. Raises `CannotJudge` if it shows too little."""
 
 
-def diagnose(run: Run, rules: Sequence[Rule] = RULES) -> Diagnosis:
+def diagnose(run: Run, rules: Sequence[Rule] = RUN_RULES) -> Diagnosis:
     """Judge one run by every rule that is for its method.
 
     A rule that breaks on a run is reported as not checked with its error: it must not hide what the others found.

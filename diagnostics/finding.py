@@ -81,7 +81,19 @@ class TextEvidence:
     lines: tuple[str, ...]
 
 
-Evidence = SeriesEvidence | TextEvidence
+@dataclass(frozen=True)
+class TableEvidence:
+    """Rows of values to look at: rows of a data set, pairs side by side, rewards by probe.
+
+    `head` and the cells are shown as they are, long ones shortened; the first cell of a row says where it is from.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Evidence = SeriesEvidence | TextEvidence | TableEvidence
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ from diagnostics.rules import (
     value_function_failing,
 )
 
+# Every rule offers `check(run)`, which judges a run, or `preflight(material)`, which judges a training before its start,
+# or both.
 # Causes before symptoms: of findings as grave and as early as each other, the first here is shown first.
 RULES = (
     run_died,
@@ -98,3 +100,6 @@ RULES = (
     no_evaluation,
     run_too_short,
 )
+
+RUN_RULES = tuple(rule for rule in RULES if hasattr(rule, "check"))
+PREFLIGHT_RULES = tuple(rule for rule in RULES if hasattr(rule, "preflight"))
