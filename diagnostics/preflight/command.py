@@ -123,13 +123,14 @@ def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
 
 def teller(path: Path | None) -> Callable[[int, int, str], None]:
     """Who is told how far it is: a file that a page reads, or a person at a terminal; not more than some times a second."""
-    last = [0.0, ""]
+    before, stage = 0.0, ""
 
     def tell(done: int, of: int, what: str) -> None:
+        nonlocal before, stage
         now = time.monotonic()
-        if what == last[1] and done < of and now - float(last[0]) < EVERY_SECONDS:
+        if what == stage and done < of and now - before < EVERY_SECONDS:
             return
-        last[:] = [now, what]
+        before, stage = now, what
         if path is not None:
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"what": what, "done": done, "of": of}) + "\n")
