@@ -62,6 +62,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "state.unknown": ("not known", "状态未知"),
     "activity.answering": ("answering held-out prompts", "正在回答留出提示"),
     "activity.loading": ("loading", "加载中"),
+    "activity.preflight": ("pre-flight", "训练前检查"),
     "activity.queued": ("queued", "排队中"),
     # Compare
     "compare.checkpoints": ("Checkpoints", "检查点"),
