@@ -74,7 +74,7 @@ def test_reward_file_is_read_and_not_run(tmp_path: Path) -> None:
     form = Form(method="grpo", data_path="a.jsonl", reward_file=str(path))
     assert words_of_command(form, WORDS)[-4:] == ["--reward", f"{path}:good", "--reward", f"{path}:later"]
     path.write_text("def broken(:\n")
-    with pytest.raises(FormUnusable, match="rewards.py"):
+    with pytest.raises(FormUnusable, match=r"rewards\.py"):
         words_of_command(form, WORDS)
 
 
