@@ -171,7 +171,9 @@ def check_row(row: Mapping[str, Any], where: str, number: int, text_field: str =
             raise WrongColumns("value-label", **facts, value=written(value))
     if len(set(kinds.values())) > 1:
         words = {"text": ("a text", "文本"), "talk": ("a conversation", "对话")}
-        said = [[f"'{name}' is {words[str(one)][0]}", f"'{name}' 是{words[str(one)][1]}"] for name, one in kinds.items()]
+        said = [
+            [f"'{name}' is {words[str(one)][0]}", f"'{name}' 是{words[str(one)][1]}"] for name, one in kinds.items()
+        ]
         raise WrongColumns(
             "kinds-differ",
             where=where,
@@ -216,5 +218,3 @@ def written(value: Any) -> str:
     """A value as JSON, shortened."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
