@@ -130,8 +130,9 @@ def texts_of(material: Material, split: str = "train") -> Texts:
 
 def all_rows(rows: Rows) -> tuple[Sequence[Mapping[str, Any]], np.ndarray]:
     """All rows of a split where they are at hand, else those looked at; and their numbers."""
-    every = rows.every
-    return (rows.rows, rows.numbers) if every is None else (every, np.arange(len(every)))
+    if rows.every is None:
+        return rows.rows, rows.numbers
+    return rows.every, np.arange(len(rows.every)) if rows.every_numbers is None else rows.every_numbers
 
 
 def read_texts(rows: Rows, method: str, shape: Sequence[str], named: Mapping[str, str], text_field: str) -> Texts:
@@ -171,8 +172,7 @@ def read_texts(rows: Rows, method: str, shape: Sequence[str], named: Mapping[str
 def column(rows: Any, name: str) -> list[Any]:
     """One column of some rows; of a data set in one go."""
     if hasattr(rows, "column_names"):
-        taken = rows[name]
-        return list(taken) if not hasattr(taken, "to_pylist") else taken.to_pylist()
+        return list(rows[name][:])
     return [row.get(name) for row in rows]
 
 

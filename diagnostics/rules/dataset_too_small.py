@@ -12,7 +12,9 @@ NAME = "dataset-too-small"
 METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 EXPLAINS = ("run-too-short",)
 
-ROWS = Limit(50, "rows", "ours: LIMA (Zhou et al. 2023) trains on 1,000 chosen rows; below fifty each is learned by heart")
+ROWS = Limit(
+    50, "rows", "ours: LIMA (Zhou et al. 2023) trains on 1,000 chosen rows; below fifty each is learned by heart"
+)
 STEPS = Limit(20, "optimizer steps", "ours: warm-up and Adam's averages take about as many")
 
 
@@ -28,10 +30,16 @@ def preflight(material: Material) -> Finding | None:
         facts["kind"] = "rows"
         fixes.append(Fix("more", "show"))
     elif steps is not None and steps < STEPS:
-        facts |= {"kind": "steps", "batch": batch_of(material), "epochs": float(material.value("num_train_epochs") or 3)}
+        facts |= {
+            "kind": "steps",
+            "batch": batch_of(material),
+            "epochs": float(material.value("num_train_epochs") or 3),
+        }
         if material.method != "ppo":
             epochs = math.ceil(facts["epochs"] * STEPS / max(steps, 1))
-            fixes.append(Fix("epochs", "ask", (Edit("num_train_epochs", material.asked.config.get("num_train_epochs"), epochs),)))
+            fixes.append(
+                Fix("epochs", "ask", (Edit("num_train_epochs", material.asked.config.get("num_train_epochs"), epochs),))
+            )
         fixes.append(Fix("batch", "show"))
     else:
         return None
@@ -50,7 +58,9 @@ def preflight(material: Material) -> Finding | None:
 
 def batch_of(material: Material) -> int:
     """The rows of one optimizer step."""
-    size = int(material.value("per_device_train_batch_size") or 8) * int(material.value("gradient_accumulation_steps") or 1)
+    size = int(material.value("per_device_train_batch_size") or 8) * int(
+        material.value("gradient_accumulation_steps") or 1
+    )
     return size * max(1, material.processes)
 
 

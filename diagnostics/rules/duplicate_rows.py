@@ -17,7 +17,9 @@ METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 EXPLAINS = ("memorised", "overfitting", "dataset-too-small")
 
 SHARE = Limit(0.03, "share of the rows", "ours: crawled sets hold 3 to 14 % near duplicates (Lee et al. 2022, table 2)")
-PROMPTS = Limit(0.2, "share of the prompts", "ours: a prompt that comes twice gets new answers each time, and loses little")
+PROMPTS = Limit(
+    0.2, "share of the prompts", "ours: a prompt that comes twice gets new answers each time, and loses little"
+)
 LEAST = Limit(3, "rows", "ours: one slip is no fault of the set")
 PART = Limit(0.6, "overlap of the runs of three words in a part", "ours: below the whole row's 0.8, a part is shorter")
 CONFLICTS = Limit(0.005, "share of the rows", "ours: people who label disagree on single rows")
@@ -46,7 +48,13 @@ def conflicting(texts: Texts) -> Finding | None:
         confidence=0.95,
         first_step=0,
         last_step=0,
-        facts={"kind": kind, "where": texts.where, "count": len(seen), "of": len(texts), "share": len(seen) / len(texts)},
+        facts={
+            "kind": kind,
+            "where": texts.where,
+            "count": len(seen),
+            "of": len(texts),
+            "share": len(seen) / len(texts),
+        },
         evidence=(shown,),
         causes=("annotators", "joined"),
         fixes=(Fix("decide", "show"),),

@@ -14,7 +14,9 @@ NAME = "evaluation-leak"
 METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 EXPLAINS = ("memorised",)
 
-SHARE = Limit(0.01, "share of the evaluation rows", "ours: a random split of rows that repeat leaks about as many as repeat")
+SHARE = Limit(
+    0.01, "share of the evaluation rows", "ours: a random split of rows that repeat leaks about as many as repeat"
+)
 NEAR = Limit(0.02, "share of the evaluation rows", "ours: near copies are judged with some doubt")
 LEAST = Limit(3, "evaluation rows", "ours: one or two may be alike by chance")
 WORDS_LEAST = Limit(6, "words", "ours: short questions (a greeting) are asked again by everybody")
@@ -95,9 +97,7 @@ def found_again(training: list[str], evaluation: list[str]) -> dict[int, tuple[i
     return found
 
 
-def beside(
-    training: Texts, evaluation: Texts, rows: dict[int, tuple[int, float]], parts: list[str]
-) -> TableEvidence:
+def beside(training: Texts, evaluation: Texts, rows: dict[int, tuple[int, float]], parts: list[str]) -> TableEvidence:
     """Evaluation rows with the training rows that say the same."""
     places = spread(np.array(sorted(rows)))
     part = parts[0]
@@ -133,7 +133,9 @@ WORDS = {
             "source": "Both files were drawn from the same source.",
             "several": "Several answers to one prompt were split row by row instead of prompt by prompt.",
         },
-        fixes={"group": "Drop the rows shown from training, or split anew so that all rows of a prompt fall to one side"},
+        fixes={
+            "group": "Drop the rows shown from training, or split anew so that all rows of a prompt fall to one side"
+        },
         about="""Looks for each evaluation row among the training rows: prompt and answer, then the prompt alone; exactly after
 normalisation (width, case, spaces, punctuation), then nearly (runs of three words or signs overlap by 0.8, see
 duplicate-rows). System prompts do not count, nor what more than 2 % of the rows share (a template), nor texts of fewer than

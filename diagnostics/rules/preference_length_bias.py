@@ -15,7 +15,9 @@ EXPLAINS = ("length-explosion", "length-collapse", "reward-length-bias")
 
 PAIRS = Limit(50, "pairs", "ours: fewer cannot tell 0.7 from a half with 95 % confidence")
 APART = Limit(1.1, "ratio of the lengths", "ours: answers about as long say nothing of length")
-SHARE = Limit(0.7, "share of the pairs", "ours: annotators prefer the longer answer in 50 to 65 % of pairs (Singhal et al. 2023)")
+SHARE = Limit(
+    0.7, "share of the pairs", "ours: annotators prefer the longer answer in 50 to 65 % of pairs (Singhal et al. 2023)"
+)
 RATIO = Limit(1.3, "ratio of the lengths, median", "ours: what the longer answers have more")
 
 

@@ -63,7 +63,9 @@ def preflight(material: Material) -> Finding | None:
     same = np.flatnonzero(
         [one == other for one, other in zip(texts.parts["chosen"], texts.parts["rejected"], strict=True)]
     )
-    nearly = np.flatnonzero([one == other for one, other in zip(texts.normal("chosen"), texts.normal("rejected"), strict=True)])
+    nearly = np.flatnonzero(
+        [one == other for one, other in zip(texts.normal("chosen"), texts.normal("rejected"), strict=True)]
+    )
     if len(nearly) < LEAST or len(nearly) / len(texts) < PAIRS:
         return None
     kind = "pairs" if len(same) >= len(nearly) / 2 else "alike"

@@ -18,7 +18,11 @@ EXPLAINS = ("not-learning", "preference-flat", "preference-saturated")
 
 ROWS = Limit(5, "logged rows", "ours: a batch may hold one kind by chance")
 SHARE = Limit(0.5, "share of the rows that hold one kind at all", "ours: a row is the mean of a logging window")
-LOW = Limit(0.67, "weighted good rows to weighted bad rows", "ours: TRL asks for 1 to 1.33; a set of about that balance trains well")
+LOW = Limit(
+    0.67,
+    "weighted good rows to weighted bad rows",
+    "ours: TRL asks for 1 to 1.33; a set of about that balance trains well",
+)
 HIGH = Limit(2.0, "weighted good rows to weighted bad rows", "ours: as LOW, as far on the other side of 1 to 1.33")
 LABELS = Limit(20, "rows", "ours: fewer may be uneven by chance")
 SAID = re.compile(
