@@ -33,7 +33,9 @@ class Rows:
     `where` names them in messages: `pairs.jsonl (train)`. `rows` is a lazy sequence: a row is a dict of its columns.
     `numbers`: int64, shape (n,), the number in the split of each row that is looked at, from 0, ascending; all of them
     unless the split has more than the limit. `total`: rows in the split. `dataset` is the `datasets.Dataset` of the rows
-    looked at, renamed as `column_mapping` asks.
+    looked at, renamed as `column_mapping` asks; None where the file can be read and the mapping does not fit it.
+    `every`: all rows of the split, lazily, for the rules that count without tokenizing, or a wider sample of a split of
+    more than 200,000; None where they are not at hand. `every_numbers`: their numbers.
     """
 
     where: str
@@ -42,6 +44,8 @@ class Rows:
     rows: Sequence[Mapping[str, Any]]
     numbers: np.ndarray
     dataset: Any = None
+    every: Sequence[Mapping[str, Any]] | None = None
+    every_numbers: np.ndarray | None = None
 
     @property
     def sampled(self) -> bool:

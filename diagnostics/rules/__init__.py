@@ -3,7 +3,10 @@
 from diagnostics.rules import (
     completions_truncated,
     completions_truncated_by_length,
+    dataset_too_small,
+    duplicate_rows,
     entropy_collapse,
+    evaluation_leak,
     gradient_explosion,
     gradient_not_finite,
     kl_explosion,
@@ -24,6 +27,7 @@ from diagnostics.rules import (
     policy_ratio_blowup,
     preference_displacement,
     preference_flat,
+    preference_length_bias,
     preference_pairs_identical,
     preference_pairs_swapped,
     preference_saturated,
@@ -45,8 +49,10 @@ from diagnostics.rules import (
     run_died,
     run_too_short,
     schedule_fault,
+    text_damaged,
     unpaired_labels_imbalanced,
     value_function_failing,
+    wrong_columns,
 )
 
 # Every rule offers `check(run)`, which judges a run, or `preflight(material)`, which judges a training before its start,
@@ -54,6 +60,7 @@ from diagnostics.rules import (
 # Causes before symptoms: of findings as grave and as early as each other, the first here is shown first.
 RULES = (
     run_died,
+    wrong_columns,
     labels_all_masked,
     reward_wrong_count,
     reward_raises,
@@ -63,6 +70,11 @@ RULES = (
     preference_pairs_identical,
     preference_pairs_swapped,
     unpaired_labels_imbalanced,
+    preference_length_bias,
+    evaluation_leak,
+    duplicate_rows,
+    text_damaged,
+    dataset_too_small,
     nothing_trainable,
     schedule_fault,
     reward_constant,
