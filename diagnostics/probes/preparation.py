@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from diagnostics.preflight.material import Asked, Format, Prepared, Rows, Sequences, Template, Tokens
-from diagnostics.probes.preparing import picture, template
+from diagnostics.probes.preparing import picture, talks, template
 from diagnostics.probes.preparing.asking import CannotPrepare
 from diagnostics.probes.preparing.failing import failing_row, sentence
 from diagnostics.probes.preparing.ppo_prompts import prompt_texts
@@ -131,8 +131,8 @@ class Preparation:
         ids = {one for one in (tokenizer.eos_token_id, *self.stand_in.stops) if one is not None}
         used = getattr(self.trainer, "chat_template", None) or template.template_text(tokenizer)
         if used is not None:
-            talked = template.talks.talk(template.renderer(tokenizer, used))
-            end = template.talks.end_of_turn(talked.gaps, tokenizer)[0] if talked.gaps else None
+            talked = talks.talk(template.renderer(tokenizer, used))
+            end = talks.end_of_turn(talked.gaps, tokenizer)[0] if talked.gaps else None
             if end is not None:
                 ids.add(tokenizer.convert_tokens_to_ids(end))
         return Ends(sorted(ids), tokenizer.bos_token_id, tokenizer.decode)
@@ -311,15 +311,17 @@ class Preparation:
         self.keep("prompt", made, lengths, np.zeros_like(lengths), np.zeros(len(lengths), dtype=bool))
         places = {int(row): place for place, row in enumerate(numbers)}
         for row in picture.chosen_rows(self.sequences):
-            ids = found[places[row]]
-            self.pictured.append(picture.shown(self.stand_in.tokenizer, row, "prompt", ids, ["masked"] * len(ids)))
+            prompt = found[places[row]]
+            self.pictured.append(
+                picture.shown(self.stand_in.tokenizer, row, "prompt", prompt, loss_kinds([False] * len(prompt)))
+            )
 
     def prompts_of(self, dataset: Any) -> list[list[int]]:
         """PPO's prompts as tokens, by the function that our own trainer calls."""
         texts, special = prompt_texts(self.stand_in.tokenizer, dataset["prompt"][:])
-        ids: list[list[int]] = self.stand_in.tokenizer(
-            texts, add_special_tokens=special, return_token_type_ids=False
-        )["input_ids"]
+        ids: list[list[int]] = self.stand_in.tokenizer(texts, add_special_tokens=special, return_token_type_ids=False)[
+            "input_ids"
+        ]
         return ids
 
     # All

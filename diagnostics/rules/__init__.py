@@ -1,8 +1,14 @@
 """The rules, in one explicit table. One fault is one file: docs, thresholds, check, fixes and words."""
 
 from diagnostics.rules import (
+    chat_template_mismatch,
+    chat_template_missing,
+    completions_empty,
     completions_truncated,
     completions_truncated_by_length,
+    embedding_too_small,
+    end_token_masked,
+    end_token_missing,
     entropy_collapse,
     gradient_explosion,
     gradient_not_finite,
@@ -27,6 +33,8 @@ from diagnostics.rules import (
     preference_pairs_identical,
     preference_pairs_swapped,
     preference_saturated,
+    preparation_refused,
+    prompt_in_completion,
     reference_mismatch,
     reward_collapse,
     reward_component_dominates,
@@ -42,9 +50,11 @@ from diagnostics.rules import (
     reward_order_dependent,
     reward_raises,
     reward_wrong_count,
+    rows_dropped,
     run_died,
     run_too_short,
     schedule_fault,
+    template_applied_twice,
     unpaired_labels_imbalanced,
     value_function_failing,
 )
@@ -54,7 +64,17 @@ from diagnostics.rules import (
 # Causes before symptoms: of findings as grave and as early as each other, the first here is shown first.
 RULES = (
     run_died,
+    chat_template_missing,
+    chat_template_mismatch,
+    template_applied_twice,
+    embedding_too_small,
     labels_all_masked,
+    end_token_missing,
+    end_token_masked,
+    rows_dropped,
+    completions_empty,
+    prompt_in_completion,
+    preparation_refused,
     reward_wrong_count,
     reward_raises,
     loss_not_finite,

@@ -96,7 +96,8 @@ def batch_kinds(batch: Mapping[str, Any], place: int) -> list[Kind]:
     else:  # a reward model: the score stands for the whole sequence
         loss = [True] * len(ids)
     return [
-        "padding" if not real else "trained" if counts else "masked" for real, counts in zip(attended, loss, strict=True)
+        "padding" if not real else "trained" if counts else "masked"
+        for real, counts in zip(attended, loss, strict=True)
     ]
 
 

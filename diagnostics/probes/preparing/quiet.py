@@ -16,6 +16,7 @@ Progress = Callable[[int, int, str], None]
 # A process of a distributed run that prepares alone must not join the others.
 RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "ACCELERATE_USE_FSDP",
          "ACCELERATE_USE_DEEPSPEED")  # fmt: skip
+ALIKE = 60  # letters
 LIBRARIES = ("trl", "transformers", "datasets", "accelerate")
 
 
@@ -28,15 +29,19 @@ class Heard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one message once."""
-        text = record.getMessage().strip()
-        if text not in self.lines:
+        text = record.getMessage().strip().removeprefix("[RANK 0] ")
+        # The same said of another row, with its own text in it, is not said twice.
+        if not any(line[:ALIKE] == text[:ALIKE] for line in self.lines):
             self.lines.append(text)
 
 
 @contextlib.contextmanager
 def quietly(progress: Progress | None) -> Iterator[tuple[str, list[str]]]:
     """Yields a folder that is gone afterwards, and the list in which the warnings are gathered."""
+    # All that is used later, now: a library puts its own handlers in place as it is imported.
     import datasets
+    import transformers  # noqa: F401
+    import trl  # noqa: F401
 
     heard: list[str] = []
     caching = datasets.is_caching_enabled()

@@ -25,7 +25,9 @@ THINKING = re.compile(
     r"|<\|START_(?:RESPONSE|THINKING|TEXT)\|>|<\|END_(?:THINKING|TEXT)\|>|<\|(?:begin|end)_of_thought\|>|/no_?think|/think|to=user)*"
 )  # fmt: skip
 # What looks like a token of its own. A template of another model names some that this tokenizer cuts into pieces.
-MARKS = re.compile(r"<[|｜][^<>|｜\s]{2,40}[|｜]>|<(?:start|end)_of_(?:turn|utterance)>|</?s>|<\|?turn\|?>|<end_of_utterance>")
+MARKS = re.compile(
+    r"<[|｜][^<>|｜\s]{2,40}[|｜]>|<(?:start|end)_of_(?:turn|utterance)>|</?s>|<\|?turn\|?>|<end_of_utterance>"
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ def messages(count: int, blocks: bool, padded: str = "", system: bool = False) -
     """The first messages of the fixed conversation, as texts or as blocks of text."""
     said = [*([("system", SYSTEM)] if system else []), *zip(ROLES[:count], SAID[:count], strict=True)]
     return [
-        {"role": role, "content": [{"type": "text", "text": padded + text + padded}] if blocks else padded + text + padded}
+        {
+            "role": role,
+            "content": [{"type": "text", "text": padded + text + padded}] if blocks else padded + text + padded,
+        }
         for role, text in said
     ]
 
@@ -84,9 +89,13 @@ def judged(render: Render, blocks: bool) -> Talked:
         if text in whole and whole.count(text) == 1:
             continue
         if text.lower() in whole.lower() and text not in whole:
-            faults.append(TemplateFault("changes-content", (f"{role}: {text!r}", f"written: {near(whole, text)!r}"), True))
+            faults.append(
+                TemplateFault("changes-content", (f"{role}: {text!r}", f"written: {near(whole, text)!r}"), True)
+            )
         elif text in whole:
-            faults.append(TemplateFault("repeats-content", (f"{role}: {text!r}", f"written {whole.count(text)} times"), True))
+            faults.append(
+                TemplateFault("repeats-content", (f"{role}: {text!r}", f"written {whole.count(text)} times"), True)
+            )
         else:
             faults.append(TemplateFault("drops-content", (f"{role}: {text!r}", f"written: {whole!r}"), True))
     if faults:
@@ -122,13 +131,25 @@ def roles_of(gaps: Sequence[str]) -> list[TemplateFault]:
     """Whether the turns say whose they are: question and answer told apart, and not the wrong way round."""
     to_answer, to_question = gaps[1], gaps[2]
     if to_answer == to_question:
-        return [TemplateFault("loses-roles", (f"before an answer: {to_answer!r}", f"before a question: {to_question!r}"), True)]
+        return [
+            TemplateFault(
+                "loses-roles", (f"before an answer: {to_answer!r}", f"before a question: {to_question!r}"), True
+            )
+        ]
     # The header of a turn is what stands last before its content.
     answer, question = last_word(to_answer), last_word(to_question)
     if answer == "user" and question == "assistant":
-        return [TemplateFault("swaps-roles", (f"before an answer: {to_answer!r}", f"before a question: {to_question!r}"), True)]
+        return [
+            TemplateFault(
+                "swaps-roles", (f"before an answer: {to_answer!r}", f"before a question: {to_question!r}"), True
+            )
+        ]
     if answer == question and answer is not None:
-        return [TemplateFault("loses-roles", (f"before an answer: {to_answer!r}", f"before a question: {to_question!r}"), True)]
+        return [
+            TemplateFault(
+                "loses-roles", (f"before an answer: {to_answer!r}", f"before a question: {to_question!r}"), True
+            )
+        ]
     return []
 
 
@@ -192,7 +213,9 @@ def end_of_turn(gaps: Sequence[str], tokenizer: Any) -> tuple[str | None, list[T
     if not gaps[4].strip() and inner is None and question is None and not special & set(MARKS.findall("".join(gaps))):
         text = gaps[2].strip()
         return None, [TemplateFault("no-end", (f"after an answer: {text!r}",))]
-    return None, [TemplateFault("no-end", (f"after the last answer: {gaps[4]!r}", f"between answer and question: {gaps[2]!r}"))]
+    return None, [
+        TemplateFault("no-end", (f"after the last answer: {gaps[4]!r}", f"between answer and question: {gaps[2]!r}"))
+    ]
 
 
 def opener(gap: str, start: str, tokenizer: Any) -> set[str]:
@@ -219,8 +242,14 @@ def markers(tokenizer: Any, template: str, blocks: bool) -> tuple[TemplateFault,
     ids, mask = output["input_ids"], output["assistant_masks"]
     marked = tokenizer.decode([one for one, flag in zip(ids, mask, strict=True) if flag])
     squeezed = "".join(marked.split())
-    missing = [text for text, role in zip(SAID, ROLES, strict=True) if role == "assistant" and "".join(text.split()) not in squeezed]
-    wrong = [text for text, role in zip(SAID, ROLES, strict=True) if role == "user" and "".join(text.split()) in squeezed]
+    missing = [
+        text
+        for text, role in zip(SAID, ROLES, strict=True)
+        if role == "assistant" and "".join(text.split()) not in squeezed
+    ]
+    wrong = [
+        text for text, role in zip(SAID, ROLES, strict=True) if role == "user" and "".join(text.split()) in squeezed
+    ]
     if missing or wrong:
         return (TemplateFault("markers-wrong", (f"marked as the assistant's: {marked!r}",), True),)
     return ()
@@ -243,7 +272,9 @@ def differences(render: Render, other: Render, blocks: bool) -> TemplateFault | 
             mark = SAID[0]
             if own and theirs and own[own.find(mark) :] == theirs[theirs.find(mark) :]:
                 continue
-        return TemplateFault("changed-copy", (f"this template: {(own or 'refuses')!r}", f"the family's: {(theirs or 'refuses')!r}"))
+        return TemplateFault(
+            "changed-copy", (f"this template: {(own or 'refuses')!r}", f"the family's: {(theirs or 'refuses')!r}")
+        )
     return None
 
 

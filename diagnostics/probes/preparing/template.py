@@ -147,10 +147,10 @@ def conversations(rows: Rows) -> Iterator[Talk]:
 
 def parts(row: Mapping[str, Any]) -> tuple[list[Any], list[Any] | None] | None:
     """The prompt and the whole conversation of a row; None if it holds none."""
-    prompt = row.get("prompt")
-    answer = row.get("completion", row.get("chosen"))
+    prompt: Any = row.get("prompt")
+    answer: Any = row.get("completion", row.get("chosen"))
     if is_talk(prompt):
-        return list(prompt), [*prompt, *answer] if is_talk(answer) else None
+        return [*prompt], [*prompt, *answer] if is_talk(answer) else None
     whole = row.get("messages") or row.get("conversations") or answer
     if not is_talk(whole):
         return None
@@ -196,15 +196,15 @@ def parted(
     that a row passes to its template.
     """
     prefix: bool | None = None
-    found = []
+    found: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = []
     for one in conversations(rows):
         if one.whole is None or len(one.whole) <= len(one.prompt):
             continue
         try:
             sent, special = prompt_text(tokenizer, one.prompt)
             whole = tokenizer.apply_chat_template(one.whole, tokenize=False, chat_template=training, **one.options)
-        except Exception:  # said elsewhere
-            continue
+        except Exception:  # a template may raise whatever it likes; `tried` has told of it
+            return prefix, tuple(found)
         server: list[int] = tokenizer(sent, add_special_tokens=special)["input_ids"]
         seen: list[int] = tokenizer(whole, add_special_tokens=False)["input_ids"]
         common = 0
@@ -214,7 +214,9 @@ def parted(
         prefix = same if prefix is None else prefix and same
         if len(found) < PARITY and not answer_follows(tokenizer, one, seen, server, common):
             around = max(0, common - AROUND)
-            found.append((one.row, tokens(tokenizer, seen[around : common + AROUND]), tokens(tokenizer, server[around:])))
+            found.append(
+                (one.row, tokens(tokenizer, seen[around : common + AROUND]), tokens(tokenizer, server[around:]))
+            )
     return prefix, tuple(found)
 
 

@@ -56,7 +56,9 @@ def extra_token(template: str, end: str | None, blocks: bool) -> str:
 
 def generation_prompt_lost(template: str, end: str | None, blocks: bool) -> str:
     """The prompt does not open the assistant's turn."""
-    return re.sub(r"\badd_generation_prompt\b(?! *=)", "false", template).replace("{% set add_generation_prompt", "{% set lost")
+    return re.sub(r"\badd_generation_prompt\b(?! *=)", "false", template).replace(
+        "{% set add_generation_prompt", "{% set lost"
+    )
 
 
 def end_removed(template: str, end: str | None, blocks: bool) -> str:
