@@ -1,6 +1,11 @@
 """The rules, in one explicit table. One fault is one file: docs, thresholds, check, fixes and words."""
 
 from diagnostics.rules import (
+    api_removed,
+    argument_renamed,
+    batch_not_divisible,
+    beta_unusual,
+    checkpoints_never_saved,
     completions_truncated,
     completions_truncated_by_length,
     entropy_collapse,
@@ -9,6 +14,7 @@ from diagnostics.rules import (
     kl_explosion,
     kl_negative,
     labels_all_masked,
+    learning_rate_unusual,
     length_collapse,
     length_explosion,
     loss_diverged,
@@ -18,10 +24,13 @@ from diagnostics.rules import (
     memorised,
     no_evaluation,
     not_learning,
+    nothing_logged,
     nothing_trainable,
     off_policy_drift,
+    options_contradict,
     overfitting,
     policy_ratio_blowup,
+    precision_unsupported,
     preference_displacement,
     preference_flat,
     preference_pairs_identical,
@@ -44,15 +53,22 @@ from diagnostics.rules import (
     reward_wrong_count,
     run_died,
     run_too_short,
+    sampling_narrowed,
     schedule_fault,
     unpaired_labels_imbalanced,
     value_function_failing,
+    warmup_missing,
 )
 
 # Every rule offers `check(run)`, which judges a run, or `preflight(material)`, which judges a training before its start,
 # or both.
 # Causes before symptoms: of findings as grave and as early as each other, the first here is shown first.
 RULES = (
+    api_removed,
+    argument_renamed,
+    options_contradict,
+    batch_not_divisible,
+    precision_unsupported,
     run_died,
     labels_all_masked,
     reward_wrong_count,
@@ -65,6 +81,10 @@ RULES = (
     unpaired_labels_imbalanced,
     nothing_trainable,
     schedule_fault,
+    beta_unusual,
+    learning_rate_unusual,
+    warmup_missing,
+    sampling_narrowed,
     reward_constant,
     reward_groups_constant,
     completions_truncated_by_length,
@@ -98,6 +118,8 @@ RULES = (
     not_learning,
     loss_scale_artifact,
     no_evaluation,
+    nothing_logged,
+    checkpoints_never_saved,
     run_too_short,
 )
 

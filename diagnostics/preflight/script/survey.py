@@ -31,7 +31,15 @@ class Survey:
     methods: list[str] = field(default_factory=list)
 
     def change(
-        self, kind: str, line: int, what: str, owner: str, instead: str | None, since: str, note: str = "", fatal: bool = True
+        self,
+        kind: str,
+        line: int,
+        what: str,
+        owner: str,
+        instead: str | None,
+        since: str,
+        note: str = "",
+        fatal: bool = True,
     ) -> None:
         """Note one place that the installed libraries do not take. Whether it was mended is known in the end."""
         self.changes.append(ScriptChange(kind, line, what, owner, instead, since, False, note, fatal))
