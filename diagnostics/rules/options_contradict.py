@@ -274,7 +274,7 @@ def of_groups(material: Material) -> Iterator[Clash]:
     low, high = (plan.number(material, f"vllm_importance_sampling_clip_{end}") for end in ("min", "max"))
     if low is not None and high is not None and low >= high:
         names = ("vllm_importance_sampling_clip_min", "vllm_importance_sampling_clip_max")
-        yield Clash("sampling-bounds", names, (plan.edit(material, names[0], None),), {"a": low, "b": high})
+        yield Clash("sampling-bounds", names, (plan.without(material, names[0]),), {"a": low, "b": high})
 
 
 def of_rewards(material: Material) -> Iterator[Clash]:
@@ -303,8 +303,8 @@ def of_ppo(material: Material) -> Iterator[Clash]:
         yield Clash("value-head", ("value_model", "value_model_path"), edits, {"a": path})
     metric = plan.value(material, "metric_for_best_model")
     if plan.on(material, "load_best_model_at_end") and metric in (None, "loss", "eval_loss"):
-        edits = (plan.edit(material, "metric_for_best_model", "eval_objective/scores"),
-                 plan.edit(material, "greater_is_better", True))  # fmt: skip
+        by_score = plan.edit(material, "metric_for_best_model", "eval_objective/scores")
+        higher = plan.edit(material, "greater_is_better", True)
         yield Clash(
             "best-by-loss",
             ("load_best_model_at_end", "metric_for_best_model"),

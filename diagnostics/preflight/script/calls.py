@@ -385,10 +385,11 @@ def read_variables(survey: Survey) -> None:
     owners: dict[str, str] = {}
     for name, values in survey.names.values.items():
         for value in values:
-            owner = survey.names.class_of(value.func) if isinstance(value, ast.Call) else None
-            if isinstance(value, ast.Call) and owner is not None and is_config(survey, owner):
-                if not own_class(survey, value.func):
-                    owners[name] = survey.targets.get(value, owner)
+            if not isinstance(value, ast.Call) or own_class(survey, value.func):
+                continue
+            owner = survey.names.class_of(value.func)
+            if owner is not None and is_config(survey, owner):
+                owners[name] = survey.targets.get(value, owner)
     for name, one in survey.names.parsed.items():
         owner = survey.names.class_of(one)
         if owner is not None and is_config(survey, owner) and not own_class(survey, one):

@@ -116,8 +116,9 @@ def forget_packing(survey: Survey, holder: Holder) -> None:
 
 
 def template_of(survey: Survey, made: ast.Call) -> str | None:
-    """The response template as it is written, if it is a text; None for token ids, and where an instruction template masks
-    the turns in between too.
+    """The response template as it is written, if it is a text.
+
+    None for token ids, and where an instruction template masks the turns in between too.
     """
     words = {word.arg: word.value for word in made.keywords}
     if "instruction_template" in words or None in words or len(made.args) > 2:

@@ -68,8 +68,9 @@ class Names:
             for target in node.targets:
                 for name in stored(target):
                     self.values.setdefault(name, []).append(node.value if isinstance(target, ast.Name) else None)
-        elif (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None) or isinstance(node, ast.NamedExpr):
-            self.values.setdefault(node.target.id, []).append(node.value)
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
+            if isinstance(node.target, ast.Name) and node.value is not None:
+                self.values.setdefault(node.target.id, []).append(node.value)
         elif isinstance(node, ast.AugAssign | ast.For | ast.AsyncFor | ast.comprehension):
             for name in stored(node.target):
                 self.values.setdefault(name, []).append(None)

@@ -51,9 +51,9 @@ class Survey:
     def want(self, module: str, name: str) -> str:
         """The name under which the mended script has something; it is imported if it was not yet."""
         for one in self.names.imports.values():
-            if one.name == name and one.module.partition(".")[0] == module.partition(".")[0]:
-                if self.known.has(one.module, name):
-                    return one.local
+            same = one.name == name and one.module.partition(".")[0] == module.partition(".")[0]
+            if same and self.known.has(one.module, name):
+                return one.local
         if any(star == module for star, _ in self.names.stars):
             return name
         whole = next((one for one in self.names.imports.values() if one.module == module and one.name is None), None)
