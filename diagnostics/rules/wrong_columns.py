@@ -32,6 +32,7 @@ EXPLAINS = (
     "dataset-too-small",
     "chat-template-missing",
     "chat-template-mismatch",
+    "preparation-refused",
 )
 
 CONSTANT = Limit(20, "rows", "ours: fewer may say the same by chance")
