@@ -1,8 +1,13 @@
 """The rules, in one explicit table. One fault is one file: docs, thresholds, check, fixes and words."""
 
 from diagnostics.rules import (
+    adapter_mismatch,
+    best_checkpoint_not_saved,
+    checkpoint_not_finite,
+    checkpoint_truncated,
     completions_truncated,
     completions_truncated_by_length,
+    embedding_too_small,
     entropy_collapse,
     gradient_explosion,
     gradient_not_finite,
@@ -28,6 +33,7 @@ from diagnostics.rules import (
     preference_pairs_swapped,
     preference_saturated,
     reference_mismatch,
+    resume_mismatch,
     reward_collapse,
     reward_component_dominates,
     reward_constant,
@@ -47,6 +53,7 @@ from diagnostics.rules import (
     schedule_fault,
     unpaired_labels_imbalanced,
     value_function_failing,
+    weights_pickled,
 )
 
 # Every rule offers `check(run)`, which judges a run, or `preflight(material)`, which judges a training before its start,
@@ -54,10 +61,15 @@ from diagnostics.rules import (
 # Causes before symptoms: of findings as grave and as early as each other, the first here is shown first.
 RULES = (
     run_died,
+    checkpoint_truncated,
+    adapter_mismatch,
+    embedding_too_small,
+    resume_mismatch,
     labels_all_masked,
     reward_wrong_count,
     reward_raises,
     loss_not_finite,
+    checkpoint_not_finite,
     reward_not_finite,
     reward_missing,
     preference_pairs_identical,
@@ -97,7 +109,9 @@ RULES = (
     preference_displacement,
     not_learning,
     loss_scale_artifact,
+    best_checkpoint_not_saved,
     no_evaluation,
+    weights_pickled,
     run_too_short,
 )
 
