@@ -32,7 +32,8 @@ class Plan:
     """How a run is launched: what does not belong to its config.
 
     `processes`: of this machine. `accelerate_config`: the user's own, which then decides. `quiet`: the output goes to
-    console.log only. `queue`: wait for a turn. `checkpoint`: to go on from, a folder.
+    console.log only. `queue`: wait for a turn. `checkpoint`: to go on from, a folder. `force`: start in
+    spite of what the pre-flight finds.
     """
 
     processes: int = 1
@@ -40,6 +41,7 @@ class Plan:
     quiet: bool = False
     queue: bool = False
     checkpoint: Path | None = None
+    force: bool = False
 
 
 def new_folder(runs: Path, method: str) -> Path:
@@ -85,6 +87,7 @@ def write_request(
                 "seed": request.seed,
                 "processes": plan.processes if plan else 1,
                 "accelerate_config": str(plan.accelerate_config) if plan and plan.accelerate_config else None,
+                **({"force": True} if plan and plan.force else {}),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
