@@ -120,11 +120,11 @@ def against_base(run: Run, one: Checkpoint, base: Path, lora: Mapping[str, Tenso
     unknown: list[Row] = []
     others: list[Row] = []
     for name, tensor in lora.items():
-        layer = layer_of(module_of(name), layers)
-        if layer is None:
+        meant = layers_of(module_of(name), layers)
+        if not meant:
             unknown.append((name, str(list(tensor.shape)), "no such layer"))
-        elif not fits(name, tensor, layer):
-            others.append((name, str(list(tensor.shape)), str(list(layer.shape))))
+        elif not any(fits(name, tensor, layer) for layer in meant):
+            others.append((name, str(list(tensor.shape)), str(list(meant[0].shape))))
     if others:
         return finding(run, one, "base-other", "error", 0.95, others, base=str(base), of=len(lora))
     if unknown:
@@ -134,17 +134,23 @@ def against_base(run: Run, one: Checkpoint, base: Path, lora: Mapping[str, Tenso
     return None
 
 
-def layer_of(module: str, layers: Mapping[str, Tensor]) -> Tensor | None:
-    """The base's weight of a layer; where the names begin differently, the one that ends alike, if it is the only one."""
+def layers_of(module: str, layers: Mapping[str, Tensor]) -> list[Tensor]:
+    """The base's weights that a module may mean: the one of its name, else all that end alike from its layer's number on.
+
+    Names begin otherwise in models that hold a language model beside others.
+    """
     exact = layers.get(f"{module}.weight")
     if exact is not None:
-        return exact
-    alike = [
-        tensor
-        for name, tensor in layers.items()
-        if f".{module}.weight".endswith(f".{name}") or name.endswith(f".{module}.weight")
-    ]
-    return alike[0] if len(alike) == 1 else None
+        return [exact]
+    ending = f".{ending_of(module)}.weight"
+    return [tensor for name, tensor in layers.items() if f".{name}".endswith(ending)]
+
+
+def ending_of(module: str) -> str:
+    """A module's name from its layer's number on, with the word before it: `layers.0.self_attn.q_proj`."""
+    parts = module.split(".")
+    place = next((place for place, part in enumerate(parts) if part.isdigit()), 1)
+    return ".".join(parts[max(0, place - 1) :])
 
 
 def fits(name: str, tensor: Tensor, layer: Tensor) -> bool:

@@ -271,17 +271,20 @@ def counted(file: BinaryIO, data: int, tensor: Tensor, size: int) -> tuple[int, 
 
 
 def zero(weights: Weights, tensor: Tensor) -> bool:
-    """Whether all bytes of a tensor are 0 (of a number: 0.0).
+    """Whether all numbers of a tensor are 0, -0.0 included.
 
     Raises:
         OSError: the file cannot be read.
     """
     assert weights.layout is not None
+    width = WIDTHS.get(tensor.dtype, 1)
+    # A float is 0 where nothing but its sign is set.
+    mask = (1 << (8 * width - 1)) - 1 if tensor.dtype in READ else (1 << 8 * width) - 1
     left = tensor.size
     with weights.path.open("rb") as file:
         file.seek(weights.layout.data + tensor.begin)
-        while left > 0 and (part := file.read(min(CHUNK, left))):
-            if part.strip(b"\0"):
+        while left > 0 and (part := file.read(min(CHUNK * width, left))):
+            if np.any(np.frombuffer(part, dtype=f"<u{width}") & mask):
                 return False
             left -= len(part)
     return True
