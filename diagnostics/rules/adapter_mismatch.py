@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.checkpoints import label, settled
-from diagnostics.finding import CannotJudge, Finding, Fix, TableEvidence, Words
+from diagnostics.finding import Finding, Fix, TableEvidence, Words
 from diagnostics.run import Run
 from diagnostics.run.checkpoint import Checkpoint, base_folder, checkpoint_at
 from diagnostics.run.tensors import Tensor
@@ -34,7 +34,7 @@ def by_checkpoint(run: Run) -> Finding | None:
     adapters = [one for one in settled(run) if one.adapter is not None]
     whole = [one for one in adapters if one.whole]
     if not whole:
-        raise CannotJudge("no-checkpoint")
+        return None
     one = whole[0]
     config = one.adapter or {}
     if config.get("peft_type", "LORA") != "LORA":
@@ -50,7 +50,7 @@ def by_checkpoint(run: Run) -> Finding | None:
     base = base_folder(named, one.folder, run.path)
     if base is None:
         return gone(run, one, named)
-    return against_base(run, one, base, lora)
+    return against_base(run, one, base, str(named), lora)
 
 
 def wrong_ranks(config: Mapping[str, Any], lora: Mapping[str, Tensor]) -> list[Row]:
@@ -108,7 +108,7 @@ def is_path(name: str) -> bool:
     return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or "\\" in name
 
 
-def against_base(run: Run, one: Checkpoint, base: Path, lora: Mapping[str, Tensor]) -> Finding | None:
+def against_base(run: Run, one: Checkpoint, base: Path, named: str, lora: Mapping[str, Tensor]) -> Finding | None:
     """Compare an adapter's matrices with the layers of a local base."""
     layers = {
         name: tensor
@@ -126,11 +126,11 @@ def against_base(run: Run, one: Checkpoint, base: Path, lora: Mapping[str, Tenso
         elif not any(fits(name, tensor, layer) for layer in meant):
             others.append((name, str(list(tensor.shape)), str(list(meant[0].shape))))
     if others:
-        return finding(run, one, "base-other", "error", 0.95, others, base=str(base), of=len(lora))
+        return finding(run, one, "base-other", "error", 0.95, others, base=named, of=len(lora))
     if unknown:
         grave = len(unknown) == len(lora)
         kind = "unknown-all" if grave else "unknown-some"
-        return finding(run, one, kind, "error" if grave else "warning", 0.9, unknown, base=str(base), of=len(lora))
+        return finding(run, one, kind, "error" if grave else "warning", 0.9, unknown, base=named, of=len(lora))
     return None
 
 

@@ -50,7 +50,7 @@ def by_checkpoint(run: Run) -> Finding | None:
             causes=("added",) if vocabulary.added else ("other",),
             fixes=(Fix("resize", "show"),),
         )
-    raise CannotJudge("no-checkpoint")
+    raise CannotJudge("no-tokenizer")
 
 
 def embedding_of(run: Run, one: Checkpoint) -> tuple[str, int, str] | None:
