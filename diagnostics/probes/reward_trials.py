@@ -21,10 +21,10 @@ import numpy as np
 from diagnostics.compare.models.environment import worker_environment
 from diagnostics.preflight.material import RewardTrial, Rows
 from diagnostics.probes.reward_functions import logged_names
-from diagnostics.probes.reward_probes import answers
+from diagnostics.probes.reward_probes import JUNK, answers
 
 SAMPLE = 32  # rows, spread over the data: a share among them is known to within 17 points
-CALL_SECONDS = 20.0
+CALL_SECONDS = 30.0
 LIMIT_SECONDS = 120.0
 TAIL_BYTES = 16 << 10
 TAIL_LINES = 8
@@ -103,9 +103,9 @@ def tried(
             "calls": calls,
         }
         (folder / "job.json").write_text(json.dumps(job, ensure_ascii=False, default=str), encoding="utf-8")
-        watched = Watched(folder)
-        ended = watched.wait(limit, call_seconds)
-        return trial_of(name, spec, picked, watched, ended)
+        watched = Watched(folder, call_seconds)
+        ended = watched.wait(limit)
+        return trial_of(name, spec, picked, calls, watched, ended)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,8 +113,9 @@ def tried(
 class Watched:
     """The process of one trial: its events as they come, the end of what it prints, its end with all its children."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, call_seconds: float) -> None:
         self.folder = folder
+        self.call_seconds = call_seconds
         self.events: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "diagnostics.probes.reward_trial_worker", str(os.getpid()), str(folder)],
@@ -134,7 +135,7 @@ class Watched:
         while stream is not None and (part := os.read(stream.fileno(), 1 << 16)):
             self._said = (self._said + part)[-TAIL_BYTES:]
 
-    def wait(self, limit: float, call_seconds: float) -> str:
+    def wait(self, limit: float) -> str:
         """Follow the process to its end: `end`, `died`, `timeout` of one call, or `limit` of them all."""
         begun = clock = time.monotonic()
         try:
@@ -148,7 +149,7 @@ class Watched:
                     return "died"
                 now = time.monotonic()
                 # An import may load libraries, and the interpreter itself has to start.
-                if now - clock > call_seconds * (2 if self.call == "import" else 1):
+                if now - clock > self.call_seconds * (2 if self.call == "import" else 1):
                     return "timeout"
                 if now - begun > limit:
                     return "limit"
@@ -231,7 +232,12 @@ def descendants(process: int) -> list[int]:
 
 
 def trial_of(
-    name: str, spec: str, picked: Sequence[tuple[int, Mapping[str, Any]]], watched: Watched, ended: str
+    name: str,
+    spec: str,
+    picked: Sequence[tuple[int, Mapping[str, Any]]],
+    calls: Mapping[str, Any],
+    watched: Watched,
+    ended: str,
 ) -> RewardTrial:
     """The record of a trial, from its events and from how its process ended."""
     numbers = tuple(number for number, _ in picked)
@@ -249,10 +255,9 @@ def trial_of(
             if "values" in event:
                 given = event["values"]
                 values[event["call"]] = np.array([np.nan if one is None else float(one) for one in given])
-                if event["call"] in GOOD:
-                    facts.setdefault("none", []).append(
-                        sum(one is None for one in given) - (len(given) - event["answers"])
-                    )
+                texts = calls[event["call"]]
+                without = [n for n, one in enumerate(given) if one is None and texts[n] is not None]
+                facts.setdefault("none_rows", {})[event["call"]] = tuple(numbers[n] for n in without)
         elif event["event"] == "failed" and event["call"] in (*GOOD, "import"):
             failed = (event["kind"], event["message"])
             facts |= {key: value for key, value in event.items() if key not in ("event", "kind", "message")}
@@ -269,9 +274,13 @@ def trial_of(
         }[ended]
         if call in (*GOOD, "import") and failed is None:
             failed = told
-        elif failed is None:
+        elif failed is None and ended != "limit" and call in JUNK:
             bad[call] = told
+        elif failed is None:
+            facts["cut_short"] = told[1]
     facts["junk_failed"] = bad
+    facts["references"] = sum(text is not None for text in calls.get("reference", ()))
+    facts["call_seconds"] = watched.call_seconds
     facts["each"] = float(min(each)) if each else 0.0
     if "place" in facts:
         facts["row"] = numbers[facts["place"]]
