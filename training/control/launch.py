@@ -20,6 +20,7 @@ from training.control.queue import Ticket, draw
 from training.control.settle import CONSOLE_FILE, RESUMED, settle
 from training.control.stopping import StopRequest, ask
 from training.request import METHODS, REFUSED, RUN_FILE, SCHEMA, BadRequest, Request, versions
+from training.worker.preflight import PREFLIGHT_FILE
 from training.worker.process import STOPPED
 from training.worker.status import StatusFile
 
@@ -99,7 +100,11 @@ def only_refused(folder: Path) -> bool:
     """Whether a folder holds a request that was refused before training, and nothing that a training wrote."""
     status = read_status(folder)
     inside = {path.name for path in folder.iterdir()}
-    return status.state == "failed" and status.exit_code == REFUSED and inside <= {RUN_FILE, STATUS_FILE, CONSOLE_FILE}
+    return (
+        status.state == "failed"
+        and status.exit_code == REFUSED
+        and inside <= {RUN_FILE, STATUS_FILE, CONSOLE_FILE, PREFLIGHT_FILE}
+    )
 
 
 def accelerate_command(request: Request, plan: Plan) -> list[str]:

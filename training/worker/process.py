@@ -77,10 +77,11 @@ def run_worker(train: Callable[[Worker], None]) -> None:
         sys.exit(2)
     if worker.main:
         worker.status.write(state="starting", activity="loading")
-        worker.status.start_heartbeat()
     try:
         if worker.main and worker.checkpoint is None:
-            look_first(worker.request)
+            look_first(worker)
+        if worker.main:
+            worker.status.start_heartbeat()  # a thread: after the fork of the pre-flight
         train(worker)
     except BadRequest as error:
         fail(worker, error, 2, str(error))

@@ -94,12 +94,12 @@ def rows_text(whole: Mapping[str, Any], lang: Lang) -> list[str]:
     lines = []
     for one in whole["rows"]:
         name = label["part_" + one["part"]]
-        head = f"  {label['row'].format(n=one['row'])} · {name} · {label['tokens'].format(n=len(one['tokens']))}"
+        real = [token for token in one["tokens"] if token[1] != "padding"]
+        head = f"  {label['row'].format(n=one['row'])} · {name} · {label['tokens'].format(n=len(real))}"
         lines.append(head + (f" · {label['dropped']}" if one["dropped"] else ""))
         padding = sum(kind == "padding" for _, kind, _, _ in one["tokens"])
         parts: list[str] = []
         last = None
-        real = [token for token in one["tokens"] if token[1] != "padding"]
         for says, kind, _, _ in real[:SHOWN_TOKENS]:
             if kind != last:
                 parts += [SIGNS[last][1] if last else "", SIGNS[kind][0]]
