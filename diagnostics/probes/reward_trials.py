@@ -251,7 +251,8 @@ def trial_of(
     each: list[float] = []
     for event in watched.events:
         if event["event"] == "done":
-            each.append(event["seconds"] / max(1, event["answers"]))
+            if event["call"] not in JUNK:  # an empty answer may be judged at once
+                each.append(event["seconds"] / max(1, event["answers"]))
             if "values" in event:
                 given = event["values"]
                 values[event["call"]] = np.array([np.nan if one is None else float(one) for one in given])

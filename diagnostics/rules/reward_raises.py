@@ -149,7 +149,11 @@ WORDS = {
             "import": "Name it as FILE.py:FUNCTION, from the folder in which training is started",
         },
         about="""Reads the last traceback of the console log: if TRL was calling the reward functions (_calculate_rewards), the
-frame below is the function that raised.""",
+frame below is the function that raised.
+
+Before a run, each function is called as TRL 1.16 calls it, on up to 32 rows of the data in a process of its own, with
+reference answers, ordinary ones and junk. An error where it fails on the former, a warning where only junk (an empty
+answer, say) makes it fail: a model will give such answers.""",
     ),
     "zh": Words(
         title="奖励函数抛出异常",
@@ -175,7 +179,8 @@ frame below is the function that raised.""",
         },
         fixes={
             "signature": '写成 def f(completions, **kwargs)；对话式回答的文本取 completion[0]["content"]；无法评判的回答'
-            "返回 0.0"
+            "返回 0.0",
+            "import": "写成 FILE.py:FUNCTION，路径相对于启动训练的文件夹",
         },
         about="""读取控制台日志的最后一个 traceback：如果 TRL 正在调用奖励函数（_calculate_rewards），其下一层就是抛出异常的
 函数。只看属于用户自己代码的那一层；库里的层不算。

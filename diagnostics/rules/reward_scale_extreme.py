@@ -16,29 +16,33 @@ EXPLAINS = ()
 
 LARGE = Limit(1e3, "reward", "ours: the largest of TRL's own rewards is 1, reward models give some tens")
 
+GOOD = ("reference", "ordinary")
+
 
 def preflight(material: Material) -> Finding | None:
     """Look for the largest reward that any answer earned, junk included."""
     found = []
     for one in trials_of(material):
-        sizes = [
-            (float(np.abs(values[np.isfinite(values)]).max()), probe)
+        sizes = {
+            probe: float(np.abs(finite).max())
             for probe, values in one.values.items()
-            if np.isfinite(values).any()
-        ]
-        if one.failed is None and sizes and max(sizes)[0] > LARGE:
-            found.append((*max(sizes), one))
+            if len(finite := values[np.isfinite(values)])
+        }
+        # Where good answers are beyond the limit, theirs is the size to tell.
+        good = {probe: size for probe, size in sizes.items() if probe in GOOD and size > LARGE}
+        probe = max(good or sizes, key=lambda name: sizes[name], default=None)
+        if one.failed is None and probe is not None and sizes[probe] > LARGE:
+            found.append((bool(good), sizes[probe], probe, one))
     if not found:
         return None
-    size, probe, one = max(found, key=lambda entry: entry[0])
-    good = "good" if probe in ("reference", "ordinary") else "junk"
+    is_good, size, probe, one = max(found, key=lambda entry: entry[:2])
     return Finding(
         rule=NAME,
         severity="warning",
-        confidence=0.8 if good == "good" else 0.7,
+        confidence=0.8 if is_good else 0.7,
         first_step=0,
         last_step=0,
-        facts={"kind": good, "name": one.name, "size": size, "probe": probe},
+        facts={"kind": "good" if is_good else "junk", "name": one.name, "size": size, "probe": probe},
         evidence=(probe_table(one),),
         causes=("count", "penalty"),
         fixes=(Fix("scale", "show", (), {"factor": rounded(1 / size)}),),
