@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.make_cases import CASES, evaluations, falling, folder, rows, sft
+from tests import make_cases
+from tests.make_cases import evaluations, falling, folder, rows, sft
 
 DONE = {"state": "finished", "exit_code": 0, "step": 60, "max_steps": 60, "started": 1.0, "heartbeat": 2.0}
 CONFIG: dict[str, Any] = {"learning_rate": 2e-5, "save_steps": 20}
@@ -82,7 +83,7 @@ def run(
     log: list[dict[str, Any]] | None = None,
 ) -> Path:
     """A healthy SFT run with folders of saved files."""
-    path = CASES / rule / name
+    path = make_cases.CASES / rule / name
     made = sft(rows(falling(2.5, 1.2))) + evaluations(falling(2.5, 1.49, scale=4), [20, 40, 60])
     folder(rule, name, status or DONE, "done\n", sorted(log or made, key=lambda row: row["step"]), config or CONFIG)
     for inside, files in saved.items():
@@ -141,7 +142,12 @@ def checkpoint_truncated() -> None:
     lost = adapter(2)
     del lost["adapter_model.safetensors"]
     config = {**LORA}
-    run(rule, "bad-adapter-missing", {"checkpoint-20": adapter(1), "checkpoint-40": lost, "base": {}}, config)
+    run(
+        rule,
+        "bad-adapter-missing",
+        {"checkpoint-20": adapter(1), "checkpoint-40": lost, "base": {"config.json": {"model_type": "llama"}}},
+        config,
+    )
     run(rule, "bad-older", {"checkpoint-20": {**full(1), "model.safetensors": whole[:-9]}, "checkpoint-40": full(2)})
     run(rule, "near-miss-whole", {"checkpoint-20": full(1), "checkpoint-40": full(2)})
     both = {**half, second: packed({name: parts[name] for name in names[2:]})}
@@ -168,7 +174,12 @@ def checkpoint_not_finite() -> None:
     run(rule, "bad-bfloat16", {"checkpoint-40": {"model.safetensors": packed(half)}})
     low = lora(2)
     low["base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"][0, 0] = -np.inf
-    run(rule, "bad-adapter", {"checkpoint-40": adapter(2, tensors=low), "base": {}}, {**LORA})
+    run(
+        rule,
+        "bad-adapter",
+        {"checkpoint-40": adapter(2, tensors=low), "base": {"config.json": {"model_type": "llama"}}},
+        {**LORA},
+    )
     large = {"model.norm.weight": np.array([65504, -65504, 6e-8], dtype=np.float16)}
     run(rule, "near-miss-largest-float16", {"checkpoint-40": {"model.safetensors": packed(large)}})
     high = {"model.norm.weight": np.array([3.4e38, -3.4e38, 1e-45], dtype=np.float32)}

@@ -132,7 +132,7 @@ def wilson(wins: int, rows: int) -> tuple[float, float]:
 def probe_table(one: RewardTrial) -> TableEvidence:
     """The rewards of a function by probe: their mean, the share of rows on which they beat the good answer, some rows."""
     places = list(dict.fromkeys(int(place) for place in np.linspace(0, max(0, len(one.rows) - 1), ROWS_SHOWN)))
-    head = ("answer", "mean", "beats the good answer", *(f"row {one.rows[place]}" for place in places))
+    head = ("answer", "mean", "beats", *(f"row {one.rows[place]}" for place in places))
     rows = []
     for probe, values in one.values.items():
         finite = values[np.isfinite(values)]

@@ -90,7 +90,7 @@ def lost_targets(config: Mapping[str, Any], lora: Mapping[str, Tensor]) -> list[
     if any(module == one or module.endswith(f".{one}") for module in modules for one in targets):
         return []
     there = ", ".join(sorted({module.rpartition(".")[2] for module in modules}))
-    return [(str(one), "no matrix", there) for one in targets]
+    return [(str(one), "none", there) for one in targets]
 
 
 def gone(run: Run, one: Checkpoint, named: Any) -> Finding | None:
@@ -99,7 +99,7 @@ def gone(run: Run, one: Checkpoint, named: Any) -> Finding | None:
         return None
     # The path of another machine is no fault of the run's: only where it ran here is something lost.
     here = run.status.host == socket.gethostname()
-    rows = [(named, "no such folder", "the base model")]
+    rows = [(named, "none", "base model")]
     return finding(run, one, "base-gone", "warning" if here else "info", 0.9 if here else 0.6, rows, base=named)
 
 
@@ -169,8 +169,8 @@ def finding(
     """The finding with its table."""
     heads = {
         "rank": ("matrix", "shape", "config"),
-        "targets": ("target module", "in the file", "modules in the file"),
-        "base-gone": ("base", "on this machine", "what it is"),
+        "targets": ("target", "matrices", "modules"),
+        "base-gone": ("base", "folder", "role"),
     }
     causes = {"rank": ("mixed",), "targets": ("mixed",), "base-gone": ("moved",)}
     told = {

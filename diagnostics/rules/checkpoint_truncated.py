@@ -41,7 +41,7 @@ def check(run: Run) -> Finding | None:
             "count": len(rows),
             "whole": ", ".join(label(run, one) for one in found if one.whole) or "-",
         },
-        evidence=(TableEvidence("weights", ("file", "bytes", "expected bytes", "fault"), tuple(rows[:SHOWN])),),
+        evidence=(TableEvidence("weights", ("file", "bytes", "expected", "fault"), tuple(rows[:SHOWN])),),
         causes=("pointer",) if kind == "pointer" else ("copy",) if kind == "trailing" else ("ended", "disk", "copy"),
         fixes=tuple(fixes),
     )

@@ -45,7 +45,7 @@ def by_checkpoint(run: Run) -> Finding | None:
                 "beyond": vocabulary.highest - rows + 1,
             },
             evidence=(
-                TableEvidence(label(run, one), ("weights", "embedding", "rows", "highest id", "its token"), (cells,)),
+                TableEvidence(label(run, one), ("weights", "embedding", "rows", "highest id", "token"), (cells,)),
             ),
             causes=("added",) if vocabulary.added else ("other",),
             fixes=(Fix("resize", "show"),),
@@ -71,7 +71,8 @@ WORDS = {
             "checkpoint": "{checkpoint}: the embedding has {rows} rows, and the tokenizer's ids go up to {highest} "
             "({token}): {beyond} too few."
         },
-        why="The first text with such a token ends in a device-side assert (GPU) or index out of range in self (CPU).",
+        why='The first text with such a token ends in "device-side assert triggered" (GPU) or "index out of range in self" '
+        "(CPU).",
         wrong_if="the tokens beyond the embedding never occur",
         causes={
             "added": "Tokens were added to the tokenizer and the embedding was not resized before training.",
@@ -91,7 +92,7 @@ base where that lies on this machine. An embedding with more rows than tokens is
         summary={
             "checkpoint": "{checkpoint}：嵌入层有 {rows} 行，而分词器的 id 到 {highest}（{token}）：少了 {beyond} 行。"
         },
-        why="遇到第一个这样的词元就会报 device-side assert（GPU）或 index out of range in self（CPU）。",
+        why='遇到第一个这样的词元就会报 "device-side assert triggered"（GPU）或 "index out of range in self"（CPU）。',
         wrong_if="超出嵌入层的词元从不出现",
         causes={
             "added": "给分词器添加了词元，而训练前没有扩大嵌入层。",

@@ -118,7 +118,7 @@ def same_weights(one: Checkpoint, other: Checkpoint) -> bool:
 def of_weights(run: Run, kind: str, one: Checkpoint, other: str | None, first: int) -> Finding:
     """The finding by weights, with the logged learning rate beside it."""
     cells = (label(run, one), str(len(one.tensors())), other or "lora_B = 0", "0")
-    table = TableEvidence(label(run, one), ("checkpoint", "tensors", "compared with", "tensors that differ"), (cells,))
+    table = TableEvidence(label(run, one), ("checkpoint", "tensors", "against", "different"), (cells,))
     made = finding(run, kind, first, one.step, 0.95, (table, *shown(run, one.step, "learning_rate", "grad_norm")))
     half = kind != "adapter-zero" and any(tensor.dtype in ("BF16", "F16") for _, tensor in one.tensors().values())
     return replace(

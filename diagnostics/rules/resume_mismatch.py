@@ -104,7 +104,9 @@ def edits_of_asked(run: Run, **changes: Any) -> tuple[Edit, ...]:
 
 def names_of(value: Any) -> set[str]:
     """Names given as one or as several."""
-    return {value} if isinstance(value, str) else {str(one) for one in value or ()}
+    if isinstance(value, str):
+        return {value}
+    return {str(one) for one in value} if isinstance(value, list | tuple | set) else set()
 
 
 def other_shapes(run: Run, folder: Path) -> list[Row]:
@@ -148,7 +150,7 @@ def finding(
         first_step=step,
         last_step=max(step, run.last_step),
         facts={"kind": kind, "checkpoint": folder.name, "what": what, "had": had, "asked": asked},
-        evidence=(TableEvidence(folder.name, ("what", "in the checkpoint", "asked for"), tuple(rows)),),
+        evidence=(TableEvidence(folder.name, ("what", "checkpoint", "asked"), tuple(rows)),),
         causes=causes,
         fixes=fixes or (Fix("choose", "show"),),
     )
@@ -218,7 +220,7 @@ doesn't match the size of optimizer's group" (huggingface/peft#859).""",
         about="""查看 resume_from_checkpoint 所指的检查点：适配器的秩与目标模块，或模型的大小，是否与训练配置一致；trainer_state.json
 里的步数是否与文件夹名一致；优化器状态是否存在。训练自己的检查点也比较步数。
 
-PyTorch 自己的报错是 "size mismatch for ...lora_A.default.weight" 或 "loaded state dict contains a parameter group that doesn't
-match the size of optimizer's group"（huggingface/peft#859）。""",
+PyTorch 自己的报错是 "size mismatch for ...lora_A.default.weight"，或
+"loaded state dict contains a parameter group that doesn't match the size of optimizer's group"（huggingface/peft#859）。""",
     ),
 }

@@ -108,7 +108,7 @@ def preflight(material: Material) -> Finding | None:
         first_step=0,
         last_step=0,
         facts={"kind": "tried", "name": most, "others": ", ".join(drowned), "ratio": ratio},
-        evidence=(TableEvidence("rewards", ("function", "weight", "spread by its weight"), rows),),
+        evidence=(TableEvidence("rewards", ("function", "weight", "spread"), rows),),
         causes=("weight",),
         fixes=(
             Fix("even", "ask", changes),

@@ -93,9 +93,7 @@ def preflight(material: Material) -> Finding | None:
                 "of": len(one.facts.get("orders", ())),
                 "apart": repeat if kind == "tried-again" else one.shuffled,
             },
-            evidence=(
-                TableEvidence(one.name, ("answer", "first call", "called again", "shuffled"), tuple(rows[:SHOWN])),
-            ),
+            evidence=(TableEvidence(one.name, ("answer", "first", "again", "shuffled"), tuple(rows[:SHOWN])),),
             causes=("place",) if kind == "tried-order" else ("random", "state"),
             fixes=(Fix("pure", "show"),),
         )

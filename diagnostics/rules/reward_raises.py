@@ -70,7 +70,7 @@ def preflight(material: Material) -> Finding | None:
     one, probe, message = junk[0]
     found = told(one, "junk", "warning", 0.9, [])
     rows = tuple((trial.name, call, sentence) for trial, call, sentence in junk)
-    table = TableEvidence("answers", ("function", "answer", "what happened"), rows)
+    table = TableEvidence("answers", ("function", "answer", "error"), rows)
     return replace(found, facts={**found.facts, "error": message, "probe": probe}, evidence=(table,), causes=("value",))
 
 
