@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,7 @@ NOT_WEIGHTS = ("optimizer", "scheduler", "training_args", "rng_state", "scaler")
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # A checkpoint whose youngest file is younger may still be being written, unless its run is known to be over.
 SETTLED_SECONDS = 15.0
+REMEMBERED_SECONDS = 1.0
 # A run that kept more is looked at from its newest checkpoint back to this many.
 MOST = 50
 # Endings of the input embedding's name in the model families of transformers.
@@ -73,7 +75,22 @@ class Checkpoint:
 
 
 def checkpoints_of(run: Run) -> tuple[Checkpoint, ...]:
-    """The checkpoints of a run that hold any weights, or should; newest first, at most `MOST`."""
+    """The checkpoints of a run that hold any weights, or should; newest first, at most `MOST`.
+
+    Remembered for a second for the run that was asked for last: several rules ask one after the other.
+    """
+    last = _LAST.get("run")
+    if last is not None and last[0]() is run and time.monotonic() - last[1] < REMEMBERED_SECONDS:
+        return last[2]
+    found = _checkpoints(run)
+    _LAST["run"] = (weakref.ref(run), time.monotonic(), found)
+    return found
+
+
+_LAST: dict[str, tuple[weakref.ref[Run], float, tuple[Checkpoint, ...]]] = {}
+
+
+def _checkpoints(run: Run) -> tuple[Checkpoint, ...]:
     if not run.path.is_dir():
         return ()
     over = run.status.state in ("finished", "failed", "stopped")
