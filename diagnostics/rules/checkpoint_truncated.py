@@ -25,7 +25,7 @@ def check(run: Run) -> Finding | None:
     kind = kind_of(newest)
     fixes = [Fix("pull", "show", (), {"folder": str(newest.folder)})] if kind == "pointer" else []
     if kind != "pointer":
-        fixes += [*go_on_from(run, resumable(found)), Fix("again", "show")]
+        fixes += [*go_on_from(run, resumable(found)), Fix("copy-again", "show")]
     return Finding(
         rule=NAME,
         severity="error" if found[0] is newest else "warning",
@@ -33,7 +33,7 @@ def check(run: Run) -> Finding | None:
         first_step=min(one.step for one in broken),
         last_step=newest.step,
         facts={
-            "kind": kind,
+            "kind": f"file-{kind}",
             "checkpoint": label(run, newest),
             "file": rows[0][0],
             "size": rows[0][1],
@@ -68,14 +68,14 @@ WORDS = {
     "en": Words(
         title="A checkpoint is not whole",
         summary={
-            "cut": "{file} is {size} bytes long; its header says {expected}: it is cut off.",
-            "empty": "{file} is empty.",
-            "pointer": "{file} is a Git-LFS pointer of {size} bytes, not the weights ({expected} bytes).",
-            "header": "{file} ({size} bytes) has a header that breaks off or contradicts itself.",
-            "trailing": "{file} is {size} bytes long; its header says {expected}: something else follows the weights.",
-            "shard-missing": "{checkpoint}: {file} is named by the index and is not there.",
-            "adapter-missing": "{checkpoint} holds an adapter's config and the optimizer's state, and no {file}.",
-            "weights-missing": "{checkpoint} holds a config and the optimizer's state, and no weights.",
+            "file-cut": "{file} is {size} bytes long; its header says {expected}: it is cut off.",
+            "file-empty": "{file} is empty.",
+            "file-pointer": "{file} is a Git-LFS pointer of {size} bytes, not the weights ({expected} bytes).",
+            "file-header": "{file} ({size} bytes) has a header that breaks off or contradicts itself.",
+            "file-trailing": "{file} is {size} bytes long; its header says {expected}: something else follows the weights.",
+            "file-shard-missing": "{checkpoint}: {file} is named by the index and is not there.",
+            "file-adapter-missing": "{checkpoint} holds an adapter's config and the optimizer's state, and no {file}.",
+            "file-weights-missing": "{checkpoint} holds a config and the optimizer's state, and no weights.",
         },
         why="It cannot be loaded: neither used nor resumed from. Whole are: {whole}.",
         wrong_if="the file is still being copied",
@@ -88,7 +88,7 @@ WORDS = {
         fixes={
             "pull": "git lfs install && git lfs pull, in {folder}",
             "earlier": "Go on from checkpoint-{step}, the newest that is whole",
-            "again": "Copy or download the file again if it is whole elsewhere; free the disk before the next save",
+            "copy-again": "Copy or download the file again if it is whole elsewhere; free the disk before the next save",
         },
         about="""Reads the header of every safetensors file of the run's checkpoints (never the weights) and compares its length
 with what the header says; finds empty files, Git-LFS pointers, indexes that name files which are not there, and adapters
@@ -102,14 +102,14 @@ checkpoint is broken, a warning where only older ones are.""",
     "zh": Words(
         title="检查点不完整",
         summary={
-            "cut": "{file} 长 {size} 字节，而文件头说应有 {expected} 字节：文件被截断了。",
-            "empty": "{file} 是空文件。",
-            "pointer": "{file} 只是 {size} 字节的 Git-LFS 指针，不是权重本身（{expected} 字节）。",
-            "header": "{file}（{size} 字节）的文件头中断或自相矛盾。",
-            "trailing": "{file} 长 {size} 字节，而文件头说应有 {expected} 字节：权重之后还有别的内容。",
-            "shard-missing": "{checkpoint}：索引里列出的 {file} 不存在。",
-            "adapter-missing": "{checkpoint} 里有适配器配置和优化器状态，却没有 {file}。",
-            "weights-missing": "{checkpoint} 里有配置和优化器状态，却没有权重。",
+            "file-cut": "{file} 长 {size} 字节，而文件头说应有 {expected} 字节：文件被截断了。",
+            "file-empty": "{file} 是空文件。",
+            "file-pointer": "{file} 只是 {size} 字节的 Git-LFS 指针，不是权重本身（{expected} 字节）。",
+            "file-header": "{file}（{size} 字节）的文件头中断或自相矛盾。",
+            "file-trailing": "{file} 长 {size} 字节，而文件头说应有 {expected} 字节：权重之后还有别的内容。",
+            "file-shard-missing": "{checkpoint}：索引里列出的 {file} 不存在。",
+            "file-adapter-missing": "{checkpoint} 里有适配器配置和优化器状态，却没有 {file}。",
+            "file-weights-missing": "{checkpoint} 里有配置和优化器状态，却没有权重。",
         },
         why="它无法载入：既不能使用，也不能从它恢复训练。完整的有：{whole}。",
         wrong_if="文件还在复制中",
@@ -122,7 +122,7 @@ checkpoint is broken, a warning where only older ones are.""",
         fixes={
             "pull": "在 {folder} 里执行 git lfs install && git lfs pull",
             "earlier": "从 checkpoint-{step} 继续训练：它是最新的完整检查点",
-            "again": "如果别处有完整的文件，重新复制或下载；下次保存前先清理磁盘",
+            "copy-again": "如果别处有完整的文件，重新复制或下载；下次保存前先清理磁盘",
         },
         about="""读取每个检查点里 safetensors 文件的文件头（不读权重），把文件长度与文件头所说的比较；同时查找空文件、Git-LFS
 指针、索引列出却不存在的分片，以及缺少权重的适配器。对这些文件 safetensors 自己的报错是 "incomplete metadata, file not fully
