@@ -41,7 +41,7 @@ def judged(method: str, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     from diagnostics.probes.preflight import measure
 
     begun = time.perf_counter()
-    material = measure(Asked(method, config))
+    material = measure(Asked(method, config), rewards=False)
     measured = time.perf_counter()
     diagnosis = judge(material)
     return {

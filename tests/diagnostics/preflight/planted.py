@@ -24,7 +24,7 @@ PAIRED = ("dpo", "reward")
 ANSWERED = ("sft", "dpo", "reward", "kto")
 SYSTEM = {"en": "You are a helpful assistant of the town's repair shop.", "zh": "你是镇上修理店的得力助手。"}
 # The rejected answers of real sets are worse in many ways, few of which are seen by their look.
-CUT, REPEATED, ECHOED = 0.06, 0.04, 0.02
+CUT, REPEATED, ECHOED = 0.06, 0.04, 0.005
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}{% if message['role'] == 'assistant' %}"
