@@ -34,6 +34,8 @@ EXPLAINS = (
     "labels-all-masked",
     "dataset-too-small",
     "duplicate-rows",
+    "completions-empty",
+    "preparation-refused",
     "chat-template-missing",
     "chat-template-mismatch",
 )

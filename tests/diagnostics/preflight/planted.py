@@ -24,7 +24,7 @@ PAIRED = ("dpo", "reward")
 ANSWERED = ("sft", "dpo", "reward", "kto")
 SYSTEM = {"en": "You are a helpful assistant of the town's repair shop.", "zh": "你是镇上修理店的得力助手。"}
 # The rejected answers of real sets are worse in many ways, few of which are seen by their look.
-CUT, REPEATED, ECHOED = 0.06, 0.04, 0.005
+CUT, REPEATED = 0.06, 0.04
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}{% if message['role'] == 'assistant' %}"
@@ -86,8 +86,8 @@ def messages(*texts: str, first: str = "user") -> list[Row]:
     return [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]
 
 
-def poorer(rng: random.Random, lang: Lang, asked: str) -> str:
-    """A rejected answer: another one, at times cut off, repeating itself or the question."""
+def poorer(rng: random.Random, lang: Lang) -> str:
+    """A rejected answer: another one, at times cut off or repeating itself."""
     text = answer(rng, lang)
     kind = rng.random()
     if kind < CUT:
@@ -95,8 +95,6 @@ def poorer(rng: random.Random, lang: Lang, asked: str) -> str:
         return text[: rng.randint(len(text) // 2, len(text) - 8)].rstrip(" .,。，：:;")
     if kind < CUT + REPEATED:
         return (" " if lang == "en" else "").join([sentences(rng, lang, 1)] * rng.randint(3, 5))
-    if kind < CUT + REPEATED + ECHOED:
-        return f"{asked} {text}"
     return text
 
 
@@ -113,10 +111,10 @@ def clean_row(rng: random.Random, method: str, form: Form, lang: Lang, at: int) 
     if method == "sft":
         return {"messages": [*prompt, *said(good)]} if talk else {"prompt": asked, "completion": good}
     if method in PAIRED:
-        return {"prompt": prompt, "chosen": said(good), "rejected": said(poorer(rng, lang, asked))}
+        return {"prompt": prompt, "chosen": said(good), "rejected": said(poorer(rng, lang))}
     if method == "kto":
         label = rng.random() < 0.5
-        return {"prompt": prompt, "completion": said(good if label else poorer(rng, lang, asked)), "label": label}
+        return {"prompt": prompt, "completion": said(good if label else poorer(rng, lang)), "label": label}
     if method == "ppo":
         return {"prompt": prompt}
     return {"prompt": prompt, "answer": good}
