@@ -87,23 +87,26 @@ def with_preparation(material: Material, progress: Progress) -> Material:
 
 def with_rewards(material: Material, progress: Progress) -> Material:
     """Each reward function tried on rows of the data."""
-    from diagnostics.probes.reward_trials import trial_rewards
-
     named: Any = material.asked.config.get("reward_funcs")
     specs = [named] if isinstance(named, str) else list(named or ())
     if material.method not in ONLINE or not specs:
         return unseen(material, "rewards", "no reward function was named")
     if material.train is None:
         return unseen(material, "rewards", material.unseen.get("data", "no data was given"))
+    from diagnostics.probes.reward_trials import trial_rewards
+
     return replace(material, rewards=trial_rewards(specs, material.train, progress=progress))
 
 
 def with_script(material: Material, progress: Progress) -> Material:
     """The script, read and never run."""
-    from diagnostics.preflight.script import read_script
-    from diagnostics.probes.signatures import signatures
-
     if material.asked.script is None:
         return unseen(material, "script", "no script was given")
+    from diagnostics.preflight.script import BadScript, read_script
+    from diagnostics.probes.signatures import signatures
+
     progress(0, 1, "script")
-    return replace(material, script=read_script(material.asked.script, signatures()))
+    try:
+        return replace(material, script=read_script(material.asked.script, signatures()))
+    except BadScript as error:
+        raise AskedWrong(str(error)) from error

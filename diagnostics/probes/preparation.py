@@ -212,6 +212,10 @@ class Preparation:
         dataset = self.dataset
         if self.method == "kto":
             dataset = unpaired(dataset)
+        if (
+            self.method == "reward"
+        ):  # tokens that are there already are not made again: both passes cost no more than one
+            dataset = self.build(dataset, max_length=None).train_dataset
         final = self.build(dataset)
         self.max_length = final.args.max_length
         ends = self.ends()

@@ -1,8 +1,13 @@
 """The rules, in one explicit table. One fault is one file: docs, thresholds, check, fixes and words."""
 
 from diagnostics.rules import (
+    api_removed,
+    argument_renamed,
+    batch_not_divisible,
+    beta_unusual,
     chat_template_mismatch,
     chat_template_missing,
+    checkpoints_never_saved,
     completions_empty,
     completions_truncated,
     completions_truncated_by_length,
@@ -18,6 +23,7 @@ from diagnostics.rules import (
     kl_explosion,
     kl_negative,
     labels_all_masked,
+    learning_rate_unusual,
     length_collapse,
     length_explosion,
     loss_diverged,
@@ -27,10 +33,13 @@ from diagnostics.rules import (
     memorised,
     no_evaluation,
     not_learning,
+    nothing_logged,
     nothing_trainable,
     off_policy_drift,
+    options_contradict,
     overfitting,
     policy_ratio_blowup,
+    precision_unsupported,
     preference_displacement,
     preference_flat,
     preference_length_bias,
@@ -57,11 +66,13 @@ from diagnostics.rules import (
     rows_dropped,
     run_died,
     run_too_short,
+    sampling_narrowed,
     schedule_fault,
     template_applied_twice,
     text_damaged,
     unpaired_labels_imbalanced,
     value_function_failing,
+    warmup_missing,
     wrong_columns,
 )
 
@@ -69,6 +80,11 @@ from diagnostics.rules import (
 # or both.
 # Causes before symptoms: of findings as grave and as early as each other, the first here is shown first.
 RULES = (
+    api_removed,
+    argument_renamed,
+    options_contradict,
+    batch_not_divisible,
+    precision_unsupported,
     run_died,
     chat_template_missing,
     chat_template_mismatch,
@@ -97,6 +113,10 @@ RULES = (
     dataset_too_small,
     nothing_trainable,
     schedule_fault,
+    beta_unusual,
+    learning_rate_unusual,
+    warmup_missing,
+    sampling_narrowed,
     reward_constant,
     reward_groups_constant,
     completions_truncated_by_length,
@@ -130,6 +150,8 @@ RULES = (
     not_learning,
     loss_scale_artifact,
     no_evaluation,
+    nothing_logged,
+    checkpoints_never_saved,
     run_too_short,
 )
 

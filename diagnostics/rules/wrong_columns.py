@@ -38,6 +38,7 @@ EXPLAINS = (
     "preparation-refused",
     "chat-template-missing",
     "chat-template-mismatch",
+    "preparation-refused",
 )
 
 CONSTANT = Limit(20, "rows", "ours: fewer may say the same by chance")

@@ -255,6 +255,17 @@ def markers(tokenizer: Any, template: str, blocks: bool) -> tuple[TemplateFault,
     return ()
 
 
+def end_is_marked(tokenizer: Any, template: str, blocks: bool) -> bool:
+    """Whether an answer's end token lies within the generation markers: of three turns, so that another one follows."""
+    output = tokenizer.apply_chat_template(
+        messages(3, blocks), tokenize=True, return_dict=True, return_assistant_tokens_mask=True, chat_template=template
+    )
+    added = set(tokenizer.get_added_vocab().values())
+    marked = [one for one, flag in zip(output["input_ids"], output["assistant_masks"], strict=True) if flag]
+    last = next((one for one in reversed(marked) if tokenizer.decode([one]).strip()), None)
+    return last in added
+
+
 def differences(render: Render, other: Render, blocks: bool) -> TemplateFault | None:
     """Where two templates write the same conversations differently; None where nothing differs."""
     for talk_, prompted in (

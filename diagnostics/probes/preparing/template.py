@@ -64,6 +64,12 @@ def measure(
         wrong = talks.markers(tokenizer, used, talked.blocks)
         faults += [one for one in wrong if masked or not name]
     tools = quietly_asked(supports_tool_calling, tokenizer)
+    # TRL asks with texts, which a template that reads blocks refuses.
+    trained = (
+        talks.end_is_marked(tokenizer, used, True)
+        if talked.blocks
+        else is_chat_template_stop_token_trained(tokenizer, chat_template=used)
+    )
     ids = sorted({*stops, *([tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else [])})
     refuses, refuses_row, of_rows = tried(tokenizer, used, rows)
     faults += of_rows
@@ -76,7 +82,7 @@ def measure(
         prefix_preserving=quietly_asked(is_chat_template_prefix_preserving, tokenizer) if tools else None,
         prompt_is_prefix=prefix,
         generation_markers=marked,
-        end_trained=is_chat_template_stop_token_trained(tokenizer, chat_template=used) if marked else None,
+        end_trained=trained if marked else None,
         end_token=end,
         stops=tuple(str(tokenizer.convert_ids_to_tokens(one)) for one in ids),
         faults=tuple(faults),
