@@ -95,6 +95,7 @@ def read_statement(survey: Survey, statement: ast.ImportFrom, imported: list[Imp
 
 # Imports that go when the calls that need them have been rewritten.
 DROPPED_WITH_ITS_USE = {
+    "get_kbit_device_map",
     "DataCollatorForCompletionOnlyLM",
     "RewardDataCollatorWithPadding",
     "DPODataCollatorWithPadding",

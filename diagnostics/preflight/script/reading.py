@@ -85,6 +85,10 @@ def survey(text: str, known: Signatures, path: Path) -> Survey:
         found = survey_of(text, known)
         read_imports(found)
         read_calls(found)
+        if found.patched:
+            found.unread.append(
+                "unsloth puts classes of its own in the place of TRL's; what those take was not looked at."
+            )
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         said = error.msg if isinstance(error, SyntaxError) else type(error).__name__
