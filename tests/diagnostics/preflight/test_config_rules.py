@@ -18,6 +18,15 @@ from diagnostics.probes.signatures import config_of
 from diagnostics.report.words import LANGS, in_words
 from training.demo.recipes import Stage, stages
 
+# The rules that judge the config; others judge rows and rewards, of which this material has none.
+CONFIG_RULES = [
+    importlib.import_module(f"diagnostics.rules.{name}")
+    for name in (
+        "api_removed", "argument_renamed", "batch_not_divisible", "beta_unusual", "checkpoints_never_saved",
+        "learning_rate_unusual", "no_evaluation", "nothing_logged", "options_contradict", "precision_unsupported",
+        "run_too_short", "sampling_narrowed", "schedule_fault", "warmup_missing",
+    )
+]  # fmt: skip
 METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 CPU = Machine("cpu", 1, bf16=True, fp16=False)
 V100 = Machine("cuda", 1, bf16=False, fp16=True, name="Tesla V100")
@@ -248,7 +257,7 @@ def test_several_contradictions_are_one_finding_whose_fix_ends_all() -> None:
 @pytest.mark.parametrize("machine", [CPU, H100], ids=["cpu", "h100"])
 @pytest.mark.parametrize("method", METHODS)
 def test_defaults_accuse_nobody(method: str, machine: Machine) -> None:
-    diagnosis = judge(material(method, {}, machine=machine, rows=2000))
+    diagnosis = judge(material(method, {}, machine=machine, rows=2000), CONFIG_RULES)
     assert [one.rule for one in diagnosis.findings if one.severity != "info"] == []
     assert not [one for one in diagnosis.not_checked if one.reason == "rule-broke"]
 
@@ -258,14 +267,14 @@ def test_recipes_of_the_demo_accuse_nobody_but_the_one_that_is_meant_to_fail(
     stage: Stage, base_checkpoint: Path
 ) -> None:
     config = {**stage.config, "model_name_or_path": str(base_checkpoint)}
-    diagnosis = judge(material(stage.method, config, machine=CPU, rows=500))
+    diagnosis = judge(material(stage.method, config, machine=CPU, rows=500), CONFIG_RULES)
     meant = {"learning-rate-unusual", "warmup-missing"} if stage.name == "sft-too-hot" else set()
     assert {one.rule for one in diagnosis.findings if one.severity != "info"} == meant
     assert not [one for one in diagnosis.not_checked if one.reason == "rule-broke"]
 
 
 def test_script_alone_leaves_the_config_unjudged() -> None:
-    diagnosis = judge(Material(Asked(None, {}, Path("train.py"))))
+    diagnosis = judge(Material(Asked(None, {}, Path("train.py"))), CONFIG_RULES)
     assert diagnosis.findings == ()
     assert "no-config" in {one.reason for one in diagnosis.not_checked if one.rule == "options-contradict"}
 
