@@ -151,7 +151,7 @@ def key(change: ScriptChange) -> tuple[str, str, str]:
 
 
 def era_of(found: Survey) -> str | None:
-    """The TRL versions that a script was written for: from the first that knew its names to the last that took them."""
+    """The TRL versions that a script was written for, from its names, such as `0.9 to before 0.12`; None if they do not tell."""
     text = found.source.text
     gone = [version(one.since) for one in found.changes if re.match(r"\d", one.since) and one.owner != "reward_funcs"]
     words = set(re.findall(r"[A-Za-z_][\w.]*", text))
@@ -162,8 +162,8 @@ def era_of(found: Survey) -> str | None:
     if high is None and low is None:
         return None
     if high is None:
-        return f"TRL {spelled(low)} or later" if low else None
-    return f"TRL {spelled(low)} to before {spelled(high)}" if low and low < high else f"before TRL {spelled(high)}"
+        return f"{spelled(low)} or later" if low else None
+    return f"{spelled(low)} to before {spelled(high)}" if low and low < high else f"before {spelled(high)}"
 
 
 def version(text: str) -> tuple[int, ...]:
