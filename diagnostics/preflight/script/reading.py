@@ -51,7 +51,7 @@ def read_script(path: Path, known: Signatures) -> Script:
         method=methods[0] if len(methods) == 1 else None,
         era=era_of(first),
         changes=tuple(sorted(changes, key=lambda one: one.line)),
-        modern=mended if mended != text else None,
+        modern=(mended.replace("\n", "\r\n") if ends_in_crlf(path) else mended) if mended != text else None,
         diff=diff,
         unread=tuple(dict.fromkeys(first.unread)),
     )
@@ -73,6 +73,11 @@ def text_of(path: Path) -> str:
         raise BadScript(f"{path}: there is no such script.") from error
     except (OSError, ValueError) as error:
         raise BadScript(f"{path}: cannot be read as text ({' '.join(str(error).split())[:120]}).") from error
+
+
+def ends_in_crlf(path: Path) -> bool:
+    """Whether the lines of a file end as on Windows: the mended script's do too."""
+    return b"\r\n" in path.read_bytes()
 
 
 def survey(text: str, known: Signatures, path: Path) -> Survey:

@@ -76,7 +76,7 @@ FAULTS: list[tuple[str, str | None, str, str, dict[str, Any], dict[str, Any]]] =
     ("argument-renamed", "config-renamed", "error", "sft", {"torch_dtype": "bfloat16"}, {}),
     ("argument-renamed", "config-renamed", "error", "sft", {"group_by_length": True}, {}),
     ("precision-unsupported", "both", "error", "sft", {"bf16": True, "fp16": True}, {}),
-    ("precision-unsupported", "fp16-on-cpu", "error", "sft", {"fp16": True}, {"machine": CPU}),
+    ("precision-unsupported", "fp16-on-cpu", "info", "sft", {"fp16": True}, {"machine": CPU}),
     ("precision-unsupported", "bf16-on-cpu", "error", "sft", {"bf16": True}, {"machine": CPU}),
     ("precision-unsupported", "half-weights", "error", "sft", {"fp16": True, "dtype": "float16"}, {}),
     ("precision-unsupported", "no-bf16", "warning", "sft", {}, {"machine": V100}),

@@ -146,6 +146,7 @@ def test_change_is_seen(tmp_path: Path, known: Signatures, text: str, change: tu
         "from transformers import AutoTokenizer\nAutoTokenizer.from_pretrained('m', load_in_8bit=True)\n",
         "try:\n    from trl import PPOTrainer\nexcept ImportError:\n    PPOTrainer = None\n",
         "from trl.experimental.bema_for_ref_model import DPOTrainer\n",
+        "import trl\nif trl.__version__ < '0.12':\n    from trl import PPOv2Trainer\n",
     ],
 )  # fmt: skip
 def test_nothing_is_said_of_what_works(tmp_path: Path, known: Signatures, text: str) -> None:
@@ -241,6 +242,19 @@ def test_formatting_and_comments_stay(tmp_path: Path, known: Signatures) -> None
         "    # what follows is kept\n"
         "    seed=1)\n"
     )
+
+
+def test_lines_end_as_they_did(tmp_path: Path, known: Signatures) -> None:
+    path = tmp_path / "train.py"
+    path.write_bytes(b"from trl import SFTConfig\r\nSFTConfig('o', max_seq_length=1)\r\n")
+    assert read_script(path, known).modern == "from trl import SFTConfig\r\nSFTConfig('o', max_length=1)\r\n"
+
+
+def test_script_is_not_run(tmp_path: Path, known: Signatures) -> None:
+    mark = tmp_path / "mark"
+    script = read(tmp_path, f"from trl import PPOTrainer\nopen({str(mark)!r}, 'w')\n", known)
+    assert script.changes
+    assert not mark.exists()
 
 
 def test_arguments_that_cannot_be_followed_are_said_to_be_unread(tmp_path: Path, known: Signatures) -> None:
