@@ -150,6 +150,7 @@ NEAR_MISSES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 CLASHES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("best-strategies", "sft", {"load_best_model_at_end": True}, {}),
     ("best-strategies", "sft", {"load_best_model_at_end": True, "eval_strategy": "epoch"}, {}),
+    ("best-of-what", "sft", {"save_strategy": "best", "eval_strategy": "steps"}, {}),
     ("best-steps", "sft", {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 30, "save_steps": 100}, {}),
     ("scheduler-evaluation", "sft", {"lr_scheduler_type": "reduce_lr_on_plateau"}, {}),
     ("full-eval", "sft", {"fp16_full_eval": True, "bf16_full_eval": True}, {}),

@@ -13,6 +13,7 @@ from tests.diagnostics.preflight.test_config_rules import CLASHES, FAULTS
 
 # Refused by the trainer or the loading of the model, which this test does not build, or by a parser of two names.
 LATER = {
+    "best-of-what",
     "quantised-both-ways", "quantised-without-adapter", "selective-checkpointing", "padding-free",
     "assistant-only", "unknown-loss", "exo-smoothing", "weighted-aot", "divergence-loss", "synced-and-precomputed",
     "synced-adapter", "single-row", "shuffled-pairs", "synced-without-reference", "reward-weights", "sharding-twice",
@@ -40,6 +41,7 @@ def test_config_class_refuses_it(kind: str, method: str, config: dict[str, Any],
 
 # Kinds that a trainer refuses when it is built, each with what else the trainer needs; `use_peft` becomes an adapter.
 BY_TRAINER = {
+    "best-of-what",
     "padding-free", "assistant-only", "unknown-loss", "exo-smoothing", "weighted-aot", "divergence-loss", "synced-adapter",
     "synced-and-precomputed", "single-row", "shuffled-pairs", "synced-without-reference", "reward-weights",
     "selective-checkpointing", "bf16-on-cpu",
