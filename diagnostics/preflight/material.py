@@ -33,7 +33,9 @@ class Rows:
     `where` names them in messages: `pairs.jsonl (train)`. `rows` is a lazy sequence: a row is a dict of its columns.
     `numbers`: int64, shape (n,), the number in the split of each row that is looked at, from 0, ascending; all of them
     unless the split has more than the limit. `total`: rows in the split. `dataset` is the `datasets.Dataset` of the rows
-    looked at, renamed as `column_mapping` asks.
+    looked at, renamed as `column_mapping` asks; None where the file can be read and the mapping does not fit it.
+    `every`: all rows of the split, lazily, for the rules that count without tokenizing, or a wider sample of a split of
+    more than 200,000; None where they are not at hand. `every_numbers`: their numbers.
     """
 
     where: str
@@ -42,6 +44,8 @@ class Rows:
     rows: Sequence[Mapping[str, Any]]
     numbers: np.ndarray
     dataset: Any = None
+    every: Sequence[Mapping[str, Any]] | None = None
+    every_numbers: np.ndarray | None = None
 
     @property
     def sampled(self) -> bool:
@@ -186,7 +190,7 @@ class ScriptChange:
 
     `kind`: `import`, `argument`, `call`, `name`. `line`: from 1. `what`: the old name; `instead`: the new one (None:
     gone without a successor). `owner`: the class or module. `since`: the version that dropped it. `mended`: whether
-    the rewritten script has it right.
+    the rewritten script has it right. `fatal`: whether it raises, rather than warns or does something else in silence.
     """
 
     kind: str
@@ -197,6 +201,7 @@ class ScriptChange:
     since: str
     mended: bool
     note: str = ""
+    fatal: bool = True
 
 
 @dataclass(frozen=True)

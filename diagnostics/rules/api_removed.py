@@ -1,0 +1,112 @@
+"""api-removed: a class, function or module that the installed TRL or transformers no longer has."""
+
+from __future__ import annotations
+
+from diagnostics.finding import CannotJudge, Finding, Fix, TextEvidence, Words
+from diagnostics.preflight.material import Material
+
+NAME = "api-removed"
+METHODS = None
+EXPLAINS = ("argument-renamed", "run-died")
+
+SHOWN = 12  # lines of a script as evidence
+
+
+def preflight(material: Material) -> Finding | None:
+    """Look at the imports, names and calls of the script."""
+    script = material.script
+    if script is None:
+        raise CannotJudge("no-script")
+    changes = [one for one in script.changes if one.kind != "argument"]
+    if not changes:
+        return None
+    grave = [one for one in changes if one.fatal]
+    lost = [one for one in changes if not one.mended]
+    # The one that a person has to see to is named first.
+    first = next(iter([one for one in lost if one.fatal] or lost or grave or changes))
+    lines = [
+        f"line {one.line}: {one.what} ({one.owner}) -> {one.instead or 'gone'} (since {one.since})"
+        + (f"; {one.note}" if one.note else "")
+        for one in changes
+    ]
+    fixes = [Fix("modernise", "show", (), {"count": len(changes) - len(lost)})] if len(lost) < len(changes) else []
+    if lost:
+        names = ", ".join(dict.fromkeys(one.what for one in lost))
+        fixes.append(Fix("hand", "show", (), {"names": names, "note": first.note or "see the lines below"}))
+    evidence = [TextEvidence(str(script.path), tuple(lines[:SHOWN]))]
+    if script.unread:
+        evidence.append(TextEvidence(f"{script.path.name}: not read", script.unread[:SHOWN]))
+    form = "import" if first.kind == "import" else "call"
+    return Finding(
+        rule=NAME,
+        severity="error" if grave else "warning",
+        confidence=0.95,
+        first_step=0,
+        last_step=0,
+        facts={
+            "kind": f"script-{form}-{'moved' if first.instead else 'gone'}",
+            "name": first.what,
+            "owner": first.owner,
+            "instead": first.instead,
+            "since": first.since,
+            "line": first.line,
+            "count": len(changes),
+            "era": script.era or "?",
+        },
+        evidence=tuple(evidence),
+        causes=("older",),
+        fixes=tuple(fixes),
+    )
+
+
+WORDS = {
+    "en": Words(
+        title="The script uses what the installed libraries no longer have",
+        summary={
+            "script-import-moved": "Line {line}: {name} is {instead} today (since {since}). {count} such place(s); the script "
+            "looks written for: {era}.",
+            "script-import-gone": "Line {line}: {owner} has no {name} (since {since}), and nothing took its place. {count} such "
+            "place(s); the script looks written for: {era}.",
+            "script-call-moved": "Line {line}: {name} ({owner}) is to be {instead} (since {since}). {count} such place(s); the "
+            "script looks written for: {era}.",
+            "script-call-gone": "Line {line}: {name} ({owner}) does not work any more (since {since}). {count} such place(s); "
+            "the script looks written for: {era}.",
+        },
+        why="The import or the call fails at once, or does something else than the script means.",
+        wrong_if="training runs with other versions of TRL and transformers than those installed here",
+        causes={"older": "The script was written for another version of TRL or transformers."},
+        fixes={
+            "modernise": "Take the rewritten script: {count} place(s) are mended in it",
+            "hand": "By hand: {names} ({note})",
+        },
+        about="""Reads a script, never runs it: imports of TRL, transformers and peft, names taken from them, calls that are made
+otherwise today, and reward functions that GRPO could not call.
+
+The installed libraries are asked what they have. A table of TRL 0.7 to 1.16 names where things went; what has a successor
+is rewritten, with everything else of the text left as it is. TRL has no PPO trainer since 1.13: a PPO script needs the
+TRL that it was written for, or `python -m training start --method ppo`.""",
+    ),
+    "zh": Words(
+        title="脚本用到了已安装的库里不再有的东西",
+        summary={
+            "script-import-moved": "第 {line} 行：{name} 现在是 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于：{era}。",
+            "script-import-gone": "第 {line} 行：{owner} 里没有 {name}（自 {since} 起），也没有替代品。共 {count} 处；脚本似乎"
+            "写于：{era}。",
+            "script-call-moved": "第 {line} 行：{name}（{owner}）应改为 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于："
+            "{era}。",
+            "script-call-gone": "第 {line} 行：{name}（{owner}）已不可用（自 {since} 起）。共 {count} 处；脚本似乎写于：{era}。",
+        },
+        why="导入或调用会立即失败，或者做的已不是脚本本来的意思。",
+        wrong_if="实际训练所用的 TRL 和 transformers 版本与这里安装的不同",
+        causes={"older": "脚本是为另一个版本的 TRL 或 transformers 写的。"},
+        fixes={
+            "modernise": "使用改写后的脚本，其中已修正 {count} 处",
+            "hand": "需要手动处理：{names}（{note}）",
+        },
+        about="""脚本只读不运行：检查 TRL、transformers、peft 的导入，从中取用的名字，如今写法不同的调用，以及 GRPO 无法调用的
+奖励函数。
+
+已安装的库里有什么，直接向它们询问；各个名字的去向由一张覆盖 TRL 0.7 到 1.16 的表给出。有替代的就改写，其余文字原样
+保留。TRL 自 1.13 起没有 PPO 训练器：PPO 脚本要么使用当年的 TRL，要么改用 `python -m training start --method ppo`。""",
+    ),
+}
