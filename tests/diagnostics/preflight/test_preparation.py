@@ -331,3 +331,26 @@ def test_the_state_is_restored_after_an_error() -> None:
     with pytest.raises(RuntimeError), quietly(None):
         raise RuntimeError
     assert datasets.is_caching_enabled()
+
+
+def test_batches_of_the_online_methods_are_not_judged_by_one_process(base_checkpoint: Path) -> None:
+    """On four processes this is right; that it is not on one is for the rule that knows how many there are."""
+    made = prepared(base_checkpoint, "grpo", data("prompt"), per_device_train_batch_size=2, num_generations=8)
+    assert made.failed is None
+
+
+def test_two_begin_tokens_are_counted(base_checkpoint: Path, tmp_path: Path) -> None:
+    """A tokenizer that writes a begin token, and texts that hold one already."""
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = AutoTokenizer.from_pretrained(base_checkpoint, local_files_only=True)
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    begin = tokenizer.convert_tokens_to_ids("<s>")
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", begin)])
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_bytes((base_checkpoint / "config.json").read_bytes())
+    rows = [{"text": "<s>thanks"}] * 3 + [{"text": "thanks"}] * 5
+    made = prepared(tmp_path, "sft", rows)
+    assert made.facts["double_begin"] == 3
+    assert made.facts["highest_id"] == begin == 2000
+    assert made.embedding == 2000  # the token was added to the tokenizer alone
