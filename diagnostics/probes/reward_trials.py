@@ -256,9 +256,10 @@ def trial_of(
             if "values" in event:
                 given = event["values"]
                 values[event["call"]] = np.array([np.nan if one is None else float(one) for one in given])
-                texts = calls[event["call"]]
-                without = [n for n, one in enumerate(given) if one is None and texts[n] is not None]
-                facts.setdefault("none_rows", {})[event["call"]] = tuple(numbers[n] for n in without)
+                if event["call"] in GOOD:
+                    texts = calls[event["call"]]
+                    without = tuple(numbers[n] for n, one in enumerate(given) if one is None and texts[n] is not None)
+                    facts.setdefault("none_rows", {})[event["call"]] = without
         elif event["event"] == "failed" and event["call"] in (*GOOD, "import"):
             failed = (event["kind"], event["message"])
             facts |= {key: value for key, value in event.items() if key not in ("event", "kind", "message")}
@@ -279,6 +280,8 @@ def trial_of(
             bad[call] = told
         elif failed is None:
             facts["cut_short"] = told[1]
+    if "orders" in facts:
+        facts["orders"] = [(numbers[place], *rewards) for place, *rewards in facts["orders"]]
     facts["junk_failed"] = bad
     facts["references"] = sum(text is not None for text in calls.get("reference", ()))
     facts["call_seconds"] = watched.call_seconds
