@@ -93,8 +93,11 @@ def tried(
     call_seconds: float,
 ) -> RewardTrial:
     """One function, tried in a process of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="clinic-reward-"))
+    # A folder within: a worker whose starter is killed removes its own, and the one above if nothing else is in it.
+    above = Path(tempfile.mkdtemp(prefix="clinic-reward-"))
+    folder = above / "trial"
     try:
+        folder.mkdir()
         job = {
             "name": name,
             "spec": spec,
@@ -107,7 +110,7 @@ def tried(
         ended = watched.wait(limit)
         return trial_of(name, spec, picked, calls, watched, ended)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(above, ignore_errors=True)
 
 
 class Watched:
@@ -201,6 +204,8 @@ class Watched:
                     os.kill(child, signal.SIGKILL)
         self.process.wait()
         self._reader.join(1.0)
+        if self.process.stdout is not None and not self._reader.is_alive():
+            self.process.stdout.close()
 
     def how(self) -> str:
         """How the process ended, as part of a sentence."""
