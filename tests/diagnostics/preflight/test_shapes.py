@@ -183,7 +183,8 @@ def test_nothing_is_proposed_where_the_data_lack_what_the_method_reads(name: str
 def test_converted_rows_are_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     assert write_converted(rows_of(SHAPES["pairs"]), "dpo", path) == (1, {"empty-answer": 1})
-    assert next(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())["chosen"] == HERE
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["chosen"] == HERE
     assert [one.name for one in tmp_path.iterdir()] == ["out.jsonl"]
 
 
