@@ -7,7 +7,7 @@ from diagnostics.preflight.material import Material
 
 NAME = "api-removed"
 METHODS = None
-EXPLAINS = ("argument-renamed", "run-died")
+EXPLAINS = ("run-died",)
 
 SHOWN = 12  # lines of a script as evidence
 
@@ -64,19 +64,19 @@ WORDS = {
         title="The script uses what the installed libraries no longer have",
         summary={
             "script-import-moved": "Line {line}: {name} is {instead} today (since {since}). {count} such place(s); the script "
-            "looks written for: {era}.",
+            "looks written for: TRL {era}.",
             "script-import-gone": "Line {line}: {owner} has no {name} (since {since}), and nothing took its place. {count} such "
-            "place(s); the script looks written for: {era}.",
+            "place(s); the script looks written for: TRL {era}.",
             "script-call-moved": "Line {line}: {name} ({owner}) is to be {instead} (since {since}). {count} such place(s); the "
-            "script looks written for: {era}.",
+            "script looks written for: TRL {era}.",
             "script-call-gone": "Line {line}: {name} ({owner}) does not work any more (since {since}). {count} such place(s); "
-            "the script looks written for: {era}.",
+            "the script looks written for: TRL {era}.",
         },
         why="The import or the call fails at once, or does something else than the script means.",
         wrong_if="training runs with other versions of TRL and transformers than those installed here",
         causes={"older": "The script was written for another version of TRL or transformers."},
         fixes={
-            "modernise": "Take the rewritten script: {count} place(s) are mended in it",
+            "modernise": "Take the rewritten script (preflight --modernise FILE): {count} place(s) are mended in it",
             "hand": "By hand: {names} ({note})",
         },
         about="""Reads a script, never runs it: imports of TRL, transformers and peft, names taken from them, calls that are made
@@ -89,18 +89,18 @@ TRL that it was written for, or `python -m training start --method ppo`.""",
     "zh": Words(
         title="脚本用到了已安装的库里不再有的东西",
         summary={
-            "script-import-moved": "第 {line} 行：{name} 现在是 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于：{era}。",
+            "script-import-moved": "第 {line} 行：{name} 现在是 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于：TRL {era}。",
             "script-import-gone": "第 {line} 行：{owner} 里没有 {name}（自 {since} 起），也没有替代品。共 {count} 处；脚本似乎"
-            "写于：{era}。",
+            "写于：TRL {era}。",
             "script-call-moved": "第 {line} 行：{name}（{owner}）应改为 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于："
-            "{era}。",
-            "script-call-gone": "第 {line} 行：{name}（{owner}）已不可用（自 {since} 起）。共 {count} 处；脚本似乎写于：{era}。",
+            "TRL {era}。",
+            "script-call-gone": "第 {line} 行：{name}（{owner}）已不可用（自 {since} 起）。共 {count} 处；脚本似乎写于：TRL {era}。",
         },
         why="导入或调用会立即失败，或者做的已不是脚本本来的意思。",
         wrong_if="实际训练所用的 TRL 和 transformers 版本与这里安装的不同",
         causes={"older": "脚本是为另一个版本的 TRL 或 transformers 写的。"},
         fixes={
-            "modernise": "使用改写后的脚本，其中已修正 {count} 处",
+            "modernise": "使用改写后的脚本（preflight --modernise FILE），其中已修正 {count} 处",
             "hand": "需要手动处理：{names}（{note}）",
         },
         about="""脚本只读不运行：检查 TRL、transformers、peft 的导入，从中取用的名字，如今写法不同的调用，以及 GRPO 无法调用的

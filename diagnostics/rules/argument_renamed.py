@@ -166,7 +166,7 @@ WORDS = {
         fixes={
             "rename": "Say the same in today's names: {names}",
             "hand": "By hand: {names}",
-            "modernise": "Take the rewritten script: {count} place(s) are mended in it",
+            "modernise": "Take the rewritten script (preflight --modernise FILE): {count} place(s) are mended in it",
         },
         about="""Compares every argument of a config, and of the calls in a script, with what the installed classes take.
 
@@ -193,7 +193,7 @@ seen.""",
         fixes={
             "rename": "改用现在的名字：{names}",
             "hand": "需要手动处理：{names}",
-            "modernise": "使用改写后的脚本，其中已修正 {count} 处",
+            "modernise": "使用改写后的脚本（preflight --modernise FILE），其中已修正 {count} 处",
         },
         about="""把配置里的每个参数、脚本里每次调用的参数，与已安装的类实际接受的参数相比较。
 
