@@ -7,8 +7,8 @@ from typing import Literal
 
 from dashboard.texts import Lang
 
-Page = Literal["runs", "compare", "diagnose"]
-PAGES: tuple[Page, ...] = ("runs", "compare", "diagnose")
+Page = Literal["runs", "preflight", "compare", "diagnose"]
+PAGES: tuple[Page, ...] = ("runs", "preflight", "compare", "diagnose")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ MODULES = {
     "queue": "training",
     "doctor": "training",
     "check": "diagnostics",
+    "preflight": "diagnostics",
     "fix": "diagnostics",
     "explain": "diagnostics",
     "compare": "diagnostics",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dashboard import preflight_texts
+
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
 
@@ -13,6 +15,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.runs": ("Runs", "训练"),
     "nav.compare": ("Compare", "对比"),
     "nav.diagnose": ("Diagnose", "诊断"),
+    "nav.preflight": ("Pre-flight", "训练前检查"),
     "nav.other": ("中文", "English"),
     "nav.theme": ("Light or dark", "浅色或深色"),
     # Runs
@@ -59,6 +62,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "state.unknown": ("not known", "状态未知"),
     "activity.answering": ("answering held-out prompts", "正在回答留出提示"),
     "activity.loading": ("loading", "加载中"),
+    "activity.preflight": ("pre-flight", "训练前检查"),
     "activity.queued": ("queued", "排队中"),
     # Compare
     "compare.checkpoints": ("Checkpoints", "检查点"),
@@ -497,6 +501,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "diagnose.written": ("Written: {path}. It is trained by", "已写入：{path}。训练命令："),
     "diagnose.unwritten": ("{path}: cannot be written ({reason}).", "{path}：无法写入（{reason}）。"),
     "diagnose.onset": ("step {step}", "第 {step} 步"),
+    **preflight_texts.TEXTS,
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line of the diagnostics: `check`, `fix`, `explain`, `compare`, `bisect`, `convert`."""
+"""The command line of the diagnostics: `check`, `preflight`, `fix`, `explain`, `compare`, `bisect`, `convert`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from diagnostics.engine import diagnose
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep
 from diagnostics.output import BAD_INPUT, refuse, to_file, to_stdout, unwritable
+from diagnostics.preflight import command as preflight
 from diagnostics.report.as_text import edit_text
 from diagnostics.report.formats import FORMATS
 from diagnostics.report.page import explain
@@ -59,6 +60,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     explain_parser.add_argument("rule", help="a rule's name, such as loss-not-finite")
     explain_parser.add_argument("--lang", choices=LANGS, default="en")
     explain_parser.set_defaults(run_command=explain_rule)
+    preflight.add_command(commands)
     compare_cli.add_commands(commands)
     converting.add_command(commands)
 

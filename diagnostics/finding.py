@@ -43,11 +43,15 @@ class Limit(float):
 
 @dataclass(frozen=True)
 class Edit:
-    """One change to a run's config: the argument's name, its value in the run (None: not set), its new value."""
+    """One change to a run's config: the argument's name, its value in the run (None: not set), its new value.
+
+    `removed`: the argument is taken out, because it has another name today or says nothing; then `new` is None.
+    """
 
     path: str
     old: Any
     new: Any
+    removed: bool = False
 
 
 @dataclass(frozen=True)

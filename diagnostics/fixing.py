@@ -192,4 +192,10 @@ def child_config(config: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
 
 def applied(config: Mapping[str, Any], changes: Iterable[Edit]) -> dict[str, Any]:
     """A config with some edits applied."""
-    return {**config, **{edit.path: edit.new for edit in changes}}
+    made = dict(config)
+    for edit in changes:
+        if edit.removed:
+            made.pop(edit.path, None)
+        else:
+            made[edit.path] = edit.new
+    return made

@@ -32,6 +32,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     starting.add_argument("--processes", type=int, default=1, help="worker processes on this machine")
     starting.add_argument("--accelerate-config", type=Path, help="a config file of accelerate, for clusters")
     starting.add_argument("--parent", help="the run that this one mends")
+    starting.add_argument("--force", action="store_true", help="start in spite of errors that the pre-flight finds")
     control.add_launch_options(starting)
     starting.set_defaults(run_command=start)
     demo_parser = commands.add_parser("demo", help="train the embedded customer-service assistant by every method")
@@ -67,6 +68,7 @@ def start(arguments: argparse.Namespace) -> int:
         accelerate_config=arguments.accelerate_config and arguments.accelerate_config.resolve(),
         quiet=arguments.quiet,
         queue=arguments.queue,
+        force=arguments.force,
     )
     command = ["python", "-m", "training", *sys.argv[1:]]
     write_request(request, command, parent=arguments.parent or asked.parent, fixes=asked.fixes, plan=plan)

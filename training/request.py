@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from diagnostics.preflight import asking
 from diagnostics.run.files import read_json
 
-METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
+METHODS = asking.METHODS
 SCHEMA = 1
 REFUSED = 2  # the exit code of a request that cannot be met
 RUN_FILE = "run.json"
-# YAML 1.1 reads 1e-4 as text, because it wants a dot; everybody who writes it means the number.
-PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}
-SCIENTIFIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
 
 class BadRequest(Exception):
@@ -74,17 +70,10 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         BadRequest: the file is not there, cannot be parsed, or holds no mapping of argument names.
     """
-    import yaml
-
     try:
-        config = read_json(path) if path.suffix == ".json" else yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadRequest(f"{path}: there is no such config file.") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise BadRequest(f"{path}: cannot be read as a config ({' '.join(str(error).split())}).") from error
-    if not isinstance(config, dict):
-        raise BadRequest(f"{path}: holds no config; expected argument names with their values.")
-    return {str(key): number_of(value) for key, value in config.items()}
+        return asking.read_config(path)
+    except asking.AskedWrong as error:
+        raise BadRequest(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -112,32 +101,16 @@ def take_marks(config: dict[str, Any]) -> Marks:
     return Marks(method, parent, tuple(fixes))
 
 
-def number_of(value: Any) -> Any:
-    """A value of YAML, with numbers such as 1e-4 read as numbers."""
-    return float(value) if isinstance(value, str) and SCIENTIFIC.fullmatch(value) else value
-
-
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     """`key=value` pairs as a config. A value is read as JSON if it is some, else it is taken as text.
 
     Raises:
         BadRequest: a pair has no `=`, or no name before it.
     """
-    config: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise BadRequest(f"--set {setting}: expected key=value, for example learning_rate=2e-5.")
-        config[key] = value_of(value)
-    return config
-
-
-def value_of(text: str) -> Any:
-    """A value written on a command line: JSON if it is some, Python's words for true, false and none, else the text."""
     try:
-        return json.loads(PYTHON_WORDS.get(text, text))
-    except ValueError:
-        return text
+        return asking.parse_settings(settings)
+    except asking.AskedWrong as error:
+        raise BadRequest(str(error)) from error
 
 
 def versions() -> dict[str, str]:

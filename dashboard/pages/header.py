@@ -1,4 +1,4 @@
-"""The top of every page: name, the three pages, language, light or dark."""
+"""The top of every page: name, the pages, language, light or dark."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class ScriptChange:
 
     `kind`: `import`, `argument`, `call`, `name`. `line`: from 1. `what`: the old name; `instead`: the new one (None:
     gone without a successor). `owner`: the class or module. `since`: the version that dropped it. `mended`: whether
-    the rewritten script has it right.
+    the rewritten script has it right. `fatal`: whether it raises, rather than warns or does something else in silence.
     """
 
     kind: str
@@ -172,6 +172,7 @@ class ScriptChange:
     since: str
     mended: bool
     note: str = ""
+    fatal: bool = True
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,14 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 POINTS_IN_FOLDER = 160
 
 
-def page(title: str, head: str, content: str, lang: Lang) -> str:
-    """A whole document around its header and content."""
+def page(title: str, head: str, content: str, lang: Lang, more_style: str = "") -> str:
+    """A whole document around its header and content; `more_style` goes behind the reports' own style sheet."""
     return (
         f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{text(one_line(title))} · {text(LABELS[lang]['report'])} · TRL Clinic</title>\n"
-        f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n<header>{head}</header>\n"
+        f"<style>\n{STYLE.read_text(encoding='utf-8')}{more_style}</style>\n</head>\n<body>\n<header>{head}</header>\n"
         f"<main>\n{content}\n</main>\n<footer>TRL Clinic {text(version())}</footer>\n</body>\n</html>\n"
     )
 

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence
+from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence, TableEvidence
 from diagnostics.report.beside import against_object, keep_object
 from diagnostics.report.folder import FolderReport
 from diagnostics.report.words import MISSING, FindingInWords, Lang, in_words, reason_in_words
@@ -30,6 +30,8 @@ def evidence_object(one: Evidence) -> dict[str, Any]:
     """One piece of evidence as an object with its `kind`."""
     if isinstance(one, SeriesEvidence):
         return {"kind": "series", "tag": one.tag, "marks": list(one.marks), "rows": [list(row) for row in one.rows]}
+    if isinstance(one, TableEvidence):
+        return {"kind": "table", "title": one.title, "head": list(one.head), "rows": [list(row) for row in one.rows]}
     return {"kind": "text", "file": one.file, "lines": list(one.lines)}
 
 

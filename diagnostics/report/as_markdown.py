@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from diagnostics.finding import Diagnosis, SeriesEvidence, TextEvidence
+from diagnostics.finding import Diagnosis, SeriesEvidence, TableEvidence, TextEvidence
 from diagnostics.report.beside import (
     AGAINST,
     against_sentences,
@@ -17,7 +17,7 @@ from diagnostics.report.beside import (
     keep_sentences,
     parting_rows,
 )
-from diagnostics.report.common import config_value, grouped, number, one_line, verdict, visible
+from diagnostics.report.common import config_value, grouped, number, one_line, shortened, verdict, visible
 from diagnostics.report.folder import FolderReport, Row, cells, columns, folder_verdict
 from diagnostics.report.labels import LABELS, STATES, counted
 from diagnostics.report.words import MISSING, FindingInWords, FixInWords, Lang, in_words, reason_in_words
@@ -90,6 +90,9 @@ def finding_section(finding: FindingInWords, lang: Lang, *, heading: bool = True
     for group in grouped(finding.evidence):
         if isinstance(group, TextEvidence):
             parts += [code(group.file), fenced(list(group.lines), "text")]
+        elif isinstance(group, TableEvidence):
+            rows = [[cell(shortened(one)) for one in row] for row in (group.head, *group.rows)]
+            parts += [escaped(group.title), table(rows)]
         else:
             parts.append(rows_table(group, lang))
     parts.append(f"**{label['why']}**{colon}{escaped(finding.why)}")

@@ -113,11 +113,18 @@ def result(run: Run, finding: Finding, words: FindingInWords, lang: Lang) -> dic
     Its fixes are edits of a config, not of a region of a file as SARIF's `fixes` are: they stand in the message and in
     the properties.
     """
-    first, *others = [location(place) for place in places_of(run, finding)]
+    return result_at(run.name, [location(place) for place in places_of(run, finding)], finding, words, lang)
+
+
+def result_at(
+    name: str, places: list[dict[str, Any]], finding: Finding, words: FindingInWords, lang: Lang
+) -> dict[str, Any]:
+    """One finding as a SARIF result at some places, at least one. `name`: what was judged."""
+    first, *others = places
     known = finding_object(words)
     kept = ("confidence", "first_step", "last_step", "explains", "causes", "wrong_if", "fixes")
     # The same fault of the same run is the same alert, also when it was read from another checkout or grew by a step.
-    fingerprint = hashlib.sha256(f"{finding.rule}\0{run.name}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    fingerprint = hashlib.sha256(f"{finding.rule}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return plain(
         {
             "ruleId": finding.rule,
@@ -131,7 +138,7 @@ def result(run: Run, finding: Finding, words: FindingInWords, lang: Lang) -> dic
             **({"relatedLocations": others} if others else {}),
             # The second is the only one that GitHub looks at.
             "partialFingerprints": {"trlClinicFinding/v1": fingerprint, "primaryLocationLineHash": f"{fingerprint}:1"},
-            "properties": {"run": run.name, **{key: known[key] for key in kept}},
+            "properties": {"run": name, **{key: known[key] for key in kept}},
         }
     )
 

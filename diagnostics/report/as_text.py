@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 
-from diagnostics.finding import Diagnosis, Edit, SeriesEvidence, TextEvidence
+from diagnostics.finding import Diagnosis, Edit, SeriesEvidence, TableEvidence, TextEvidence
 from diagnostics.report.beside import (
     AGAINST,
     against_sentences,
@@ -14,9 +14,9 @@ from diagnostics.report.beside import (
     keep_sentences,
     parting_rows,
 )
-from diagnostics.report.common import config_value, grouped, number, one_line, verdict, visible
+from diagnostics.report.common import config_value, grouped, number, one_line, shortened, verdict, visible
 from diagnostics.report.folder import FolderReport, cells, columns, folder_verdict
-from diagnostics.report.labels import LABELS, STATES, counted
+from diagnostics.report.labels import LABELS, STATES, counted, when
 from diagnostics.report.words import FindingInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
 
@@ -40,7 +40,7 @@ def finding_text(finding: FindingInWords, lang: Lang) -> str:
     """One finding as a block of text."""
     label = LABELS[lang]
     colon = label["colon"]
-    where = label["steps"].format(first=finding.first_step, last=finding.last_step)
+    where = when(lang, finding.first_step, finding.last_step)
     sure = label["confidence"].format(value=finding.confidence)
     lines = [
         f"{label[finding.severity].upper()} {finding.rule}  {label['brackets'].format(where + label['comma'] + sure)}",
@@ -49,6 +49,8 @@ def finding_text(finding: FindingInWords, lang: Lang) -> str:
     for group in grouped(finding.evidence):
         if isinstance(group, TextEvidence):
             lines += [f"      {one_line(group.file)}", *(f"      | {visible(line)[:WIDTH]}" for line in group.lines)]
+        elif isinstance(group, TableEvidence):
+            lines += table_text(group)
         else:
             lines += rows_text(group, lang)
     lines.append(wrapped(f"{label['why']}{colon}{finding.why}", "  "))
@@ -62,6 +64,18 @@ def finding_text(finding: FindingInWords, lang: Lang) -> str:
         lines.append(f"  {label['explains']}{colon}{', '.join(finding.explains)}")
     lines.append(f"  {label['more']}{colon}python -m diagnostics explain {finding.rule}")
     return "\n".join(lines)
+
+
+def table_text(one: TableEvidence) -> list[str]:
+    """A table: each row's cells below each other where they are long, else beside each other."""
+    rows = [[shortened(cell) for cell in row] for row in (one.head, *one.rows)]
+    if sum(max(columns_of(row[place]) for row in rows) + 2 for place in range(len(one.head))) <= WIDTH:
+        return [f"      {one_line(one.title)}", *aligned(rows, "      ")]
+    lines = [f"      {one_line(one.title)}"]
+    for row in rows[1:]:
+        lines += [f"      | {head}: {cell}" for head, cell in zip(rows[0], row, strict=True)]
+        lines.append("      |")
+    return lines[:-1] if one.rows else lines
 
 
 def rows_text(group: list[SeriesEvidence], lang: Lang) -> list[str]:

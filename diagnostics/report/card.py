@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from diagnostics.finding import Diagnosis, SeriesEvidence, TextEvidence
+from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence, TableEvidence, TextEvidence
 from diagnostics.report.beside import (
     AGAINST,
     against_sentences,
@@ -13,8 +13,8 @@ from diagnostics.report.beside import (
     keep_sentences,
     parting_rows,
 )
-from diagnostics.report.common import config_value, grouped, number
-from diagnostics.report.labels import LABELS
+from diagnostics.report.common import config_value, grouped, number, shortened
+from diagnostics.report.labels import LABELS, when
 from diagnostics.report.markup import block, note, pill, text
 from diagnostics.report.words import MISSING, FindingInWords, FixInWords, Lang, reason_in_words
 from diagnostics.run import Run
@@ -34,10 +34,7 @@ def finding_card(
     if finding.fixes:
         fixes = "".join(fix_html(fix, lang, under_fix(fix)) for fix in finding.fixes)
         parts.append(f'<div class="label">{text(label["fixes"])}</div>{fixes}')
-    parts += [
-        text_html(group) if isinstance(group, TextEvidence) else rows_html(group, lang)
-        for group in grouped(finding.evidence)
-    ]
+    parts += evidence_html(finding.evidence, lang)
     parts.append(f'<p class="quiet"><span class="label">{text(label["wrong_if"])}</span> {text(finding.wrong_if)}</p>')
     if finding.explains:
         folded = " ".join(pill(rule, "unknown") for rule in finding.explains)
@@ -48,7 +45,7 @@ def finding_card(
 def head(finding: FindingInWords, lang: Lang) -> str:
     """The first line of a card: severity, title, rule, steps, confidence."""
     label = LABELS[lang]
-    steps = label["steps"].format(first=finding.first_step, last=finding.last_step)
+    steps = when(lang, finding.first_step, finding.last_step)
     confidence = label["confidence"].format(value=finding.confidence)
     return (
         f"{pill(label[finding.severity], finding.severity)} <b>{text(finding.title)}</b> "
@@ -65,6 +62,20 @@ def fix_html(fix: FixInWords, lang: Lang, below: str = "") -> str:
     )
     safety = LABELS[lang]["brackets"].format(LABELS[lang][fix.safety])
     return f'<div class="fix">{text(fix.title)} <span class="quiet">{text(safety)}</span>{rows}{below}</div>'
+
+
+def evidence_html(evidence: Iterable[Evidence], lang: Lang) -> list[str]:
+    """Each piece of evidence, series of the same steps as one table."""
+    made = []
+    for group in grouped(evidence):
+        if isinstance(group, TextEvidence):
+            made.append(text_html(group))
+        elif isinstance(group, TableEvidence):
+            rows = [[shortened(one) for one in row] for row in (group.head, *group.rows)]
+            made.append(f'<div class="label">{text(group.title)}</div>{cells_html(rows)}')
+        else:
+            made.append(rows_html(group, lang))
+    return made
 
 
 def text_html(one: TextEvidence) -> str:

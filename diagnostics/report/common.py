@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from diagnostics.finding import SEVERITIES, Diagnosis, Evidence, SeriesEvidence, Severity, TextEvidence
+from diagnostics.finding import SEVERITIES, Diagnosis, Evidence, SeriesEvidence, Severity, TableEvidence, TextEvidence
 from diagnostics.report.labels import LABELS, counted
 from diagnostics.report.words import Lang
 
 DASH = "–"  # what was not set
+CELL = 160  # characters of a cell that are shown
 # Colours and cursor movements of a terminal: noise in a report, and in a terminal they could rewrite it.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # Control characters but tab and newline; the bidirectional ones, with which a line can show something else than it
@@ -44,11 +45,11 @@ def config_value(value: Any) -> str:
     return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
-def grouped(evidence: Iterable[Evidence]) -> list[list[SeriesEvidence] | TextEvidence]:
+def grouped(evidence: Iterable[Evidence]) -> list[list[SeriesEvidence] | TextEvidence | TableEvidence]:
     """Evidence in its order, neighbouring series that show the same steps put together: they read as one table."""
-    groups: list[list[SeriesEvidence] | TextEvidence] = []
+    groups: list[list[SeriesEvidence] | TextEvidence | TableEvidence] = []
     for one in evidence:
-        if isinstance(one, TextEvidence):
+        if not isinstance(one, SeriesEvidence):
             groups.append(one)
             continue
         last = groups[-1] if groups else None
@@ -57,6 +58,12 @@ def grouped(evidence: Iterable[Evidence]) -> list[list[SeriesEvidence] | TextEvi
         elif one.rows:
             groups.append([one])
     return groups
+
+
+def shortened(cell: str) -> str:
+    """A cell of a table on one line, its end left out where it is long."""
+    line = one_line(cell)
+    return line if len(line) <= CELL else line[: CELL - 1] + "…"
 
 
 def shown_steps(one: SeriesEvidence) -> tuple[list[int], tuple[int, ...]]:

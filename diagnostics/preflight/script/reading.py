@@ -1,0 +1,171 @@
+"""Reads a training script, never runs it: what the installed libraries no longer take, and the script mended."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from diagnostics.preflight.material import Script, ScriptChange
+from diagnostics.preflight.script import history
+from diagnostics.preflight.script.calls import read_calls
+from diagnostics.preflight.script.imports import read_imports
+from diagnostics.preflight.script.known import Signatures
+from diagnostics.preflight.script.survey import Survey, survey_of
+
+MOST_BYTES = 2_000_000  # a script of a person is far smaller; more is data in a file of code
+PASSES = 6  # what one mending lays open, the next sees to
+
+
+class BadScript(Exception):
+    """A script cannot be read. The message is one sentence: what, where, what was expected."""
+
+
+def read_script(path: Path, known: Signatures) -> Script:
+    """What the installed libraries do not take of a script, and the script mended as far as its text allows.
+
+    Raises:
+        BadScript: it is not there, too large, no text, no Python, or a notebook.
+    """
+    text = text_of(path)
+    first = survey(text, known, path)
+    mended, last = text, first
+    for _ in range(PASSES):
+        new = rewritten(last)
+        if new == mended or not parses(new):
+            break
+        mended, last = new, survey(new, known, path)
+    left = {key(one) for one in last.changes}
+    changes = tuple(replace(one, mended=key(one) not in left) for one in first.changes)
+    diff = "".join(
+        difflib.unified_diff(
+            text.splitlines(keepends=True), mended.splitlines(keepends=True), f"a/{path.name}", f"b/{path.name}"
+        )
+    )
+    methods = list(dict.fromkeys(first.methods))
+    return Script(
+        path=path,
+        method=methods[0] if len(methods) == 1 else None,
+        era=era_of(first),
+        changes=tuple(sorted(changes, key=lambda one: one.line)),
+        modern=mended if mended != text else None,
+        diff=diff,
+        unread=tuple(dict.fromkeys(first.unread)),
+    )
+
+
+def text_of(path: Path) -> str:
+    """The text of a script.
+
+    Raises:
+        BadScript: see `read_script`.
+    """
+    if path.suffix == ".ipynb":
+        raise BadScript(f"{path}: is a notebook; expected a script, as `jupyter nbconvert --to script` writes one.")
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BadScript(f"{path}: is larger than {MOST_BYTES // 1_000_000} MB; expected a training script.")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise BadScript(f"{path}: there is no such script.") from error
+    except (OSError, ValueError) as error:
+        raise BadScript(f"{path}: cannot be read as text ({' '.join(str(error).split())[:120]}).") from error
+
+
+def survey(text: str, known: Signatures, path: Path) -> Survey:
+    """One reading of a text.
+
+    Raises:
+        BadScript: the text is no Python.
+    """
+    try:
+        found = survey_of(text, known)
+        read_imports(found)
+        read_calls(found)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        said = error.msg if isinstance(error, SyntaxError) else type(error).__name__
+        raise BadScript(f"{path}{line}: is no Python that can be read ({said}).") from error
+    return found
+
+
+def rewritten(found: Survey) -> str:
+    """The text with all edits of one reading, the imports that it needs, and its helpers."""
+    edits, source = found.edits, found.source
+    place = after_imports(found)
+    rows = ""
+    for module, name in found.wanted:
+        statement = import_of(found, module)
+        if statement is None:
+            rows += f"from {module} import {name}\n"
+            continue
+        end = source.span(statement.names[-1])[1]
+        edits.replace((end, end), f", {name}")
+    named = found.names.functions
+    helpers = "".join(text for name, text in found.helpers.items() if name not in named)
+    if rows or helpers:
+        edits.replace((place, place), rows + helpers)
+    return edits.applied()
+
+
+def import_of(found: Survey, module: str) -> ast.ImportFrom | None:
+    """An import of a module on one line that a name can be added to; only one that is not itself rewritten."""
+    touched = [span[:2] for span in found.edits.made]
+    for node in found.source.tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == module and node.lineno == node.end_lineno:
+            start, end = found.source.span(node)
+            if node.names[0].name != "*" and not any(low < end and high > start for low, high in touched):
+                return node
+    return None
+
+
+def after_imports(found: Survey) -> int:
+    """Behind the last import that stands at the margin before any other statement; else behind the docstring."""
+    place = 0
+    for node in found.source.tree.body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Import | ast.ImportFrom) or (docstring and not place):
+            place = min(found.source.line_of(found.source.span(node)[1])[1] + 1, len(found.source.text))
+    return place
+
+
+def parses(text: str) -> bool:
+    """Whether a text is Python."""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def key(change: ScriptChange) -> tuple[str, str, str]:
+    """What makes a change the same one in two readings; its line may have moved."""
+    return change.kind, change.what, change.owner
+
+
+def era_of(found: Survey) -> str | None:
+    """The TRL versions that a script was written for: from the first that knew its names to the last that took them."""
+    text = found.source.text
+    gone = [version(one.since) for one in found.changes if re.match(r"\d", one.since) and one.owner != "reward_funcs"]
+    words = set(re.findall(r"[A-Za-z_][\w.]*", text))
+    if "PPOTrainer" in words and words & history.PPO_V1:
+        gone.append((0, 12))
+    born = [version(since) for name, since in history.BORN.items() if name in words]
+    low, high = max(born, default=None), min(gone, default=None)
+    if high is None and low is None:
+        return None
+    if high is None:
+        return f"TRL {spelled(low)} or later" if low else None
+    return f"TRL {spelled(low)} to before {spelled(high)}" if low and low < high else f"before TRL {spelled(high)}"
+
+
+def version(text: str) -> tuple[int, ...]:
+    """A version as numbers."""
+    return tuple(int(one) for one in re.findall(r"\d+", text))
+
+
+def spelled(numbers: tuple[int, ...]) -> str:
+    """A version as text."""
+    return ".".join(map(str, numbers))

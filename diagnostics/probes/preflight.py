@@ -1,0 +1,93 @@
+"""Measures a training that has not begun: its data, what TRL makes of it, its rewards, its script. Not the model's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from diagnostics.preflight.asking import ONLINE
+from diagnostics.preflight.material import Asked, Material
+
+LIMIT = 10_000  # rows that are looked at token by token
+# done, of how many, what: `data`, `prepared`, `rewards`, `script`.
+Progress = Callable[[int, int, str], None]
+
+
+def silent(done: int, of: int, what: str) -> None:
+    """Nobody is told."""
+
+
+def measure(asked: Asked, *, limit: int = LIMIT, progress: Progress = silent, rewards: bool = True) -> Material:
+    """All that the pre-flight rules judge.
+
+    `limit`: of more rows a sample is looked at token by token; raw rows are all read. `rewards`: whether reward functions
+    are called, which runs the user's code, in a process of its own. What cannot be had is None, with the reason in `unseen`.
+
+    Raises:
+        AskedWrong: data, model or script cannot be opened at all.
+    """
+    from diagnostics.probes.signatures import config_of, machine
+
+    material = Material(asked, machine=machine())
+    if asked.method:
+        defaults, usable = config_of(asked.method)
+        material = replace(material, defaults=defaults, usable=usable)
+    material = with_data(material, limit, progress)
+    material = with_preparation(material, progress)
+    if rewards:
+        material = with_rewards(material, progress)
+    return with_script(material, progress)
+
+
+def unseen(material: Material, part: str, why: str) -> Material:
+    """The material with the reason for which a part is not there."""
+    return replace(material, unseen={**material.unseen, part: why})
+
+
+def with_data(material: Material, limit: int, progress: Progress) -> Material:
+    """The raw rows of the training split, and of the evaluation split where there is evaluation."""
+    from diagnostics.probes.data import open_rows
+
+    asked = material.asked
+    if not asked.method or not (asked.config.get("dataset_name") or asked.config.get("datasets")):
+        return unseen(material, "data", "no data was given")
+    train = open_rows(asked.method, asked.config, "train", limit=limit, progress=progress)
+    evaluated = material.value("eval_strategy") not in (None, "no")
+    evaluation = open_rows(asked.method, asked.config, "test", limit=limit, progress=progress) if evaluated else None
+    return replace(material, train=train, evaluation=evaluation)
+
+
+def with_preparation(material: Material, progress: Progress) -> Material:
+    """What TRL's own preparation makes of the rows, with the model's tokenizer."""
+    from diagnostics.probes.preparation import prepare
+
+    if material.train is None:
+        return unseen(material, "prepared", material.unseen.get("data", "no data was given"))
+    if not material.asked.config.get("model_name_or_path"):
+        return unseen(material, "prepared", "no model was given, whose tokenizer is needed")
+    return replace(material, prepared=prepare(material.asked, material.train, progress=progress))
+
+
+def with_rewards(material: Material, progress: Progress) -> Material:
+    """Each reward function tried on rows of the data."""
+    from diagnostics.probes.reward_trials import trial_rewards
+
+    named: Any = material.asked.config.get("reward_funcs")
+    specs = [named] if isinstance(named, str) else list(named or ())
+    if material.method not in ONLINE or not specs:
+        return unseen(material, "rewards", "no reward function was named")
+    if material.train is None:
+        return unseen(material, "rewards", material.unseen.get("data", "no data was given"))
+    return replace(material, rewards=trial_rewards(specs, material.train, progress=progress))
+
+
+def with_script(material: Material, progress: Progress) -> Material:
+    """The script, read and never run."""
+    from diagnostics.preflight.script import read_script
+    from diagnostics.probes.signatures import signatures
+
+    if material.asked.script is None:
+        return unseen(material, "script", "no script was given")
+    progress(0, 1, "script")
+    return replace(material, script=read_script(material.asked.script, signatures()))
