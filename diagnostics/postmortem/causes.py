@@ -17,6 +17,8 @@ from diagnostics.postmortem.signs import SIGNS, Role, Sign
 from diagnostics.postmortem.tracebacks import Raised, tracebacks
 from diagnostics.run import Run
 
+# So many lines further on the same fault may be said again.
+NEAR = 12
 # Of one sentence so many places are looked at: a flood of the same line says nothing new.
 MOST_PLACES = 40
 # So many log rows after an error, and the run went on in spite of it.
@@ -38,7 +40,40 @@ FOLLOWING = (
     "EngineDeadError", "SystemExit", "KeyboardInterrupt", "RayActorError", "ConnectionAbortedError",
 )  # fmt: skip
 COLUMNS = frozenset(
-    ["text", "messages", "prompt", "completion", "chosen", "rejected", "label", "labels", "conversations", "conversation", "instruction", "input", "output", "question", "answer", "solution", "input_ids", "attention_mask", "query", "response", "image", "images", "completion_mask", "prompt_input_ids", "chosen_input_ids", "rejected_input_ids", "prompts", "completions", "score_chosen", "score_rejected", "margin", "tools"]
+    [
+        "text",
+        "messages",
+        "prompt",
+        "completion",
+        "chosen",
+        "rejected",
+        "label",
+        "labels",
+        "conversations",
+        "conversation",
+        "instruction",
+        "input",
+        "output",
+        "question",
+        "answer",
+        "solution",
+        "input_ids",
+        "attention_mask",
+        "query",
+        "response",
+        "image",
+        "images",
+        "completion_mask",
+        "prompt_input_ids",
+        "chosen_input_ids",
+        "rejected_input_ids",
+        "prompts",
+        "completions",
+        "score_chosen",
+        "score_rejected",
+        "margin",
+        "tools",
+    ]
 )
 DATA_FRAMES = (
     "arrow_dataset.py",
@@ -152,7 +187,14 @@ def first_of(found: list[Cause], unknown: Raised | None, root: str | None) -> Ca
     """
     fatal = sorted((one for one in found if one.role == "fatal"), key=lambda one: one.place)
     if fatal:
-        return next((one for one in fatal if root is not None and one.rank == root), fatal[0])
+        first = next((one for one in fatal if root is not None and one.rank == root), fatal[0])
+        # The same fault may be said twice, the second time more plainly.
+        near = [
+            one
+            for one in fatal
+            if one.rule == first.rule and 0 <= one.place - first.place <= NEAR and one.rank == first.rank
+        ]
+        return max(near, key=lambda one: (one.confidence, -one.place))
     for role in ("signal", "consequence"):
         some = sorted(
             (one for one in found if one.role == role),
@@ -319,7 +361,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (reward_function, missing_column, vllm_mem
 
 def prose_as_cause(console: Console) -> Cause | None:
     """What people wrote around a log, where nothing in it says more."""
-    told = prose_cause(tuple(line.text for line in console.lines))
+    told = prose_cause(tuple("" if ROW.search(line.text) else line.text for line in console.lines))
     if told is None:
         return None
     facts = {"line": console.lines[told.place].text.strip()[:300]}
@@ -363,7 +405,15 @@ def finding_of(
     """The finding of a rule on a cause, with the lines that show it; what only followed from it is folded under it."""
     verdict = verdict_of(run)
     step = max(run.last_step, run.status.step)
-    told = {"kind": cause.kind, "where": where(cause.rank), "step": step, "line": "", "what": "", **cause.facts, **(facts or {})}
+    told = {
+        "kind": cause.kind,
+        "where": where(cause.rank),
+        "step": step,
+        "line": "",
+        "what": "",
+        **cause.facts,
+        **(facts or {}),
+    }
     fatal = cause.role != "warning"
     found = Finding(
         rule=cause.rule,

@@ -214,7 +214,7 @@ SIGNS: tuple[Sign, ...] = (
     ),
     *of(
         "adapter-mismatch",
-        ("rank", "size mismatch for", 0.93, rf"size mismatch for \S*lora_\S*: (?:{SHAPES_BOTH}|{SHAPES})"),
+        ("rank", "size mismatch for", 0.93, rf"size mismatch for \S*lora_\S*: {SHAPES}"),
         ("targets", "not found in the base model", 0.97, r"Target modules (?P<what>.{1,200}?) not found in the base"),
         ("targets", "No modules were targeted for adaptation", 0.95),
         ("twice", "You passed a `PeftModel` instance together with a `peft_config`", 0.98),

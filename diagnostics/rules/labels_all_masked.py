@@ -6,15 +6,23 @@ import re
 
 import numpy as np
 
-from diagnostics.finding import Evidence, Finding, Fix, Limit, Words
+from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, TextEvidence, Words
 from diagnostics.fixing import edits
 from diagnostics.measure import argument, evidence, need, shown
-from diagnostics.messages import Message, find
+from diagnostics.postmortem.causes import cause_for, verdict_of
 from diagnostics.run import Run
 
 NAME = "labels-all-masked"
 METHODS = None
-EXPLAINS = ("loss-not-finite", "nothing-trainable", "not-learning", "memorised", "run-died", "gradient-not-finite")
+EXPLAINS = (
+    "loss-not-finite",
+    "nothing-trainable",
+    "not-learning",
+    "memorised",
+    "run-died",
+    "gradient-not-finite",
+    "collective-timeout",
+)
 
 ROWS = Limit(2, "logged rows", "ours: exactly 0 twice is no rounding")
 SHARE = Limit(0.95, "share of the rows", "ours: a batch may hold one row that is not masked")
@@ -30,9 +38,9 @@ SAID = re.compile(
 
 def check(run: Run) -> Finding | None:
     """Look for a loss of exactly 0 from the first row on, and for what the trainers say of it."""
-    said = find(run, SAID)
+    said = by_console(run)
     if said is not None:
-        return finding(run, "message", 0, 0.95, (said.evidence,), said)
+        return said
     if run.method not in ("sft", None):
         return None
     loss = need(run.get("train/loss"), "train/loss", ROWS)
@@ -49,12 +57,25 @@ def check(run: Run) -> Finding | None:
         return None
     step = int(loss.steps[0])
     shown_curves = (evidence(loss, step), *shown(run, step, "grad_norm", "entropy", "token_accuracy"))
-    return finding(run, "zero", step, 0.95 if silent or norms is not None else 0.75, shown_curves, None)
+    return finding(run, "zero", step, 0.95 if silent or norms is not None else 0.75, shown_curves, "")
 
 
-def finding(
-    run: Run, kind: str, step: int, confidence: float, seen: tuple[Evidence, ...], said: Message | None
-) -> Finding:
+def by_console(run: Run) -> Finding | None:
+    """What the trainers say of it on the console; of a run whose loss is above 0 all the same, only some rows are meant."""
+    try:
+        cause = cause_for(run, NAME)
+    except CannotJudge:
+        return None
+    if cause is None:
+        return None
+    loss = run.get("train/loss")
+    if cause.role == "warning" and loss is not None and (loss.finite().values > NOTHING).mean() > 1 - SHARE:
+        return None
+    lines = TextEvidence(verdict_of(run).console.name, verdict_of(run).lines(cause.place))
+    return finding(run, cause.kind, 0, cause.confidence, (lines,), str(cause.facts.get("line", "")))
+
+
+def finding(run: Run, kind: str, step: int, confidence: float, seen: tuple[Evidence, ...], said: str) -> Finding:
     """The finding, with the arguments that decide what is masked."""
     fixes = []
     if argument(run, "assistant_only_loss") is True:
@@ -67,7 +88,7 @@ def finding(
         confidence=confidence,
         first_step=step,
         last_step=max(run.last_step, step),
-        facts={"kind": kind, "line": said.line.strip()[:200] if said else ""},
+        facts={"kind": kind, "line": said.strip()[:200]},
         evidence=seen,
         causes=("markers", "template", "length"),
         fixes=(*fixes, Fix("data", "show")),
@@ -80,6 +101,7 @@ WORDS = {
         summary={
             "zero": "The loss is exactly 0 from the first row on: no token of any row counts.",
             "message": "The trainer said so: {line}",
+            "told": "The text beside the log tells of a loss of 0 (or of NaN, as a mean over no token is): {line}",
         },
         why="Nothing is learned, and the loss of 0 looks like success.",
         wrong_if="the loss is printed with so few digits that a real one looks like 0",
@@ -106,6 +128,7 @@ to 0 over many passes is memorised; a preference loss of 0 with large margins is
         summary={
             "zero": "从第一行起损失就恰好为 0：没有任何词元计入损失。",
             "message": "训练器已经说明：{line}",
+            "told": "日志旁的文字提到损失为 0（或 NaN，即对零个词元求平均）：{line}",
         },
         why="什么也没学到，而 0 的损失看上去像是成功。",
         wrong_if="损失打印的位数太少，真实的损失看上去像 0",

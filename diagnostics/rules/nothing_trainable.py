@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, Words
+from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, TextEvidence, Words
 from diagnostics.fixing import edits
 from diagnostics.measure import argument, evidence, shown
-from diagnostics.messages import find
-from diagnostics.run import Run
+from diagnostics.postmortem.causes import cause_for, verdict_of
+from diagnostics.run import Run, Series
 
 NAME = "nothing-trainable"
 METHODS = None
-EXPLAINS = ("not-learning", "run-died", "preference-flat", "reward-model-at-chance", "reward-collapse")
+EXPLAINS = (
+    "not-learning",
+    "run-died",
+    "preference-flat",
+    "reward-model-at-chance",
+    "reward-collapse",
+    "collective-timeout",
+)
 
 ROWS = Limit(3, "logged rows", "ours: a single 0 may be a skipped step")
-# PyTorch's message when the loss depends on no trainable parameter; and what only peft says.
-MESSAGE = re.compile(r"element 0 of tensors does not require grad|None of the inputs have requires_grad=True")
 
 
 def check(run: Run) -> Finding | None:
     """Look for PyTorch's own message, else for a gradient that is exactly 0 in every row and has no other cause."""
-    said = find(run, MESSAGE)
     gradient = run.get("train/grad_norm")
-    dead = said is not None and "element 0" in said.line
-    if said is not None and (dead or gradient is None or not np.any(gradient.values > 0)):
-        return finding(run, "message", 0, run.last_step, 0.98 if dead else 0.85, (said.evidence,))
+    said = by_console(run, gradient)
+    if said is not None:
+        return said
     if gradient is None:
         raise CannotJudge("no-series", tag="train/grad_norm")
     if len(gradient) < ROWS:
@@ -40,6 +42,25 @@ def check(run: Run) -> Finding | None:
     step = int(gradient.steps[0])
     curves = (evidence(gradient, step), *shown(run, step, "loss"))
     return finding(run, "zero", step, int(gradient.steps[-1]), 0.85, curves)
+
+
+def by_console(run: Run, gradient: Series | None) -> Finding | None:
+    """PyTorch's error; or its warning, where no gradient above 0 says otherwise and nothing else ended the run."""
+    try:
+        cause = cause_for(run, NAME)
+    except CannotJudge:
+        return None
+    if cause is None:
+        return None
+    verdict = verdict_of(run)
+    warned = cause.role == "warning"
+    if warned and (verdict.first not in (None, cause) or verdict.unknown is not None):
+        return None
+    if warned and gradient is not None and np.any(gradient.values > 0):
+        return None
+    lines = TextEvidence(verdict.console.name, verdict.lines(cause.place))
+    confidence = 0.7 if warned and gradient is None else cause.confidence
+    return finding(run, cause.kind, 0, run.last_step, confidence, (lines,))
 
 
 def other_cause(run: Run) -> str | None:
@@ -89,6 +110,7 @@ WORDS = {
         title="Nothing is trained",
         summary={
             "message": "PyTorch stopped the run: the loss depends on no parameter that requires a gradient.",
+            "cut": "PyTorch warned that no input of a checkpointed layer requires a gradient: its gradients are None.",
             "zero": "The gradient norm is exactly 0 in every logged row: no parameter receives a gradient.",
         },
         why="The weights never change, whatever the loss shows: the checkpoint is the model it began from.",
@@ -120,6 +142,7 @@ exist in the base (huggingface/trl#1311, huggingface/peft#2125).""",
         title="没有任何参数被训练",
         summary={
             "message": "PyTorch 中止了训练：损失不依赖任何需要梯度的参数。",
+            "cut": "PyTorch 警告：梯度检查点层的输入都不需要梯度，其梯度为 None。",
             "zero": "每一行记录的梯度范数都恰好是 0：没有参数收到梯度。",
         },
         why="不管损失显示什么，权重从未改变：检查点就是起始模型。",

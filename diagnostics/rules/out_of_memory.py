@@ -105,7 +105,9 @@ def shorter(run: Run) -> list[Fix]:
     length = number_argument(run, name)
     if length is None or length < 256:
         return [Fix("shorten", "show")]
-    return [Fix("length", "ask", edits(run, max_length=int(length) // 2), {"new": int(length) // 2, "old": int(length)})]
+    return [
+        Fix("length", "ask", edits(run, max_length=int(length) // 2), {"new": int(length) // 2, "old": int(length)})
+    ]
 
 
 def less_kept(run: Run) -> list[Fix]:
@@ -127,7 +129,9 @@ def lighter_evaluation(run: Run) -> list[Fix]:
     """A smaller batch of evaluation, whose results go to main memory early."""
     batch = number_argument(run, "per_device_eval_batch_size")
     new = max(1, int(batch) // 2) if batch else 1
-    return [Fix("evaluation", "safe", edits(run, per_device_eval_batch_size=new, eval_accumulation_steps=4), {"new": new})]
+    return [
+        Fix("evaluation", "safe", edits(run, per_device_eval_batch_size=new, eval_accumulation_steps=4), {"new": new})
+    ]
 
 
 def smaller_share(run: Run) -> list[Fix]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Words
-from diagnostics.messages import console_lines, find
+from diagnostics.messages import find, has_console
 from diagnostics.run import Run
 
 NAME = "reward-wrong-count"
 METHODS = ("grpo", "rloo", None)
-EXPLAINS = ("run-died", "reward-raises")
+EXPLAINS = ("run-died", "reward-raises", "collective-timeout")
 
 # grpo_trainer.py of TRL 1.16; before 1.9 the same fault ended in an error of torch's about tensor sizes.
 SAID = re.compile(
@@ -22,7 +22,7 @@ def check(run: Run) -> Finding | None:
     """Look for TRL's error on the console."""
     said = find(run, SAID)
     if said is None:
-        if not console_lines(run)[1]:
+        if not has_console(run):
             raise CannotJudge("no-console")
         return None
     step = max(run.last_step, run.status.step)
