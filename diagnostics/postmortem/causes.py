@@ -158,7 +158,7 @@ def judged(console: Console, state: str, ours: bool) -> Verdict:
         cause for one in ends for recognise in RECOGNISERS if (cause := recognise(one, console, found)) is not None
     ]
     root = root_rank(console)
-    unknown = first_unknown(ends)
+    unknown = first_unknown([one for one in ends if not any(cause.raised is one for cause in found)])
     first = first_of(found, unknown, root)
     passing = {one.rule: one for one in reversed(found) if one.role == "warning"}
     if first is None and unknown is None and not passing:
@@ -207,9 +207,9 @@ def first_of(found: list[Cause], unknown: Raised | None, root: str | None) -> Ca
 
 def first_unknown(ends: list[Raised]) -> Raised | None:
     """The first exception that is no mere consequence; of a chain of handlers the last, which is the one that ended the run."""
-    own = [one for one in ends if one.type and one.kind not in FOLLOWING and (one.frames or not one.type.islower())]
+    own = [one for one in ends if one.type and one.kind not in FOLLOWING]
     if not own:
-        return None
+        return next((one for one in ends if not one.type and one.frames), None)
     at = 0
     while at + 1 < len(own) and own[at + 1].link == "during" and own[at + 1].rank == own[at].rank:
         at += 1

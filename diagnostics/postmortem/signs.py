@@ -52,6 +52,7 @@ SIGNS: tuple[Sign, ...] = (
         ("shm", "insufficient shared memory (shm)", 0.98),
         ("shm", "is killed by signal: Bus error", 0.92),
         ("nccl", "Error while creating shared memory segment", 0.95),
+        ("nccl", "posix_fallocate failed", 0.93),
         ("nccl", "/dev/shm", 0.9, r"No space left on device|[Ff]ailed|[Ee]rror"),  # noqa: S108
         ("shm", "unable to write to file </torch_", 0.92),
         ("shm", "unable to allocate shared memory", 0.92),
