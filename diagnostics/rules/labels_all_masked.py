@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, TextEvidence, Words
+from diagnostics.finding import Evidence, Finding, Fix, Limit, TextEvidence, Words
 from diagnostics.fixing import edits
 from diagnostics.measure import argument, evidence, need, shown
 from diagnostics.postmortem.causes import cause_for, verdict_of
@@ -62,10 +62,7 @@ def check(run: Run) -> Finding | None:
 
 def by_console(run: Run) -> Finding | None:
     """What the trainers say of it on the console; of a run whose loss is above 0 all the same, only some rows are meant."""
-    try:
-        cause = cause_for(run, NAME)
-    except CannotJudge:
-        return None
+    cause = cause_for(run, NAME)
     if cause is None:
         return None
     loss = run.get("train/loss")

@@ -104,10 +104,7 @@ def first_frozen(loss: Series | None, gradient: Series | None) -> int | None:
 
 def by_console(run: Run) -> Finding | None:
     """What PyTorch, DeepSpeed or a person says of it, where no logged number shows it."""
-    try:
-        cause = cause_for(run, NAME)
-    except CannotJudge:
-        return None
+    cause = cause_for(run, NAME)
     if cause is None:
         return None
     fp16 = bool(argument(run, "fp16"))

@@ -46,10 +46,7 @@ def check(run: Run) -> Finding | None:
 
 def by_console(run: Run, gradient: Series | None) -> Finding | None:
     """PyTorch's error; or its warning, where no gradient above 0 says otherwise and nothing else ended the run."""
-    try:
-        cause = cause_for(run, NAME)
-    except CannotJudge:
-        return None
+    cause = cause_for(run, NAME)
     if cause is None:
         return None
     verdict = verdict_of(run)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from diagnostics.finding import Finding, Fix, Words
+from diagnostics.finding import CannotJudge, Finding, Fix, Words
+from diagnostics.messages import has_console
 from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.run import Run
 
@@ -15,6 +16,8 @@ def check(run: Run) -> Finding | None:
     """Look in the tracebacks, of whatever rank, for a frame below TRL's call of the reward functions."""
     cause = cause_for(run, NAME)
     if cause is None:
+        if not has_console(run):
+            raise CannotJudge("no-console")
         return None
     error = str(cause.facts["error"])
     signature = "positional argument" in error or "keyword argument" in error

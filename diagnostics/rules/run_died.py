@@ -12,7 +12,7 @@ from diagnostics.run.files import tail
 
 NAME = "run-died"
 METHODS = None
-EXPLAINS = ("collective-timeout",)
+EXPLAINS = ()
 
 CONSOLE_LINES = 15
 KILLED = (137, 143)

@@ -68,7 +68,10 @@ WORDS = {
             "flags": "Restart the server with VLLM_SERVER_DEV_MODE=1 and the flags that the message names",
             "colocate": "Generate inside the training process",
         },
-        about="""Reads the console for the errors of TRL's vLLM client and for connections that were refused. vllm_client.py of TRL 1.16.""",
+        about="""Reads the console for the errors of TRL's vLLM client (vllm_client.py of TRL 1.16) and for connections that were refused.
+
+A refused connection alone may be that of another service, and is said with less confidence. That vLLM's engine ended tells
+only that an error stands elsewhere: where the console holds it, that is the finding.""",
     ),
     "zh": Words(
         title="生成服务器没有按需响应",
@@ -92,6 +95,9 @@ WORDS = {
             "flags": "按报错所指的参数并设 VLLM_SERVER_DEV_MODE=1 重启服务器",
             "colocate": "在训练进程内生成",
         },
-        about="""在控制台里查找 TRL 的 vLLM 客户端的报错以及被拒绝的连接。来源：TRL 1.16 的 vllm_client.py。""",
+        about="""在控制台里查找 TRL 的 vLLM 客户端（TRL 1.16 的 vllm_client.py）的报错，以及被拒绝的连接。
+
+仅有被拒绝的连接时可能是别的服务，因此置信度较低。vLLM 引擎已结束只说明真正的报错在别处：如果控制台里有那个报错，就报告那个报错，
+而不是引擎已结束这一后果；否则以较低的置信度报告。""",
     ),
 }

@@ -73,7 +73,10 @@ WORDS = {
             "trust": "Read that code, and set trust_remote_code=True only if you trust it",
             "save": ("Save the model and give its path, pass ref_model, or use LoRA, which needs no second model"),
         },
-        about="""Reads the console for the errors of the Hub, transformers, datasets and Python about names, files and access.""",
+        about="""Reads the console for the errors of the Hub, transformers, datasets and Python about names, files and access.
+
+A model that was built in memory has no name: DPO without ref_model then looks for a repository called "" and ends with
+`Repo id must use alphanumeric chars`. A missing file of the user's own is said with less confidence: the path may be any.""",
     ),
     "zh": Words(
         title="无法取得模型或数据集",
@@ -102,6 +105,9 @@ WORDS = {
             "trust": "先读那段代码，确认可信再设 trust_remote_code=True",
             "save": "先保存模型再给路径，或传入 ref_model，或用 LoRA（不需要第二个模型）",
         },
-        about="""在控制台里查找 Hub、transformers、datasets 与 Python 关于名称、文件与访问权限的报错。""",
+        about="""在控制台里查找 Hub、transformers、datasets 与 Python 关于名称、文件与访问权限的报错。
+
+在内存里构建的模型没有名称：没有 ref_model 的 DPO 会去找名为空字符串的仓库，并以 `Repo id must use alphanumeric chars` 结束。
+用户自己的文件不存在时置信度较低：那个路径可能与训练无关，只是某个辅助文件。""",
     ),
 }

@@ -57,7 +57,9 @@ WORDS = {
             "own": "Name a token that the tokenizer has (tokenizer.all_special_tokens lists them)",
         },
         about="""Reads the console for the errors of transformers and TRL about padding and end tokens that are not set or not in the
-vocabulary.""",
+vocabulary.
+
+The end token as padding is no cure: collators mask padding, so the model is never taught to stop (huggingface/trl#3200).""",
     ),
     "zh": Words(
         title="缺少特殊词元",
@@ -79,6 +81,9 @@ vocabulary.""",
             ),
             "own": "指定分词器已有的词元（tokenizer.all_special_tokens 可列出）",
         },
-        about="""在控制台里查找 transformers 与 TRL 关于填充词元、结束词元未设置或不在词表中的报错。""",
+        about="""在控制台里查找 transformers 与 TRL 关于填充词元、结束词元未设置或不在词表中的报错。
+
+用结束词元作填充不是办法：数据整理器会掩码填充部分，模型就永远学不会停止（huggingface/trl#3200）。应当使用一个专门的填充词元，
+并同时写进分词器与模型配置。""",
     ),
 }
