@@ -24,7 +24,10 @@ ONLINE = {"num_generations": 8, "max_completion_length": 512, "vllm_gpu_memory_u
 AT = {"step": 30, "max_steps": 200, "started": 1.0, "heartbeat": 2.0, "host": "elsewhere", "pid": 1}
 # rule -> the consoles that it must name, and those whose cause is another though they look like it.
 NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "out-of-memory": (("oom-backward", "oom-optimizer", "oom-vllm", "oom-evaluation", "oom-then-timeouts"), ("host-cpu-allocator",)),
+    "out-of-memory": (
+        ("oom-backward", "oom-optimizer", "oom-vllm", "oom-evaluation", "oom-then-timeouts"),
+        ("host-cpu-allocator",),
+    ),
     "out-of-host-memory": (("host-slurm", "killed-then-closed"), ("oom-load", "unknown-then-timeouts")),
     "shared-memory-exhausted": (("shm-bus", "shm-nccl"), ("disk-full",)),
     "disk-full": (("disk-quota", "root-cause-rank-wins"), ("shm-nccl",)),
@@ -57,7 +60,12 @@ def case(rule: str, name: str, console: str, **status: Any) -> None:
     online = "grpo" in text.text or "vllm" in text.text or rule in ("server-unreachable", "batch-not-divisible")
     path = CASES / rule / name
     path.mkdir(parents=True, exist_ok=True)
-    asked = {"schema": 1, "run": name, "method": "grpo" if online else "sft", "config": CONFIG | (ONLINE if online else {})}
+    asked = {
+        "schema": 1,
+        "run": name,
+        "method": "grpo" if online else "sft",
+        "config": CONFIG | (ONLINE if online else {}),
+    }
     (path / "run.json").write_text(json.dumps(asked))
     (path / "status.json").write_text(json.dumps({**AT, **status}))
     after = rows(1.9, 1.8, 1.7, 1.6, 1.5) if status["state"] == "finished" else ""
@@ -71,7 +79,9 @@ def consoles() -> None:
             case(rule, f"bad-{name}", name, state="failed", exit_code=1, reason="The worker stopped with an error.")
         case(rule, "near-miss-went-on", bad[0], state="finished", exit_code=0)
         for name in others:
-            case(rule, f"near-miss-{name}", name, state="failed", exit_code=1, reason="The worker stopped with an error.")
+            case(
+                rule, f"near-miss-{name}", name, state="failed", exit_code=1, reason="The worker stopped with an error."
+            )
 
 
 ALL = (consoles,)

@@ -31,10 +31,17 @@ TRACE = re.compile(
     rb"|^\S* ?-{3,}> \d+ |\[rank\d+\]:|srun: error|slurmstepd: error|^Killed$",
     re.MULTILINE,
 )
-# What a text named like a console is a console by: a word of training, or of its end.
+# What a text named like a console is a console by: one word that only programs and those who quote them use, or two of those
+# that training is talked about in.
+TECHNICAL = re.compile(
+    rb"\b(?:grad_norm|grad_fn|tensors?|cuda|nccl|torch|trl|transformers|vllm|deepspeed|zero-?3|fsdp|lora|dtype|tokenizer|state_dict"
+    rb"|fp16|bf16|traceback|stderr|exit code|exitcode|sig(?:kill|term|segv)|out of (?:memory|range)|must be|unexpected keyword"
+    rb"|errno|assert(?:ion)?|oom|killed|num_samples|shm|undefined symbol|no space left|Trainer|\w+Error|\w+Trainer|\w+Config)\b",
+    re.IGNORECASE,
+)
 WORD = re.compile(
-    rb"\b(?:loss|grad_norm|gradients?|tensors?|cuda|nccl|torch|trl|transformers|vllm|deepspeed|epoch|tokens?|tokenizer|checkpoint"
-    rb"|trainer|batch|warning|error|failed|killed|signal|exit code|rank|gpu|memory|assert|argument|dataset|weights?|model)\b",
+    rb"\b(?:loss|gradients?|epochs?|steps?|tokens?|checkpoints?|trainer|batch|warning|error|failed|signal|rank|gpus?|memory"
+    rb"|arguments?|datasets?|columns?|weights?|model|training|reward|entropy|nan|timeout|labels?|template|instance)\b",
     re.IGNORECASE,
 )
 # What is written for people: the usual names, and headings. A log that is quoted in it shows by its traceback.
@@ -116,7 +123,9 @@ def is_told(path: Path) -> bool:
     if TRACE.search(data):
         return True
     paper = bool(PAPER.match(path.name)) or len(HEADING.findall(data)) > 1
-    return path.suffix in ENDINGS and not paper and bool(WORD.search(data))
+    if path.suffix not in ENDINGS or paper:
+        return False
+    return bool(TECHNICAL.search(data)) or len({one.lower() for one in WORD.findall(data)}) > 1
 
 
 def read_ends(path: Path) -> bytes:

@@ -55,9 +55,9 @@ def test_the_first_cause_is_named_alone(one: Text, tmp_path: Path) -> None:
     for lang in LANGS:
         words = in_words(finding, lang)
         sentences = (words.title, words.summary, words.why, *words.causes, *(fix.title for fix in words.fixes))
-        assert all(sentence and "{" not in sentence.replace(one.text, "") for sentence in sentences if "Lora" not in sentence) or (
-            "{" in one.text
-        )
+        assert all(
+            sentence and "{" not in sentence.replace(one.text, "") for sentence in sentences if "Lora" not in sentence
+        ) or ("{" in one.text)
 
 
 def test_every_kind_of_every_rule_has_a_text() -> None:
@@ -69,7 +69,9 @@ def test_every_kind_of_every_rule_has_a_text() -> None:
 
 
 @pytest.mark.parametrize("one", [one for one in TEXTS if len(one.text.splitlines()) > 1], ids=lambda one: one.name)
-@pytest.mark.parametrize("prefix", ["[rank5]: ", "(Worker pid=99, ip=10.0.0.2) ", "2026-03-01 10:00:00,123 - ERROR - x - "])
+@pytest.mark.parametrize(
+    "prefix", ["[rank5]: ", "(Worker pid=99, ip=10.0.0.2) ", "2026-03-01 10:00:00,123 - ERROR - x - "]
+)
 def test_what_stands_before_each_line_changes_nothing(one: Text, prefix: str, tmp_path: Path) -> None:
     if "[rank" in one.text or "rank      :" in one.text or "{'loss'" in one.text or one.kind == "told":
         pytest.skip("has ranks of its own")
@@ -82,13 +84,30 @@ def test_what_stands_before_each_line_changes_nothing(one: Text, prefix: str, tm
     ("name", "text"),
     [
         ("caught", crash(*STEP, end=NEW) + "batch size halved, once more\n" + rows(2.0, 1.9, 1.8, 1.7)),
-        ("ignored", "Exception ignored in: <function f at 0x7f>\n" + crash("a.py:1 f", end="OSError: [Errno 9] Bad") + rows(1.0)),
-        ("logging", rows(2.0, 1.9) + "--- Logging error ---\n" + crash("a.py:1 emit", end="OSError: [Errno 28] No space left")),
-        ("finished", rows(2.0, 1.9) + crash(*STEP, end=NEW) + "{'train_runtime': 12.0, 'train_loss': 1.9, 'epoch': 1.0}\n"),
+        (
+            "ignored",
+            "Exception ignored in: <function f at 0x7f>\n"
+            + crash("a.py:1 f", end="OSError: [Errno 9] Bad")
+            + rows(1.0),
+        ),
+        (
+            "logging",
+            rows(2.0, 1.9) + "--- Logging error ---\n" + crash("a.py:1 emit", end="OSError: [Errno 28] No space left"),
+        ),
+        (
+            "finished",
+            rows(2.0, 1.9) + crash(*STEP, end=NEW) + "{'train_runtime': 12.0, 'train_loss': 1.9, 'epoch': 1.0}\n",
+        ),
         ("one-instance", "This instance will be ignored in loss calculation.\n" + rows(2.0, 1.9, 1.8, 1.7)),
-        ("grpo", "{'loss': 0.0, 'grad_norm': 0.09, 'reward': 1.8, 'reward_std': 0.7, 'kl': 0.0005, 'epoch': 0.71}\n" * 2),
+        (
+            "grpo",
+            "{'loss': 0.0, 'grad_norm': 0.09, 'reward': 1.8, 'reward_std': 0.7, 'kl': 0.0005, 'epoch': 0.71}\n" * 2,
+        ),
         ("nan-kl", "Step | Training Loss | reward | kl\n1 | -0.28 | 13.4 | nan\n2 | -0.15 | 6.9 | nan\n"),
-        ("checkpointing", "UserWarning: None of the inputs have requires_grad=True. Gradients will be None\n" + rows(2.0, 1.9, 1.8)),
+        (
+            "checkpointing",
+            "UserWarning: None of the inputs have requires_grad=True. Gradients will be None\n" + rows(2.0, 1.9, 1.8),
+        ),
         ("grpo-told", "With GRPO the training loss is 0 while the reward rises.\n"),
     ],
 )
@@ -102,7 +121,7 @@ def test_the_rank_that_failed_first_is_named_and_the_others_fold(tmp_path: Path)
     finding = judged(tmp_path, text).findings[0]
     assert finding.facts["where"] == " (rank 3)"
     assert finding.explains == ("collective-timeout",)
-    lines = [one for one in finding.evidence if isinstance(one, TextEvidence)][0].lines
+    lines = next(one for one in finding.evidence if isinstance(one, TextEvidence)).lines
     assert all(line.startswith("[rank3]") for line in lines)
     assert any("Tried to allocate 2.32 GiB" in line for line in lines)
 

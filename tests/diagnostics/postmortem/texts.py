@@ -91,8 +91,12 @@ SHAPES = "copying a param with shape torch.Size({}) from checkpoint, the shape i
 
 def loading(*lines: str) -> str:
     """A crash while a state dict is loaded."""
-    end = "RuntimeError: Error(s) in loading state_dict for LlamaForCausalLM:\n" + "\n".join(f"\t{line}" for line in lines)
-    return crash("eval.py:12 <module> model.load_state_dict(state)", "torch/nn/modules/module.py:2624 load_state_dict", end=end)
+    end = "RuntimeError: Error(s) in loading state_dict for LlamaForCausalLM:\n" + "\n".join(
+        f"\t{line}" for line in lines
+    )
+    return crash(
+        "eval.py:12 <module> model.load_state_dict(state)", "torch/nn/modules/module.py:2624 load_state_dict", end=end
+    )
 
 
 TEXTS: tuple[Text, ...] = (
