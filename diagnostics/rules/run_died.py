@@ -15,7 +15,6 @@ METHODS = None
 EXPLAINS = ()
 
 CONSOLE_LINES = 15
-KILLED = (137, 143)
 CAUSES = {
     "time-limit": ("scheduler",),
     "preempted": ("scheduler",),
@@ -47,8 +46,7 @@ def check(run: Run) -> Finding | None:
         return None
     if outside is not None and outside.kind not in ("terminated", "interrupted"):
         return from_outside(run, verdict, outside)
-    killed = status.exit_code is not None and (status.exit_code < 0 or status.exit_code in KILLED)
-    kind = "vanished" if status.vanished else "killed" if killed else "raised"
+    kind = "vanished" if status.vanished else "killed" if status.ending == "killed" else "raised"
     lines = tail(run.path / "console.log", CONSOLE_LINES) if run.path.is_dir() else []
     shown: tuple[Evidence, ...] = (TextEvidence("console.log", tuple(lines)),) if lines else ()
     step = max(status.step, run.last_step)

@@ -128,6 +128,14 @@ def is_told(path: Path) -> bool:
     return bool(TECHNICAL.search(data)) or len({one.lower() for one in WORD.findall(data)}) > 1
 
 
+def holds_trace(path: Path) -> bool:
+    """Whether the trace of a crash is in the beginning or the end of a file; False if it cannot be read."""
+    try:
+        return bool(TRACE.search(read_ends(path)))
+    except OSError:
+        return False
+
+
 def read_ends(path: Path) -> bytes:
     """The beginning and the end of a file, as UTF-8."""
     with path.open("rb") as file:
