@@ -84,6 +84,9 @@ DATA_FRAMES = (
     "fetch.py",
     "iterable_dataset.py",
 )
+SPLITS = frozenset(
+    ("train", "test", "validation", "valid", "eval", "dev", "train_sft", "test_sft", "train_prefs", "test_prefs")
+)
 KEY = re.compile(r"^['\"](?P<key>[\w .-]+)['\"]$")
 VLLM_MEMORY = ("_initialize_kv_caches", "initialize_cache", "determine_num_available_blocks", "wake_up", "profile_run",
                "determine_available_memory", "_profile_run", "initialize_from_config")  # fmt: skip
@@ -321,6 +324,8 @@ def missing_column(raised: Raised, console: Console, found: list[Cause]) -> Caus
     facts = {"what": key["key"], "line": raised.said}
     if any("configuration_auto.py" in frame.file for frame in raised.frames):
         return Cause("version-conflict", "model-type", 0.9, "fatal", place, raised.rank, facts, raised)
+    if key["key"] in SPLITS:
+        return Cause("wrong-columns", "split", 0.8, "fatal", place, raised.rank, facts, raised)
     reading = any(part in frame.file for frame in raised.frames for part in DATA_FRAMES)
     if key["key"] in COLUMNS or reading:
         sure = 0.93 if key["key"] in COLUMNS and (reading or not raised.frames) else 0.75

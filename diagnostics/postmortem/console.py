@@ -41,6 +41,8 @@ PREFIX = re.compile(
     re.VERBOSE,
 )
 MOST_PREFIXES = 5
+# The box that rich draws around a traceback.
+BOX = re.compile(r"^[│┃] ?(?P<inside>.*?)\s*[│┃]?$")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def line_of(raw: str) -> Line:
         actor = f"{parts['actor']} {parts['pid']}" if parts.get("actor") else None
         rank = rank or own or actor
         text = text[found.end() :]
+    if text.startswith(("│", "┃")) and (boxed := BOX.match(text)):
+        text = boxed["inside"]
     return Line(text.rstrip(), rank, raw.rstrip())
 
 

@@ -6,15 +6,19 @@ import re
 from dataclasses import dataclass
 
 NAN_GRADIENT = re.compile(
-    r"grad(?:ient)?s?[_ ]?(?:norm)?\b['\"]?[^.\n]{0,30}\bnan\b|\bnan\b[ -]?(?:in )?(?:the )?grad(?:ient)?s?\b",
+    r"(?:grad(?:ient)?s?[_ ]?(?:norm)?|梯度)['\"]?[^.。\n]{0,30}(?<![a-z])nan(?![a-z])"
+    r"|\bnan\b[ -]?(?:in )?(?:the )?grad(?:ient)?s?\b",
     re.IGNORECASE,
 )
 ZERO_LOSS = re.compile(
     r"\bzero (?:training )?loss\b|\bloss\b['\"]?\s*(?:is|was|of|[:=])?\s*(?:always|constantly|stuck at|exactly)?\s*"
-    r"(?:0|zero)(?:\.0+)?(?![\d.]*[1-9])\b|\b(?:0|zero) for the (?:training )?loss\b|\blosses? (?:will be|are) all 0\b",
+    r"(?:0|zero)(?:\.0+)?(?![\d.]*[1-9])\b|\b(?:0|zero) for the (?:training )?loss\b|\blosses? (?:will be|are) all 0\b"
+    r"|(?:loss|损失)\S{0,6}(?:为|是|变为|变成|等于|一直)\S{0,3} ?(?:0|零)(?![\d.]*[1-9])",
     re.IGNORECASE,
 )
-NAN_LOSS = re.compile(r"\bloss\b[^.\n]{0,25}\bnan\b|\bnan\b[^.\n]{0,25}\bloss\b", re.IGNORECASE)
+NAN_LOSS = re.compile(
+    r"(?:\bloss|损失)['\"]?[^.。\n]{0,25}(?<![a-z])nan(?![a-z])|\bnan\b[^.\n]{0,25}\bloss\b", re.IGNORECASE
+)
 MASKING = re.compile(r"response_template|CompletionOnly|train_on_responses_only|-100|completion_only", re.IGNORECASE)
 ONLINE = re.compile(r"\bGRPO|\bRLOO|\bPPO", re.IGNORECASE)
 # Longer texts are logs, whose sentences are no report.

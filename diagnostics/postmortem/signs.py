@@ -179,6 +179,8 @@ SIGNS: tuple[Sign, ...] = (
         ("partitioned", "shapes cannot be multiplied", 0.7, r"and (?:0x0|1x0|0x\d+)\)"),
         ("partitioned", "is out of bounds for storage of size 0", 0.85),
         ("partitioned", "has no attribute 'ds_", 0.8),
+        ("partitioned", "size mismatch, got input", 0.75, r"vec \(0\)"),
+        ("partitioned", "pop from an empty deque", 0.7),
         ("inflight", "'status': 'INFLIGHT'", 0.85),
         ("inflight", "still have inflight params", 0.9),
         ("no-optimizer", "requires an optimizer", 0.9, r"(?i)zero stage \d? ?\w* ?requires an optimizer|zero stage"),
@@ -277,6 +279,7 @@ SIGNS: tuple[Sign, ...] = (
         ("mixed", "must have the same type but got", 0.9),
         ("sharded", "Must flatten tensors with uniform dtype but got", 0.96),
         ("sharded", "expects uniform original parameter dtype but got", 0.96),
+        ("sharded", "len(set(t.dtype for t in tensors)) == 1", 0.9),
         ("scaler", "No inf checks were recorded for this optimizer", 0.8),
     ),
     *of(
@@ -364,6 +367,7 @@ SIGNS: tuple[Sign, ...] = (
         ("kind", "does not seem to be a vision-language model", 0.93),
         ("kind", "Multimodal training requires conversational prompts", 0.95),
         ("split", "corresponds to no data!", 0.93),
+        ("split", "Please first select a split", 0.95),
         ("split", "Unknown split", 0.93, r"Unknown split \"?(?P<what>\w+)"),
     ),
     *of(
@@ -470,9 +474,20 @@ SIGNS: tuple[Sign, ...] = (
             r"'(?P<name>\w+)'",
         ),
         (
-            "method", "object has no attribute", 0.88,
-            r"'(?P<module>\w*(?:Trainer|Config|Tokenizer\w*|Cache|Accelerator\w*|Arguments|ForCausalLM|ModelOutput\w*|"
-            r"LLMEngine|TrainerState|PeftModel\w*|AdamW|ValueHead))' object has no attribute '(?P<name>\w+)'",
+            "method", "object has no attribute", 0.9,
+            r"'(?P<module>\w*(?:Trainer|DynamicCache|StaticCache|ForCausalLM|Accelerator|AcceleratorState|AdamW))' object has no "
+            r"attribute '(?P<name>generate|step|log_stats|tokenizer|train_step|seen_tokens|get_max_length|get_usable_length"
+            r"|use_distributed|_get_train_sampler|deepspeed|_created_lr_scheduler|train|is_fsdp_enabled|prepare_sample_from_\w+)'",
+        ),
+        (
+            "method", "object has no attribute", 0.75,
+            r"'(?P<module>\w*(?:SFT|DPO|KTO|GRPO|RLOO|PPO|Reward|ORPO|Training)(?:Trainer|Config|Arguments))' object has no "
+            r"attribute '(?P<name>\w+)'",
+        ),
+        (
+            "method", "object has no attribute", 0.6,
+            r"'(?P<module>\w*(?:Trainer|Config|Tokenizer\w*|Cache|Accelerator\w*|Arguments|TrainerState))' object has no attribute "
+            r"'(?P<name>\w+)'",
         ),
         ("method", "type object", 0.8, r"type object '(?P<module>\w*(?:Trainer|Config))' has no attribute '(?P<name>\w+)'"),
     ),

@@ -14,8 +14,13 @@ FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<fu
 # IPython since 8: `File /usr/lib/x.py:72, in f(a)`, `Cell In[3], line 5, in f()`; before: `/usr/lib/x.py in f(a)`.
 FRAME_NOTEBOOK = re.compile(r"File (?P<file>[^\s\"]+\.py):(?P<line>\d+)(?:, in (?P<function>[\w.<>]+))?")
 FRAME_CELL = re.compile(r"(?:Cell |Input )?In ?\[(?P<cell>\d+)\](?:, line (?P<line>\d+)|, in (?P<function>.+))")
-FRAME_OLD = re.compile(r"(?P<file>[~/.][^\s]*\.py|<ipython-input-[^>]+>) in (?P<function>[\w.<>]+)\(")
-ARROW = re.compile(r"\s*-{2,}> ?(?P<line>\d+)(?P<code>.*)")
+# Colab makes a link of the file.
+FRAME_OLD = re.compile(
+    r"(?:\d+ frames)?\[?(?P<file>[~/.][^\s\]]*\.py|<ipython-input-[^>]+>)(?:\]\([^)]*\))? in (?P<function>[\w.<>]+)\("
+)
+# rich: `/usr/lib/x.py:72 in f`, and the line itself behind an arrow.
+FRAME_BOXED = re.compile(r"(?P<file>[~/.]\S*\.py):(?P<line>\d+) in ?(?P<function>[\w.<>]*)")
+ARROW = re.compile(r"\s*(?:-{2,}>|❱) ?(?P<line>\d+)(?P<code>.*)")
 # An exception as Python prints it: its type, perhaps with its module, then a colon or the end of the line.
 NAME = r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*"
 RAISED = re.compile(
@@ -127,7 +132,9 @@ def of_stream(rank: str | None, lines: Iterable[tuple[int, Line]]) -> list[Raise
             continue
         if current is not None and (arrow := ARROW.match(text)) and current.frames:
             last = current.frames[-1]
-            current.frames[-1] = Frame(last.file, last.line or int(arrow["line"]), last.function, arrow["code"].strip())
+            current.frames[-1] = Frame(
+                last.file, last.line or int(arrow["line"]), last.function, arrow["code"].strip(" │\t")
+            )
             continue
         said = raised_in(text, bool(current and current.frames))
         if said is not None:
@@ -159,6 +166,8 @@ def frame_of(text: str) -> Frame | None:
         return Frame(found["file"], int(found["line"]), found["function"] or "")
     if found := FRAME_CELL.match(text):
         return Frame(f"In[{found['cell']}]", int(found["line"] or 0), (found["function"] or "").strip())
+    if found := FRAME_BOXED.match(text):
+        return Frame(found["file"], int(found["line"]), found["function"])
     if found := FRAME_OLD.match(text):
         return Frame(found["file"], 0, found["function"])
     return None
@@ -167,7 +176,7 @@ def frame_of(text: str) -> Frame | None:
 def raised_in(text: str, after_frames: bool) -> tuple[str, str] | None:
     """The type and the message of the exception that a line ends a traceback with; of any line that looks like one."""
     found = RAISED.match(text)
-    if found is None and after_frames and not text.startswith((" ", "\t", "{", "[")):
+    if found is None and after_frames and not text.startswith((" ", "\t", "{", "[")) and ("." in text or ":" in text):
         found = RAISED_AFTER_FRAMES.match(text)
     if found is None or found["type"].endswith("Warning"):
         return None

@@ -92,12 +92,13 @@ def first_frozen(loss: Series | None, gradient: Series | None) -> int | None:
     last = float(gradient.values[-1])
     squared = last * last
     if not (
-        np.isfinite(last) and 1.5 < squared < 64.5 and abs(squared - round(squared)) < 1e-5 and loss.values[-1] == 0
+        np.isfinite(last) and 0.5 < squared < 64.5 and abs(squared - round(squared)) < 1e-5 and loss.values[-1] == 0
     ):
         return None
     same = gradient.values == last
     rows = len(same) - (int(np.flatnonzero(~same)[-1]) + 1 if not same.all() else 0)
-    if rows < min(FROZEN_ROWS, len(gradient)):
+    # A norm of 1 may be one row's by chance.
+    if rows < min(FROZEN_ROWS, len(gradient)) or (rows < FROZEN_ROWS and squared < 1.5):
         return None
     return int(gradient.steps[len(gradient) - rows])
 

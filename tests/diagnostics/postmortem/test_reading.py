@@ -73,6 +73,24 @@ def test_a_traceback_of_an_old_notebook_has_files_lines_and_code() -> None:
     assert raised.said == "ValueError: no"
 
 
+def test_a_traceback_in_a_box_has_files_lines_and_code() -> None:
+    text = (
+        "╭─────────────── Traceback (most recent call last) ────────────────╮\n"
+        "│ /home/me/train.py:211 in <module>                                │\n"
+        "│                                                                  │\n"
+        "│   210                                                            │\n"
+        "│ ❱ 211 trainer.train()                                            │\n"
+        "│ /opt/venv/lib/python3.10/site-packages/transformers/trainer.py:1539 in  │\n"
+        "│ train                                                            │\n"
+        "╰──────────────────────────────────────────────────────────────────╯\n"
+        "KeyError: 'text'\n"
+    )
+    (raised,) = tracebacks(console(text))
+    assert [(frame.name, frame.line) for frame in raised.frames] == [("train.py", 211), ("trainer.py", 1539)]
+    assert raised.frames[0].code == "trainer.train()"
+    assert raised.said == "KeyError: 'text'"
+
+
 def test_sizes_of_the_old_message() -> None:
     sizes = sizes_in(OLD)
     assert sizes.asked == 20 * (1 << 20)
@@ -122,6 +140,9 @@ def test_of_a_long_console_head_and_tail_are_read(tmp_path: Path) -> None:
         ("the loss is 0.05 at the end", None),
         ("the loss fell below 10", None),
         ("GRPO: the loss is 0", None),
+        ("lora微调grad_norm为nan，loss为0", "loss-not-finite"),
+        ("第一步之后损失一直为0", "labels-all-masked"),
+        ("the loss of the Nanotron run is fine", None),
     ],
 )
 def test_what_people_write(text: str, rule: str | None) -> None:
