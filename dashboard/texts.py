@@ -501,6 +501,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "diagnose.written": ("Written: {path}. It is trained by", "已写入：{path}。训练命令："),
     "diagnose.unwritten": ("{path}: cannot be written ({reason}).", "{path}：无法写入（{reason}）。"),
     "diagnose.onset": ("step {step}", "第 {step} 步"),
+    "diagnose.preflight": (
+        "Look at this run's data, template and rewards before it starts again",
+        "在重新开始之前检查这次训练的数据、模板和奖励",
+    ),
     **preflight_texts.TEXTS,
 }
 

@@ -92,22 +92,25 @@ def rounded(value: float) -> float:
 
 def usual_rate(run: Run) -> tuple[float, str] | None:
     """The usual learning rate for a run's method and model, and what it is usual for; None if the method is not known."""
-    method = run.method or ""
+    return usual_rate_of(run.method, run.config)
+
+
+def usual_rate_of(method: str | None, config: Mapping[str, Any]) -> tuple[float, str] | None:
+    """The usual learning rate for a method and the model that a config names; None if the method is not known."""
     if method not in USUAL_RATES:
         return None
-    parameters = parameter_count(run)
+    parameters = parameters_of(config.get("model_name_or_path"))
     if parameters and parameters < SMALL_MODEL:
         from_scratch = 0.003239 - 0.0001395 * math.log(parameters)
         share = min(1.0, USUAL_RATES[method] / USUAL_RATES["sft"])
         return rounded(from_scratch * share), f"{method.upper()}, {parameters / 1e6:.2g}M"
-    if argument(run, "use_peft"):
+    if config.get("use_peft"):
         return rounded(USUAL_RATES[method] * LORA_FACTOR), f"{method.upper()}, LoRA"
     return USUAL_RATES[method], method.upper()
 
 
-def parameter_count(run: Run) -> int | None:
-    """About how many parameters the run's model has, from the `config.json` beside its weights; None if not known."""
-    name = argument(run, "model_name_or_path")
+def parameters_of(name: Any) -> int | None:
+    """About how many parameters a model on disk has, from the `config.json` beside its weights; None if not known."""
     if not isinstance(name, str):
         return None
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.worker.columns import SHAPES, SYNONYMS, spoken
-from training.worker.data import FORMATS
+from diagnostics.preflight.columns import SHAPES, SYNONYMS, spoken
+from diagnostics.preflight.files import FORMATS
 
 PAGE = Path(__file__).parents[1] / "docs" / "data.md"
 HEAD = """# Data

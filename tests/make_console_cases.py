@@ -38,7 +38,7 @@ NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "version-conflict": (("driver", "model-type-key"), ("gone-module",)),
     "api-removed": (("gone-name",), ("missing-module",)),
     "argument-renamed": (("renamed-config",), ("reward-signature", "newer-peft")),
-    "arguments-contradictory": (("arguments-best-model",), ("unknown",)),
+    "options-contradict": (("arguments-best-model",), ("unknown",)),
     "source-unavailable": (("gated",), ("resume-missing",)),
     "server-unreachable": (("server-absent",), ("oom-vllm-share",)),
     "wrong-columns": (("column-key-own", "no-labels"), ("model-type-key",)),

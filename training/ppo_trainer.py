@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, Trainer
 
+from diagnostics.probes.preparing.ppo_prompts import prompt_texts
 from training import ppo_math
 from training.ppo_config import PPOConfig
 from training.ppo_models import PolicyAndValue, disable_dropout, load_both, positions, save_both
@@ -195,14 +196,7 @@ class PPOTrainer(Trainer):
         a reference in another precision than the policy's shows a KL divergence that is rounding alone.
         """
         prompts = [row["prompt"] for row in rows]
-        if isinstance(prompts[0], str):
-            texts, special = prompts, True
-        else:  # the template has written the special tokens already
-            special = False
-            texts = [
-                self.processing_class.apply_chat_template(one, tokenize=False, add_generation_prompt=True)
-                for one in prompts
-            ]
+        texts, special = prompt_texts(self.processing_class, prompts)
         inputs = self.processing_class(
             texts,
             return_tensors="pt",

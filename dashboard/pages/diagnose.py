@@ -11,7 +11,7 @@ from dashboard.children import change_html, written_html
 from dashboard.clinic import Clinic
 from dashboard.curves import evidence_figure
 from dashboard.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
-from dashboard.html import note
+from dashboard.html import link, note, text
 from dashboard.pages.header import header
 from dashboard.texts import Words
 from diagnostics.finding import SeriesEvidence
@@ -86,6 +86,9 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                         if figure is not None:
                             gr.Plot(figure, show_label=False)
         gr.HTML(not_checked_html(diagnosis, run, words))
+        if run.asked:
+            again = text(words("diagnose.preflight"))
+            gr.HTML(link(addresses.href("preflight", words.lang), again, run=run.name), elem_classes="tight")
 
     chosen.input(names_and_state, chosen, [chosen, shown], **quiet)
     gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)

@@ -357,7 +357,7 @@ def refused_argument(raised: Raised, console: Console, found: list[Cause]) -> Ca
     if last.own or last.function not in ("__post_init__", "__init__") or not ARGUMENT_FILES.search(last.file):
         return None
     facts = {"line": raised.said[:300]}
-    return Cause("arguments-contradictory", "refused", 0.5, "fatal", raised.line, raised.rank, facts, raised)
+    return Cause("options-contradict", "refused", 0.5, "fatal", raised.line, raised.rank, facts, raised)
 
 
 Recogniser = Callable[[Raised, Console, list[Cause]], Cause | None]

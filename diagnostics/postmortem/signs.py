@@ -408,7 +408,7 @@ SIGNS: tuple[Sign, ...] = (
         ("count", "rewards, but", 0.99, r"reward function .* returned \d+ rewards?, but \d+ (?:were|was) expected"),
     ),
     *of(
-        "arguments-contradictory",
+        "options-contradict",
         ("parallel", "does not support `nn.DataParallel`", 0.97),
         ("quantized-twice", "You set `quantization_config` both as a trainer argument and in", 0.98),
         ("instantiated", "your model is already instantiated", 0.97),

@@ -13,8 +13,11 @@ from typing import Any
 from diagnostics.finding import SEVERITIES
 from diagnostics.output import refuse, to_file, to_stdout, unwritable
 from diagnostics.preflight.asking import METHODS, AskedWrong, asked, parse_settings, read_config
+from diagnostics.preflight.columns import WrongColumns
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Material
+from diagnostics.preflight.shapes import REASONS, write_converted
+from diagnostics.preflight.unreadable import DataUnreadable
 from diagnostics.report.preflight.formats import FORMATS
 from diagnostics.report.words import LANGS
 
@@ -69,6 +72,8 @@ def preflight(arguments: argparse.Namespace) -> int:
         request = asked(arguments.method, config, arguments.script)
         material = measure(request, limit=arguments.rows, progress=teller(arguments.progress))
         written = write_files(material, arguments)
+    except DataUnreadable as error:
+        return refuse(error.said(arguments.lang))
     except AskedWrong as error:
         return refuse(error)
     except OSError as error:
@@ -109,9 +114,7 @@ def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
     """
     said = []
     if arguments.convert:
-        from diagnostics.preflight.shapes import write_converted
-
-        said.append(write_converted(material, arguments.convert))
+        said.append(convert(material, arguments.convert))
     if arguments.modernise:
         if material.script is None:
             raise AskedWrong("--modernise: no script was given; expected --script FILE.")
@@ -119,6 +122,23 @@ def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
         to_file(text, arguments.modernise)
         said.append(f"The script for the installed TRL is in {arguments.modernise}.")
     return said
+
+
+def convert(material: Material, path: Path) -> str:
+    """Write the data in the method's own shape; what was written, in a sentence.
+
+    Raises:
+        AskedWrong: there is no data, or its shape is not known.
+        OSError: the file cannot be written.
+    """
+    if material.train is None or material.method is None:
+        raise AskedWrong("--convert: no data was given; expected --data with --method.")
+    try:
+        count, lost = write_converted(material.train, material.method, path)
+    except WrongColumns as error:
+        raise AskedWrong(str(error)) from error
+    left = "".join(f"; {number} rows left out, {REASONS['en'][reason]}" for reason, number in lost.items())
+    return f"The data in the shape of {material.method} is in {path}: {count:,} rows{left}."
 
 
 def teller(path: Path | None) -> Callable[[int, int, str], None]:

@@ -33,7 +33,9 @@ class Rows:
     `where` names them in messages: `pairs.jsonl (train)`. `rows` is a lazy sequence: a row is a dict of its columns.
     `numbers`: int64, shape (n,), the number in the split of each row that is looked at, from 0, ascending; all of them
     unless the split has more than the limit. `total`: rows in the split. `dataset` is the `datasets.Dataset` of the rows
-    looked at, renamed as `column_mapping` asks.
+    looked at, renamed as `column_mapping` asks; None where the file can be read and the mapping does not fit it.
+    `every`: all rows of the split, lazily, for the rules that count without tokenizing, or a wider sample of a split of
+    more than 200,000; None where they are not at hand. `every_numbers`: their numbers.
     """
 
     where: str
@@ -42,6 +44,8 @@ class Rows:
     rows: Sequence[Mapping[str, Any]]
     numbers: np.ndarray
     dataset: Any = None
+    every: Sequence[Mapping[str, Any]] | None = None
+    every_numbers: np.ndarray | None = None
 
     @property
     def sampled(self) -> bool:
@@ -56,6 +60,8 @@ class Tokens:
     `row`: the number of the raw row. `part`: `sequence`, `chosen`, `rejected`, `completion` or `prompt`. `texts`: what
     each token adds to the text. `kinds`: whether it is trained on, masked (no loss), cut off by `max_length`, or padding
     of its batch. `special`: whether it is one of the tokenizer's special tokens. `dropped`: the row is left out whole.
+    `left_out`: of a long sequence, how many tokens are not shown before which place: (place, count). With packing
+    `part` is `packed` and `row` the number of the packed sequence.
     """
 
     row: int
@@ -65,6 +71,7 @@ class Tokens:
     kinds: tuple[Kind, ...]
     special: tuple[bool, ...]
     dropped: bool = False
+    left_out: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Sequences:
     `numbers`: the raw row. `lengths`: tokens before anything is cut. `trained`: tokens that carry loss before anything
     is cut. `kept`: tokens that are left after `max_length`. `kept_trained`: tokens with loss that are left. `ends`:
     the last token with loss, before cutting, is an end token (the tokenizer's end token, or the template's end of turn).
-    `dropped`: TRL leaves the row out.
+    `dropped`: TRL leaves the row out. `masked_ends`: the sequence ends with an end token that carries no loss.
     """
 
     part: str
@@ -85,6 +92,22 @@ class Sequences:
     kept_trained: np.ndarray
     ends: np.ndarray
     dropped: np.ndarray
+    masked_ends: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class TemplateFault:
+    """One fault of a chat template: what it does, shown in lines; `grave` if training on it would be wrong for sure.
+
+    `kind`: `drops-content`, `changes-content`, `repeats-content`, `changes-order`, `loses-roles`, `swaps-roles`,
+    `no-generation-prompt`, `prompt-differs`, `no-end`, `foreign-tokens`, `markers-wrong` or `changed-copy` (of a template
+    that TRL ships). `row`: of the data, where it was seen there.
+    """
+
+    kind: str
+    lines: tuple[str, ...]
+    grave: bool = False
+    row: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,18 +116,22 @@ class Template:
 
     `source`: where it comes from (`tokenizer`, a path, `TRL's training template`); None where there is none. `known`:
     the name of the TRL template that it is byte for byte. Each of the others is None where it was not asked or cannot
-    be said. `parity`: the first rows' prompts as training sees them and as a server would send them, where they differ:
-    (row, training's tokens, server's tokens).
+    be said. `refuses`: the sentence with which it refuses plain talk or the data's own, and `refuses_row`. `stops`: the
+    tokens at which a server ends an answer. `parity`: the first rows' prompts as training sees them and as a server would
+    send them, where they differ: (row, training's tokens, server's tokens), from a little before the first difference.
     """
 
     source: str | None
     known: str | None = None
     refuses: str | None = None
+    refuses_row: int | None = None
     prefix_preserving: bool | None = None
     prompt_is_prefix: bool | None = None
     generation_markers: bool | None = None
     end_trained: bool | None = None
     end_token: str | None = None
+    stops: tuple[str, ...] = ()
+    faults: tuple[TemplateFault, ...] = ()
     parity: tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -117,6 +144,8 @@ class Prepared:
     the limit in force, in tokens (None: none). `failed`: the sentence with which TRL refused, and `row` where it is
     known; then the rest may be empty. `warnings`: what TRL said meanwhile. `pad_is_end`: the padding token is the end
     token. `vocabulary`: entries of the tokenizer; `embedding`: rows of the model's embedding, from its config.
+    `facts`: `highest_id` that occurs in the rows, `double_begin` (rows that begin with two begin tokens), `context` (the
+    longest sequence that the model takes), `packed` (sequences after packing), `conversational`, `eos_token`, `pad_token`.
     """
 
     format: Format | None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from diagnostics.preflight.asking import ONLINE
+from diagnostics.preflight.asking import ONLINE, AskedWrong
 from diagnostics.preflight.material import Asked, Material
 
 LIMIT = 10_000  # rows that are looked at token by token
@@ -25,7 +25,8 @@ def measure(asked: Asked, *, limit: int = LIMIT, progress: Progress = silent, re
     are called, which runs the user's code, in a process of its own. What cannot be had is None, with the reason in `unseen`.
 
     Raises:
-        AskedWrong: data, model or script cannot be opened at all.
+        AskedWrong: model or script cannot be opened at all.
+        DataUnreadable: the data cannot be opened at all.
     """
     from diagnostics.probes.signatures import config_of, machine
 
@@ -52,42 +53,60 @@ def with_data(material: Material, limit: int, progress: Progress) -> Material:
     asked = material.asked
     if not asked.method or not (asked.config.get("dataset_name") or asked.config.get("datasets")):
         return unseen(material, "data", "no data was given")
-    train = open_rows(asked.method, asked.config, "train", limit=limit, progress=progress)
+
+    def read(what: str, done: int, of: int) -> None:
+        progress(done, of, "data")
+
+    train = open_rows(asked.method, asked.config, "train", limit=limit, progress=read)
     evaluated = material.value("eval_strategy") not in (None, "no")
-    evaluation = open_rows(asked.method, asked.config, "test", limit=limit, progress=progress) if evaluated else None
+    evaluation = open_rows(asked.method, asked.config, "test", limit=limit, progress=read) if evaluated else None
     return replace(material, train=train, evaluation=evaluation)
 
 
 def with_preparation(material: Material, progress: Progress) -> Material:
     """What TRL's own preparation makes of the rows, with the model's tokenizer."""
-    from diagnostics.probes.preparation import prepare
+    from diagnostics.probes.preparation import CannotPrepare, prepare
 
     if material.train is None:
         return unseen(material, "prepared", material.unseen.get("data", "no data was given"))
     if not material.asked.config.get("model_name_or_path"):
         return unseen(material, "prepared", "no model was given, whose tokenizer is needed")
-    return replace(material, prepared=prepare(material.asked, material.train, progress=progress))
+    if material.train.dataset is None:
+        return unseen(material, "prepared", "the columns do not fit: see wrong-columns")
+
+    def made(done: int, of: int, what: str) -> None:
+        progress(done, of, "prepared")
+
+    try:
+        return replace(material, prepared=prepare(material.asked, material.train, progress=made))
+    except CannotPrepare as error:
+        if not len(material.train.rows):
+            return unseen(material, "prepared", str(error))
+        raise AskedWrong(f"{error}.") from error
 
 
 def with_rewards(material: Material, progress: Progress) -> Material:
     """Each reward function tried on rows of the data."""
-    from diagnostics.probes.reward_trials import trial_rewards
-
     named: Any = material.asked.config.get("reward_funcs")
     specs = [named] if isinstance(named, str) else list(named or ())
     if material.method not in ONLINE or not specs:
         return unseen(material, "rewards", "no reward function was named")
     if material.train is None:
         return unseen(material, "rewards", material.unseen.get("data", "no data was given"))
+    from diagnostics.probes.reward_trials import trial_rewards
+
     return replace(material, rewards=trial_rewards(specs, material.train, progress=progress))
 
 
 def with_script(material: Material, progress: Progress) -> Material:
     """The script, read and never run."""
-    from diagnostics.preflight.script import read_script
-    from diagnostics.probes.signatures import signatures
-
     if material.asked.script is None:
         return unseen(material, "script", "no script was given")
+    from diagnostics.preflight.script import BadScript, read_script
+    from diagnostics.probes.signatures import signatures
+
     progress(0, 1, "script")
-    return replace(material, script=read_script(material.asked.script, signatures()))
+    try:
+        return replace(material, script=read_script(material.asked.script, signatures()))
+    except BadScript as error:
+        raise AskedWrong(str(error)) from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
+from diagnostics.finding import CannotJudge, Finding, Fix, Limit, TextEvidence, Words
 from diagnostics.fixing import edits
 from diagnostics.measure import LOSS_TELLS, evidence
+from diagnostics.preflight import plan
+from diagnostics.preflight.material import Material
 from diagnostics.run import Run
 
 NAME = "no-evaluation"
@@ -12,6 +14,7 @@ METHODS = None
 EXPLAINS = ()
 
 ROWS = Limit(10, "logged rows", "ours: a run so short is a trial")
+EVERY = 100  # steps between two evaluations where the length of the run is not known
 TIMES = 10  # evaluations in a run: enough to see a turn, cheap enough to have
 
 
@@ -34,17 +37,43 @@ def check(run: Run) -> Finding | None:
         confidence=0.95,
         first_step=int(loss.steps[0]),
         last_step=last,
-        facts={"rows": len(loss), "every": every},
+        facts={"kind": "logged", "rows": len(loss), "every": every},
         evidence=(evidence(loss, last),),
         causes=("none-asked",),
         fixes=(Fix("evaluate", "safe", edits(run, eval_strategy="steps", eval_steps=every), {"every": every}),),
     )
 
 
+def preflight(material: Material) -> Finding | None:
+    """Look whether any evaluation is planned, for methods whose loss tells something."""
+    plan.need_config(material)
+    if material.method not in LOSS_TELLS:
+        raise CannotJudge("not-for-method", method=str(material.method).upper())
+    if plan.word(material, "eval_strategy") != "no" or plan.on(material, "eval_on_start"):
+        return None
+    steps = plan.planned_steps(material)
+    every = max(1, steps // TIMES) if steps else EVERY
+    changes = (plan.edit(material, "eval_strategy", "steps"), plan.edit(material, "eval_steps", every))
+    return Finding(
+        rule=NAME,
+        severity="info",
+        confidence=0.95,
+        first_step=0,
+        last_step=0,
+        facts={"kind": "planned", "every": every},
+        evidence=(TextEvidence("config", plan.shown(material, "eval_strategy")),),
+        causes=("none-asked",),
+        fixes=(Fix("evaluate", "safe", changes, {"every": every}),),
+    )
+
+
 WORDS = {
     "en": Words(
-        title="Nothing was evaluated",
-        summary="{rows} rows of training were logged and not one evaluation.",
+        title="Nothing is evaluated",
+        summary={
+            "logged": "{rows} rows of training were logged and not one evaluation.",
+            "planned": "No evaluation is planned: eval_strategy is 'no'.",
+        },
         why="A training loss that falls looks the same whether the model learns or memorises.",
         wrong_if="the run is evaluated elsewhere, on its checkpoints",
         causes={"none-asked": "eval_strategy is left at its default, 'no'."},
@@ -58,7 +87,10 @@ Online methods (GRPO, RLOO, PPO) are not judged here: their reward is measured o
     ),
     "zh": Words(
         title="没有任何评估",
-        summary="记录了 {rows} 行训练，却没有一次评估。",
+        summary={
+            "logged": "记录了 {rows} 行训练，却没有一次评估。",
+            "planned": "没有安排评估：eval_strategy 为 'no'。",
+        },
         why="无论模型是在学习还是在死记，训练损失下降的样子都一样。",
         wrong_if="训练之外另有对检查点的评估",
         causes={"none-asked": "eval_strategy 保持默认值 'no'。"},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import Finding, Fix, Limit, Words
-from diagnostics.fixing import edits
+from diagnostics.finding import Edit, Finding, Fix, Limit, TextEvidence, Words
+from diagnostics.fixing import WARMUP, edits, usual_rate_of
 from diagnostics.measure import argument, evidence, need, shown
+from diagnostics.preflight import plan
+from diagnostics.preflight.material import Material
 from diagnostics.run import Run, Series
 
 NAME = "schedule-fault"
@@ -91,6 +93,39 @@ def finding(run: Run, rate: Series, kind: str, place: int, severity: str, confid
     )
 
 
+def preflight(material: Material) -> Finding | None:
+    """Look for a learning rate of 0, and for a warm-up as long as the run."""
+    plan.need_config(material)
+    if plan.number(material, "learning_rate") == 0:
+        usual = usual_rate_of(material.method, material.asked.config)
+        changes = (plan.edit(material, "learning_rate", usual[0]),) if usual else ()
+        return planned(material, "planned-zero", "error", changes, {})
+    steps = plan.planned_steps(material)
+    warm = plan.warmup(material, steps)
+    if steps and warm and warm >= steps and plan.word(material, "lr_scheduler_type") != "constant":
+        changes = (plan.edit(material, "warmup_steps", WARMUP),)
+        return planned(material, "planned-warmup", "warning", changes, {"warm": warm, "steps": steps})
+    return None
+
+
+def planned(
+    material: Material, kind: str, severity: str, changes: tuple[Edit, ...], facts: dict[str, float]
+) -> Finding:
+    """The finding of a schedule before its run."""
+    names = ("learning_rate", "warmup_steps", "max_steps", "num_train_epochs", "lr_scheduler_type")
+    return Finding(
+        NAME,
+        severity,  # type: ignore[arg-type]
+        0.9,
+        0,
+        0,
+        {"kind": kind, **facts},
+        (TextEvidence("config", plan.shown(material, *names)),),
+        ("setting",) if kind == "planned-zero" else ("long-warmup",),
+        (Fix("set", "ask", changes, {"edits": ", ".join(f"{one.path}={one.new}" for one in changes)}),),
+    )
+
+
 WORDS = {
     "en": Words(
         title="The learning-rate schedule is at fault",
@@ -99,6 +134,8 @@ WORDS = {
             "tail": "From step {step} on the learning rate is at most a thousandth of its peak of {peak:.2g}: {share:.0f} % "
             "of the run trained on nothing.",
             "jump": "The learning rate had fallen to {before:.2g} and jumped to {after:.2g} at step {step}.",
+            "planned-zero": "learning_rate is 0: nothing can be learned.",
+            "planned-warmup": "The warm-up takes {warm:.0f} steps and the run {steps}: the learning rate never gets to its peak.",
         },
         why="Steps without a learning rate cost time and change nothing; a rate that jumps back undoes the settling of the "
         "end.",
@@ -108,9 +145,11 @@ WORDS = {
             "length": "The schedule is shorter than the run: its steps were counted without gradient accumulation, "
             "processes or epochs.",
             "resumed": "The run was resumed with another number of epochs or steps, so that the schedule was made anew.",
+            "long-warmup": "warmup_steps of a longer run.",
         },
         fixes={
             "rate": "Set a learning rate above 0",
+            "set": "Set {edits}",
             "shorter": "End the run where its schedule ends, at step {step}",
             "longer": "Or give the scheduler as many steps as the run has",
             "resume": "Resume with the same max_steps and num_train_epochs as before step {step}, or start a new run from "
@@ -118,7 +157,7 @@ WORDS = {
         },
         about="""Checks the logged learning rate.
 
-Three faults: a rate of 0 in every row; a rate at or below a thousandth of the peak for more than 10 % of the rows; a
+Before a run: a rate of 0, and a warm-up as long as the run. Three faults of a log: a rate of 0 in every row; a rate at or below a thousandth of the peak for more than 10 % of the rows; a
 rate that had fallen below a tenth of the peak and jumps back up to three times and more.
 
 Not this fault: a rate of 0 in the first row (a warm-up begins there) or in the last (a linear decay ends there), the
@@ -130,6 +169,8 @@ last 2 % of a cosine, a cosine with restarts (told by its config, or by jumps at
             "zero": "每一行记录的学习率都是 0：什么也学不到。",
             "tail": "从第 {step} 步起学习率不超过峰值 {peak:.2g} 的千分之一：{share:.0f}% 的训练是白做的。",
             "jump": "学习率已降到 {before:.2g}，却在第 {step} 步跳回 {after:.2g}。",
+            "planned-zero": "learning_rate 为 0：什么也学不到。",
+            "planned-warmup": "预热需要 {warm:.0f} 步，而训练只有 {steps} 步：学习率永远到不了峰值。",
         },
         why="没有学习率的步骤只费时间；学习率跳回高位会打乱末尾的收敛。",
         wrong_if="调度本来就是这样设计的（很长的退火、重启）",
@@ -137,16 +178,18 @@ last 2 % of a cosine, a cosine with restarts (told by its config, or by jumps at
             "setting": "配置里的学习率为 0，或调度器的总步数为 0。",
             "length": "调度比训练短：计算步数时没有计入梯度累积、进程数或轮数。",
             "resumed": "恢复训练时轮数或步数不同，调度被重新生成。",
+            "long-warmup": "warmup_steps 来自一次更长的训练。",
         },
         fixes={
             "rate": "设置大于 0 的学习率",
+            "set": "设置 {edits}",
             "shorter": "在调度结束的第 {step} 步结束训练",
             "longer": "或者让调度器的步数与训练相同",
             "resume": "用第 {step} 步之前相同的 max_steps 和 num_train_epochs 恢复，或从检查点新开一次训练",
         },
         about="""检查记录的学习率。
 
-三种故障：每一行都是 0；超过 10% 的行不高于峰值的千分之一；已降到峰值十分之一以下，又跳到三倍以上。
+训练之前：学习率为 0，或预热与整个训练一样长。日志里的三种故障：每一行都是 0；超过 10% 的行不高于峰值的千分之一；已降到峰值十分之一以下，又跳到三倍以上。
 
 不是本故障：第一行为 0（预热开始）或最后一行为 0（线性衰减结束），余弦的最后 2%，带重启的余弦（由配置或等间隔的跳变
 判断）。""",

@@ -20,6 +20,7 @@ from diagnostics.finding import Diagnosis
 from diagnostics.preflight.asking import AskedWrong
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Asked
+from diagnostics.preflight.unreadable import DataUnreadable
 from diagnostics.probes.preflight import measure
 from diagnostics.report.preflight.contents import contents
 from diagnostics.report.words import in_words
@@ -126,7 +127,7 @@ def look(request: Request) -> int:
     kept: Mapping[str, Any]
     try:
         material = measure(Asked(request.method, request.config), limit=ROWS)
-    except AskedWrong as error:
+    except (AskedWrong, DataUnreadable) as error:
         kept = {"schema": 1, "kind": "preflight", "refused": str(error)}
         print(f"pre-flight: {error}", flush=True)
     else:

@@ -16,7 +16,9 @@ PLAIN = {"Trainer": "TrainingArguments", "Seq2SeqTrainer": "Seq2SeqTrainingArgum
 PLAIN_CONFIGS = ("TrainingArguments", "Seq2SeqTrainingArguments")
 METHODS = {"SFTTrainer": "sft", "DPOTrainer": "dpo", "KTOTrainer": "kto", "RewardTrainer": "reward", "GRPOTrainer": "grpo",
            "RLOOTrainer": "rloo", "PPOTrainer": "ppo", "PPOv2Trainer": "ppo"}  # fmt: skip
-DEFAULTS = "{config} has defaults of its own where nothing is said: bf16 on, gradient checkpointing on, learning rate {rate}"
+DEFAULTS = (
+    "{config} has defaults of its own where nothing is said: bf16 on, gradient checkpointing on, learning rate {rate}"
+)
 RATES = {"SFTConfig": "2e-5", "DPOConfig": "1e-6", "KTOConfig": "1e-6", "RewardConfig": "1e-4", "GRPOConfig": "1e-6"}
 
 
@@ -34,7 +36,7 @@ def read_calls(survey: Survey) -> None:
             read_trainer(survey, call, owner)
     for call in calls:
         owner = survey.names.class_of(call.func)
-        if owner and owner.endswith(("Config", "Arguments")) and owner in survey.known.classes:
+        if owner and is_config(survey, owner):
             read_config(survey, call, owner)
         elif isinstance(call.func, ast.Attribute) and call.func.attr == "from_pretrained":
             read_pretrained(survey, call)
@@ -54,7 +56,12 @@ def spread(survey: Survey, call: ast.Call, owner: str) -> tuple[list[Holder], bo
         if word.arg is not None:
             continue
         value = survey.names.value(word.value)
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict" and not value.args:
+        if (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Name)
+            and value.func.id == "dict"
+            and not value.args
+        ):
             holder = survey.edits.holder(value)
         else:
             holder = survey.edits.holder(value) if isinstance(value, ast.Dict) and all(value.keys) else None
@@ -74,7 +81,9 @@ def read_trainer(survey: Survey, call: ast.Call, trainer: str) -> None:
     own_further = survey.names.own_arguments(call.func)
     holder = survey.edits.holder(call)
     if holder is None or own_further is None:
-        survey.cannot_tell(call.lineno, f"{survey.source.segment(call.func)} takes its arguments in a way of its own; not read.")
+        survey.cannot_tell(
+            call.lineno, f"{survey.source.segment(call.func)} takes its arguments in a way of its own; not read."
+        )
         return
     more, lost = spread(survey, call, trainer)
     config = config_for(survey, trainer)
@@ -91,7 +100,9 @@ def read_trainer(survey: Survey, call: ast.Call, trainer: str) -> None:
                 continue
             trainer_argument(survey, call, trainer, config, (one, argument), args, lost)
     if trainer in ("DPOTrainer", "KTOTrainer") and len(call.args) > 3:
-        survey.cannot_tell(call.lineno, f"the order of {trainer}'s arguments changed; those without a name were not read.")
+        survey.cannot_tell(
+            call.lineno, f"the order of {trainer}'s arguments changed; those without a name were not read."
+        )
 
 
 def config_argument(survey: Survey, call: ast.Call, holders: list[Holder]) -> ast.expr | None:
@@ -121,7 +132,9 @@ def aim(survey: Survey, args: ast.expr | None, config: str) -> None:
     if not isinstance(made, ast.Call) or survey.names.class_of(made.func) not in PLAIN_CONFIGS:
         return
     if own_class(survey, made.func):
-        survey.cannot_tell(made.lineno, f"{survey.source.segment(made.func)} should be made from {config}; not rewritten.")
+        survey.cannot_tell(
+            made.lineno, f"{survey.source.segment(made.func)} should be made from {config}; not rewritten."
+        )
         return
     survey.targets[made] = config
     survey.change("call", made.lineno, "TrainingArguments", trainer, config, "0.13", note, config != "SFTConfig")
@@ -166,7 +179,9 @@ def trainer_argument(
     )  # fmt: skip
     if (lost and args is None) or (gone and gone.form in ("hand", "rpo") and not harmless(argument.value)):
         return
-    entries = converted(survey, gone, argument, sibling_of(survey, args)) if gone else {new: text_of(survey, argument.value)}
+    entries = (
+        converted(survey, gone, argument, sibling_of(survey, args)) if gone else {new: text_of(survey, argument.value)}
+    )
     if entries is None:
         return
     holder.remove(argument)
@@ -336,7 +351,9 @@ def read_pretrained(survey: Survey, call: ast.Call) -> None:
             argument = one.arguments.get(name)
             if argument is None or (not owner.startswith("AutoModel") and name != "use_auth_token"):
                 continue
-            survey.change("argument", argument.line, name, f"{owner}.from_pretrained", past.instead, past.since, past.note)
+            survey.change(
+                "argument", argument.line, name, f"{owner}.from_pretrained", past.instead, past.since, past.note
+            )
             pretrained_argument(survey, holder, one, argument, past)
 
 
@@ -358,18 +375,24 @@ def pretrained_argument(survey: Survey, whole: Holder, holder: Holder, argument:
         survey.edits.rename(argument, past.instead)
 
 
+def is_config(survey: Survey, owner: str) -> bool:
+    """Whether a class holds arguments."""
+    return owner in survey.known.classes and owner.endswith(("Config", "Arguments"))
+
+
 def read_variables(survey: Survey) -> None:
     """`args.max_seq_length`: attributes of a config that it no longer has."""
     owners: dict[str, str] = {}
     for name, values in survey.names.values.items():
         for value in values:
-            owner = survey.names.class_of(value.func) if isinstance(value, ast.Call) else None
-            if isinstance(value, ast.Call) and owner in survey.known.classes and owner.endswith(("Config", "Arguments")):
-                if not own_class(survey, value.func):
-                    owners[name] = survey.targets.get(value, owner)
-    for name, node in survey.names.parsed.items():
-        owner = survey.names.class_of(node)
-        if owner in survey.known.classes and not own_class(survey, node):
+            if not isinstance(value, ast.Call) or own_class(survey, value.func):
+                continue
+            owner = survey.names.class_of(value.func)
+            if owner is not None and is_config(survey, owner):
+                owners[name] = survey.targets.get(value, owner)
+    for name, one in survey.names.parsed.items():
+        owner = survey.names.class_of(one)
+        if owner is not None and is_config(survey, owner) and not own_class(survey, one):
             owners[name] = owner
     for node in ast.walk(survey.source.tree):
         if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in owners):

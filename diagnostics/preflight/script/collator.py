@@ -39,7 +39,9 @@ def read_formatting(survey: Survey, call: ast.Call, trainer: str, holder: Holder
     argument = holder.arguments["formatting_func"]
     if isinstance(argument.value, ast.Name) and batched(survey, argument.value.id):
         name = argument.value.id
-        survey.change("call", argument.line, f"{name} of a batch", "formatting_func", "one row", BATCH_SINCE, BATCH_NOTE)
+        survey.change(
+            "call", argument.line, f"{name} of a batch", "formatting_func", "one row", BATCH_SINCE, BATCH_NOTE
+        )
         if "data_collator" not in holder.arguments or not collator_call(survey, holder):
             survey.edits.replace(survey.source.span(argument.value), one_row(name))
 
@@ -114,8 +116,10 @@ def forget_packing(survey: Survey, holder: Holder) -> None:
 
 
 def template_of(survey: Survey, made: ast.Call) -> str | None:
-    """The response template as it is written, if it is a text; None for token ids, and where an instruction template masks
-    the turns in between too."""
+    """The response template as it is written, if it is a text.
+
+    None for token ids, and where an instruction template masks the turns in between too.
+    """
     words = {word.arg: word.value for word in made.keywords}
     if "instruction_template" in words or None in words or len(made.args) > 2:
         return None

@@ -102,7 +102,9 @@ ARGUMENTS: Mapping[str, Mapping[str, Past]] = {
         "generate_during_eval": gone("0.29", LOGPS),
         "use_logits_to_keep": gone("0.29"),
         "use_liger_loss": Past("0.28", "use_liger_kernel"),
-        "rpo_alpha": Past("0.29", "loss_type", "rpo", 'loss_type=["sigmoid", "sft"] with loss_weights is the same loss'),
+        "rpo_alpha": Past(
+            "0.29", "loss_type", "rpo", 'loss_type=["sigmoid", "sft"] with loss_weights is the same loss'
+        ),
         "reference_free": hand("0.29", "every DPO loss has a reference today; CPO (trl.experimental.cpo) has none"),
         "force_use_ref_model": gone("0.29", "a ref_model that is given is used"),
         "ref_model_init_kwargs": gone("0.29", "load the reference model yourself and give it as ref_model"),
@@ -153,7 +155,9 @@ ARGUMENTS: Mapping[str, Mapping[str, Past]] = {
     "CPOConfig": {"max_prompt_length": gone("1.0"), "label_pad_token_id": gone("1.0"), "truncation_mode": gone("1.0")},
     # Renamed with transformers' own torch_dtype.
     "ModelConfig": {"torch_dtype": Past("0.24", "dtype")},
-    "ScriptArguments": {"gradient_checkpointing_use_reentrant": hand("0.29", "write it into gradient_checkpointing_kwargs")},
+    "ScriptArguments": {
+        "gradient_checkpointing_use_reentrant": hand("0.29", "write it into gradient_checkpointing_kwargs")
+    },
 }
 
 MOVED = "0.13"  # keyword arguments of SFTTrainer and DPOTrainer that became fields of their config

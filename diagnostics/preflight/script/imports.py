@@ -37,7 +37,9 @@ def read_imports(survey: Survey) -> None:
 
 def ordered(survey: Survey) -> list[Imported]:
     """All imported names, in the order of the text."""
-    return sorted(survey.names.imports.values(), key=lambda one: (one.statement.lineno, one.alias.lineno, one.alias.col_offset))
+    return sorted(
+        survey.names.imports.values(), key=lambda one: (one.statement.lineno, one.alias.lineno, one.alias.col_offset)
+    )
 
 
 def guarded(survey: Survey, node: ast.AST) -> bool:
@@ -46,7 +48,9 @@ def guarded(survey: Survey, node: ast.AST) -> bool:
         below, node = node, survey.source.parents[node]
         if isinstance(node, ast.Try) and below in node.body:
             for handler in node.handlers:
-                caught = {one.id for one in ast.walk(handler.type) if isinstance(one, ast.Name)} if handler.type else CATCHES
+                caught = (
+                    {one.id for one in ast.walk(handler.type) if isinstance(one, ast.Name)} if handler.type else CATCHES
+                )
                 if caught & CATCHES:
                     return True
     return False
@@ -57,7 +61,9 @@ def read_statement(survey: Survey, statement: ast.ImportFrom, imported: list[Imp
     module = statement.module or ""
     if guarded(survey, statement):
         if any(not survey.known.has(module, one.name or "") for one in imported):
-            survey.cannot_tell(statement.lineno, f"an import from {module} may fail, and is caught by the script: left as it is.")
+            survey.cannot_tell(
+                statement.lineno, f"an import from {module} may fail, and is caught by the script: left as it is."
+            )
         return
     stay: list[str] = []
     elsewhere: dict[str, list[str]] = {}
@@ -81,12 +87,18 @@ def read_statement(survey: Survey, statement: ast.ImportFrom, imported: list[Imp
             survey.changes.pop()
         else:
             stay.append(name + as_)
-    if len(stay) != len(imported) or any(one.name not in {part.partition(" as ")[0] for part in stay} for one in imported):
+    if len(stay) != len(imported) or any(
+        one.name not in {part.partition(" as ")[0] for part in stay} for one in imported
+    ):
         rewrite(survey, statement, imported, stay, elsewhere)
 
 
 # Imports that go when the calls that need them have been rewritten.
-DROPPED_WITH_ITS_USE = {"DataCollatorForCompletionOnlyLM", "RewardDataCollatorWithPadding", "DPODataCollatorWithPadding"}
+DROPPED_WITH_ITS_USE = {
+    "DataCollatorForCompletionOnlyLM",
+    "RewardDataCollatorWithPadding",
+    "DPODataCollatorWithPadding",
+}
 
 
 def used(survey: Survey, name: str) -> bool:
@@ -115,7 +127,11 @@ def note_of(past: Past | None, home: str | None) -> str:
 
 
 def rewrite(
-    survey: Survey, statement: ast.ImportFrom, imported: list[Imported], stay: list[str], elsewhere: dict[str, list[str]]
+    survey: Survey,
+    statement: ast.ImportFrom,
+    imported: list[Imported],
+    stay: list[str],
+    elsewhere: dict[str, list[str]],
 ) -> None:
     """Write an import anew: the names that stay, and a line for each module that others moved to."""
     source = survey.source
@@ -188,7 +204,9 @@ def read_star(survey: Survey, module: str, statement: ast.ImportFrom) -> None:
             continue
         seen.add(node.id)
         home, new, _ = successor(survey, module, node.id)
-        survey.change("name", node.lineno, node.id, module, f"{home}.{new}" if home else None, past.since, note_of(past, home))
+        survey.change(
+            "name", node.lineno, node.id, module, f"{home}.{new}" if home else None, past.since, note_of(past, home)
+        )
         if home and new:
             survey.wanted[(home, new)] = None
             if new != node.id:
@@ -202,7 +220,11 @@ def read_attributes(survey: Survey) -> None:
         if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules):
             continue
         module = modules[node.value.id]
-        if module.partition(".")[0] not in LIBRARIES or module not in survey.known.modules or node.attr.startswith("__"):
+        if (
+            module.partition(".")[0] not in LIBRARIES
+            or module not in survey.known.modules
+            or node.attr.startswith("__")
+        ):
             continue
         if survey.known.has(module, node.attr) or f"{module}.{node.attr}" in survey.known.modules:
             continue

@@ -68,10 +68,9 @@ class Names:
             for target in node.targets:
                 for name in stored(target):
                     self.values.setdefault(name, []).append(node.value if isinstance(target, ast.Name) else None)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            self.values.setdefault(node.target.id, []).append(node.value)
-        elif isinstance(node, ast.NamedExpr):
-            self.values.setdefault(node.target.id, []).append(node.value)
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
+            if isinstance(node.target, ast.Name) and node.value is not None:
+                self.values.setdefault(node.target.id, []).append(node.value)
         elif isinstance(node, ast.AugAssign | ast.For | ast.AsyncFor | ast.comprehension):
             for name in stored(node.target):
                 self.values.setdefault(name, []).append(None)
@@ -182,7 +181,9 @@ class Names:
                 continue
             seen.add(one.name)
             yield one
-            waiting += [self.classes[base.id] for base in one.bases if isinstance(base, ast.Name) and base.id in self.classes]
+            waiting += [
+                self.classes[base.id] for base in one.bases if isinstance(base, ast.Name) and base.id in self.classes
+            ]
 
 
 def stored(node: ast.AST) -> Iterator[str]:

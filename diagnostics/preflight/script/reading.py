@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from diagnostics.preflight.asking import AskedWrong
 from diagnostics.preflight.material import Script, ScriptChange
 from diagnostics.preflight.script import history
 from diagnostics.preflight.script.calls import read_calls
@@ -19,7 +20,7 @@ MOST_BYTES = 2_000_000  # a script of a person is far smaller; more is data in a
 PASSES = 6  # what one mending lays open, the next sees to
 
 
-class BadScript(Exception):
+class BadScript(AskedWrong):
     """A script cannot be read. The message is one sentence: what, where, what was expected."""
 
 

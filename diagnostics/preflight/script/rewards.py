@@ -21,7 +21,9 @@ def read_rewards(survey: Survey, call: ast.Call, trainer: str, holder: Holder) -
     given = holder.arguments["reward_funcs"].value if "reward_funcs" in holder.arguments else None
     if given is None and len(call.args) > 1:
         given = call.args[1]
-    listed = survey.names.value(given) if isinstance(given, ast.Name) and given.id not in survey.names.functions else given
+    listed = (
+        survey.names.value(given) if isinstance(given, ast.Name) and given.id not in survey.names.functions else given
+    )
     for one in listed.elts if isinstance(listed, ast.List | ast.Tuple) else [listed]:
         function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None = None
         if isinstance(one, ast.Name):

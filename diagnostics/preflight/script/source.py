@@ -265,7 +265,7 @@ class Edits:
         pieces = [(start, end, "") for start, end in merged]
         for start, end, text in dict.fromkeys(one for one in asked if one[2]):
             within = any(low <= start and end <= high and (start, end) != (high, high) for low, high in merged)
-            if not within or start == end and any(start in (low, high) for low, high in merged):
+            if not within or (start == end and any(start in (low, high) for low, high in merged)):
                 pieces.append((start, end, text))
         result, at = [], 0
         for start, end, text in sorted(pieces, key=lambda one: (one[0], one[1] > one[0], one[1])):

@@ -31,7 +31,15 @@ class Survey:
     methods: list[str] = field(default_factory=list)
 
     def change(
-        self, kind: str, line: int, what: str, owner: str, instead: str | None, since: str, note: str = "", fatal: bool = True
+        self,
+        kind: str,
+        line: int,
+        what: str,
+        owner: str,
+        instead: str | None,
+        since: str,
+        note: str = "",
+        fatal: bool = True,
     ) -> None:
         """Note one place that the installed libraries do not take. Whether it was mended is known in the end."""
         self.changes.append(ScriptChange(kind, line, what, owner, instead, since, False, note, fatal))
@@ -43,9 +51,9 @@ class Survey:
     def want(self, module: str, name: str) -> str:
         """The name under which the mended script has something; it is imported if it was not yet."""
         for one in self.names.imports.values():
-            if one.name == name and one.module.partition(".")[0] == module.partition(".")[0]:
-                if self.known.has(one.module, name):
-                    return one.local
+            same = one.name == name and one.module.partition(".")[0] == module.partition(".")[0]
+            if same and self.known.has(one.module, name):
+                return one.local
         if any(star == module for star, _ in self.names.stars):
             return name
         whole = next((one for one in self.names.imports.values() if one.module == module and one.name is None), None)

@@ -95,7 +95,7 @@ def rows_text(whole: Mapping[str, Any], lang: Lang) -> list[str]:
     for one in whole["rows"]:
         name = label["part_" + one["part"]]
         real = [token for token in one["tokens"] if token[1] != "padding"]
-        head = f"  {label['row'].format(n=one['row'])} · {name} · {label['tokens'].format(n=len(real))}"
+        head = f"  {label['row'].format(n=one['row'])} · {name} · {label['tokens'].format(n=len(real) + sum(count for _, count in one['left_out']))}"
         lines.append(head + (f" · {label['dropped']}" if one["dropped"] else ""))
         padding = sum(kind == "padding" for _, kind, _, _ in one["tokens"])
         parts: list[str] = []

@@ -70,11 +70,12 @@ def data_object(rows: Rows | None) -> dict[str, Any] | None:
 
 
 def tokens_object(one: Tokens) -> dict[str, Any]:
-    """A row token by token: text, kind, id, whether it is special."""
+    """A row token by token: text, kind, id, whether it is special; `left_out`: before which place how many are not shown."""
     return {
         "row": one.row,
         "part": one.part,
         "dropped": one.dropped,
+        "left_out": [list(gap) for gap in one.left_out],
         "tokens": [
             [says, kind, number, special]
             for says, kind, number, special in zip(one.texts, one.kinds, one.ids, one.special, strict=True)

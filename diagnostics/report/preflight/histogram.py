@@ -32,7 +32,7 @@ def histogram(one: Mapping[str, Any], limit: int | None, lang: Lang) -> str:
             beyond = " beyond" if limit is not None and low > limit else ""
             tip = f"{low:,.0f}-{high - 1:,.0f}: {count:,}"
             parts.append(
-                f'<rect class="bar{beyond}" x="{place(left)}" y="{place(y)}" width="{place(max(1.0, right - left - 1))}" '
+                f'<rect class="column{beyond}" x="{place(left)}" y="{place(y)}" width="{place(max(1.0, right - left - 1))}" '
                 f'height="{place(HEIGHT - BOTTOM - y)}"><title>{text(tip)}</title></rect>'
             )
     parts.append(f'<path class="axis" d="M{LEFT},{TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')

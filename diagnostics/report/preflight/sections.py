@@ -72,9 +72,13 @@ def rewards_html(whole: Mapping[str, Any], lang: Lang) -> str:
     says = label["rewards_help"].format(n=max(one["rows"] for one in rewards))
     cells = "".join(f"<th>{text(one)}</th>" for one in head)
     body = ""
-    for row in rows:
+    for one, row in zip(rewards, rows, strict=True):
+        if one["failed"]:
+            body += f'<tr><th>{text(row[0])}</th><td class="failed" colspan="{len(head) - 1}">{text(row[1])}</td></tr>'
+            continue
         shown = "".join(
-            f'<td class="{"beaten" if one.endswith("*") else ""}">{text(one.removesuffix("*"))}</td>' for one in row[1:]
+            f'<td class="{"beaten" if says.endswith("*") else ""}">{text(says.removesuffix("*"))}</td>'
+            for says in row[1:]
         )
         body += f"<tr><th>{text(row[0])}</th>{shown}</tr>"
     return (

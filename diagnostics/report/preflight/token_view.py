@@ -31,17 +31,18 @@ def row_html(one: Mapping[str, Any], lang: Lang) -> str:
     tokens = one["tokens"]
     padding = [token for token in tokens if token[1] == "padding"]
     real = [token for token in tokens if token[1] != "padding"]
-    head = (
-        f"{label['row'].format(n=one['row'])} · {label['part_' + one['part']]} · {label['tokens'].format(n=len(real))}"
-    )
+    gaps = dict(one["left_out"])
+    total = label["tokens"].format(n=len(real) + sum(gaps.values()))
+    head = f"{label['row'].format(n=one['row'])} · {label['part_' + one['part']]} · {total}"
     dropped = f' <span class="pill pill-error">{text(label["dropped"])}</span>' if one["dropped"] else ""
-    if len(real) > HEAD_TOKENS + TAIL_TOKENS:
-        more = label["more_tokens"].format(n=len(real) - HEAD_TOKENS - TAIL_TOKENS)
-        shown = "".join(token_html(token, lang) for token in real[:HEAD_TOKENS])
-        shown += f'<span class="tok-more">{text(more)}</span>'
-        shown += "".join(token_html(token, lang) for token in real[-TAIL_TOKENS:])
-    else:
-        shown = "".join(token_html(token, lang) for token in real)
+    if not gaps and len(real) > HEAD_TOKENS + TAIL_TOKENS:
+        gaps = {HEAD_TOKENS: len(real) - HEAD_TOKENS - TAIL_TOKENS}
+        real = real[:HEAD_TOKENS] + real[-TAIL_TOKENS:]
+    shown = ""
+    for place in range(len(real) + 1):
+        if place in gaps:
+            shown += f'<span class="tok-more">{text(label["more_tokens"].format(n=gaps[place]))}</span>'
+        shown += token_html(real[place], lang) if place < len(real) else ""
     if padding:
         shown += f'<span class="tok tok-padding">{text(label["padding"])} × {len(padding)}</span>'
     return f'<div class="tok-row"><div class="label">{text(head)}{dropped}</div><div class="toks">{shown}</div></div>'

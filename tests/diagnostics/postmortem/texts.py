@@ -289,7 +289,7 @@ TEXTS: tuple[Text, ...] = (
     Text("wrong-count", crash(*LOOP, "trl/trainer/grpo_trainer.py:1632 _calculate_rewards", end="ValueError: The reward function 'accuracy' returned 1 rewards, but 4 were expected (one per prompt-completion pair). Make sure the reward function returns exactly one reward per completion."), "reward-wrong-count", ""),
     Text("reward-signature", crash(*LOOP, "trl/trainer/grpo_trainer.py:1625 _calculate_rewards", "rewards.py:3 wrapper", end="TypeError: accuracy() got an unexpected keyword argument 'solution'"), "reward-raises", "raised"),
     *(
-        Text(f"arguments-{kind}", crash(*MAKE, end=f"ValueError: {said}"), "arguments-contradictory", kind)
+        Text(f"arguments-{kind}", crash(*MAKE, end=f"ValueError: {said}"), "options-contradict", kind)
         for kind, said in {
             "parallel": "SFTTrainer does not support `nn.DataParallel`, which `Trainer` uses when several GPUs are visible to a single process.",
             "quantized-twice": "You set `quantization_config` both as a trainer argument and in `args.model_init_kwargs`.",
@@ -312,7 +312,7 @@ TEXTS: tuple[Text, ...] = (
             "loss-type": "Unknown loss type: sigmod. Should be one of ['sigmoid', 'hinge']",
         }.items()
     ),
-    Text("arguments-refused", crash("t.py:8 <module> args = DPOConfig(", "trl/trainer/dpo_config.py:361 __post_init__", end="ValueError: the weights of several losses are not as many as they"), "arguments-contradictory", "refused"),
+    Text("arguments-refused", crash("t.py:8 <module> args = DPOConfig(", "trl/trainer/dpo_config.py:361 __post_init__", end="ValueError: the weights of several losses are not as many as they"), "options-contradict", "refused"),
     Text("source-name", crash(*LOAD, end="OSError: meta-lama/Llama-3 is not a local folder and is not a valid model identifier listed on 'https://huggingface.co/models'"), "source-unavailable", "name"),
     Text("gated", crash(*LOAD, end="OSError: You are trying to access a gated repo.\nMake sure to have access to it at https://huggingface.co/meta-llama/Llama-3.1-8B."), "source-unavailable", "gated"),
     Text("no-file", crash(*LOAD, end="OSError: Error no file named model.safetensors, or pytorch_model.bin, found in directory out/checkpoint-500."), "source-unavailable", "file"),

@@ -226,7 +226,9 @@ def test_words_are_in_both_languages_with_the_same_fields() -> None:
 
 def test_long_row_is_shortened_and_padding_counted() -> None:
     tokens = [["x", "trained", 1, False]] * 1000 + [["<pad>", "padding", 0, True]] * 40
-    shown = sections.rows_html([{"row": 0, "part": "sequence", "dropped": True, "tokens": tokens}], "en")
+    shown = sections.rows_html(
+        [{"row": 0, "part": "sequence", "dropped": True, "left_out": [], "tokens": tokens}], "en"
+    )
     assert "… 620 further tokens …" in shown
     assert "padding × 40" in shown
     assert "left out whole" in shown

@@ -2,7 +2,7 @@
 
 PAIRS = '[{"prompt": "hello", "chosen": " good day", "rejected": " no"}] * 8'
 
-SFT_COLLATOR_0_7 = '''
+SFT_COLLATOR_0_7 = """
 import os
 
 from datasets import Dataset
@@ -51,9 +51,9 @@ trainer = SFTTrainer(
 trainer.train()
 assert trainer.state.global_step == 2
 assert set(trainer.train_dataset.column_names) >= {"input_ids", "completion_mask"} or "labels" in trainer.train_dataset.column_names
-'''
+"""
 
-SFT_PACKING_PEFT_0_8 = '''
+SFT_PACKING_PEFT_0_8 = """
 import os
 
 import torch
@@ -83,10 +83,10 @@ trainer = SFTTrainer(
     model_init_kwargs={"torch_dtype": torch.float32})
 trainer.train()
 assert trainer.args.max_length == 32 and trainer.args.packing and trainer.args.train_sampling_strategy == "group_by_length"
-'''
+"""
 
 # Four-bit weights need a package and a device that a test machine has not: it is read only.
-SFT_QLORA_0_9 = '''
+SFT_QLORA_0_9 = """
 import torch
 from datasets import load_dataset
 from peft import LoraConfig, prepare_model_for_int8_training
@@ -99,9 +99,9 @@ args = SFTConfig("out", max_seq_length=512, dataset_text_field="text", use_liger
 trainer = SFTTrainer(model, args, train_dataset=load_dataset("imdb", split="train"), tokenizer=AutoTokenizer.from_pretrained("some/model"),
                      peft_config=LoraConfig(r=16))
 trainer.train()
-'''
+"""
 
-DPO_0_7 = f'''
+DPO_0_7 = f"""
 import os
 
 from datasets import Dataset
@@ -145,9 +145,9 @@ def main():
 
 
 main()
-'''
+"""
 
-DPO_0_24 = f'''
+DPO_0_24 = f"""
 import os
 from datasets import Dataset
 from transformers import AutoTokenizer
@@ -169,9 +169,9 @@ trainer = DPOTrainer(model=os.environ["MODEL"], args=args, train_dataset=Dataset
                      processing_class=AutoTokenizer.from_pretrained(os.environ["MODEL"]))
 trainer.train()
 assert trainer.args.loss_type == ["hinge", "sft"] and trainer.args.loss_weights == [1.0, 0.5]
-'''
+"""
 
-REWARD_0_11 = f'''
+REWARD_0_11 = f"""
 import os
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -185,9 +185,9 @@ config = trl.RewardConfig(output_dir=os.environ["OUT"], max_length=64, max_steps
                           no_cuda=True, report_to=[], save_strategy="no", per_device_train_batch_size=2, logging_dir="x")
 trainer = trl.RewardTrainer(model=model, tokenizer=tokenizer, args=config, train_dataset=dataset, eval_dataset=dataset)
 trainer.train()
-'''
+"""
 
-KTO_0_28 = '''
+KTO_0_28 = """
 import os
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -201,9 +201,9 @@ trainer = KTOTrainer(
     args=args, train_dataset=Dataset.from_list(rows * 4), processing_class=AutoTokenizer.from_pretrained(os.environ["MODEL"]),
 )
 trainer.train()
-'''
+"""
 
-GRPO_0_17 = '''
+GRPO_0_17 = """
 import os
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
@@ -239,9 +239,9 @@ trainer = GRPOTrainer(
 )
 trainer.train()
 assert trainer.args.log_unique_prompts
-'''
+"""
 
-ARGPARSE_0_9 = '''
+ARGPARSE_0_9 = """
 import os
 import sys
 from dataclasses import dataclass, field
@@ -273,18 +273,18 @@ trainer = SFTTrainer(
 )
 trainer.train()
 assert trainer.args.max_length == 24
-'''
+"""
 
-SFT_BARE_0_12 = '''
+SFT_BARE_0_12 = """
 import os
 from datasets import Dataset
 from trl import SFTTrainer
 
 trainer = SFTTrainer(os.environ["MODEL"], train_dataset=Dataset.from_dict({"text": ["a text"] * 4}), dataset_text_field="text",
                      max_seq_length=32)
-'''
+"""
 
-SFT_0_20 = '''
+SFT_0_20 = """
 import os
 from datasets import Dataset
 from trl import SFTConfig as Config
@@ -301,9 +301,9 @@ options = {
 }
 args = Config(output_dir=os.environ["OUT"], packing=True, **options)
 Trainer(os.environ["MODEL"], args, train_dataset=Dataset.from_dict({"text": ["a text to learn from"] * 16})).train()
-'''
+"""
 
-RLOO_0_12 = '''
+RLOO_0_12 = """
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from trl import RLOOConfig, RLOOTrainer
 
@@ -313,9 +313,9 @@ trainer = RLOOTrainer(config=config, processing_class=AutoTokenizer.from_pretrai
                       policy=AutoModelForCausalLM.from_pretrained("m"), ref_policy=AutoModelForCausalLM.from_pretrained("m"),
                       reward_model=AutoModelForSequenceClassification.from_pretrained("r"), train_dataset=dataset)
 trainer.train()
-'''
+"""
 
-PPO_0_7 = '''
+PPO_0_7 = """
 from trl import AutoModelForCausalLMWithValueHead, PPOConfig, PPOTrainer
 from trl.core import LengthSampler
 
@@ -325,7 +325,7 @@ ppo_trainer = PPOTrainer(config, model, None, tokenizer, dataset=dataset, data_c
 for batch in ppo_trainer.dataloader:
     response = ppo_trainer.generate(batch["input_ids"])
     ppo_trainer.step(batch["input_ids"], response, rewards)
-'''
+"""
 
 # Those that become scripts that start and train.
 STARTING = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 import traceback
 from pathlib import Path
@@ -17,8 +18,7 @@ def main(paths: list[str]) -> None:
         for state in (AcceleratorState, GradientState, PartialState):
             state._reset_state()
         try:
-            code = compile(Path(path).read_text(encoding="utf-8"), path, "exec")
-            exec(code, {"__name__": "__main__"})
+            runpy.run_path(path, run_name="__main__")
             results[Path(path).stem] = ""
         except Exception:
             results[Path(path).stem] = traceback.format_exc()[-1500:]

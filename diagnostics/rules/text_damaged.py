@@ -1,0 +1,181 @@
+"""text-damaged: texts that were read or written in the wrong encoding, or escaped once too often."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from diagnostics.finding import Finding, Fix, Limit, Words
+from diagnostics.preflight.material import Material
+from diagnostics.preflight.telling import spread, table
+from diagnostics.preflight.texts import Texts, texts_of
+
+NAME = "text-damaged"
+METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
+EXPLAINS = ()
+
+SHARE = Limit(0.01, "share of the rows", "ours: single rows of a crawled set are damaged at their source")
+ESCAPED = Limit(0.05, "share of the rows", "ours: texts about HTML or code hold such signs rightly")
+LEAST = Limit(3, "rows", "ours: one slip is no fault of the set")
+AROUND = 40  # signs shown on either side
+
+REPLACED = re.compile("\ufffd|锟斤拷")
+# UTF-8 read as Latin-1 or Windows-1252: a first byte of two to four, then its continuation.
+LATIN = re.compile(
+    "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,3}"
+)
+ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,5});")
+ESCAPE = re.compile(r"(?<![\\\w:/])\\u[0-9a-fA-F]{4}|\w[.!?。！？]?(?:\\r)?\\n(?:\\n|[A-Z\-*\d\u4e00-\u9fff])")
+CODE = re.compile(r"```|</?\w+[ >/]|[{};]\s*$|\bdef \w+\(|\\(?:frac|begin|text|nu|neq|nabla)", re.MULTILINE)
+HAN = re.compile("[\u4e00-\u9fff]{4,}")
+GBK_LEAST = 6  # signs: as many are valid UTF-8 by chance in less than one text of a million
+
+
+def preflight(material: Material) -> Finding | None:
+    """Look for the marks of damage in every text of the training rows, the gravest first."""
+    texts = texts_of(material)
+    for kind, find, limit in (
+        ("replaced", replaced, SHARE),
+        ("mojibake", misread, SHARE),
+        ("escapes", escapes, ESCAPED),
+        ("entities", entities, ESCAPED),
+    ):
+        hits = marked(texts, find)
+        if len(hits) >= LEAST and len(hits) / len(texts) >= limit:
+            return told(texts, kind, hits)
+    return None
+
+
+def marked(texts: Texts, find: Callable[[str], tuple[int, int] | None]) -> dict[int, tuple[str, tuple[int, int]]]:
+    """The rows that hold a mark: the part and where in it."""
+    hits: dict[int, tuple[str, tuple[int, int]]] = {}
+    for part, values in texts.parts.items():
+        for at, text in enumerate(values):
+            where = find(text)
+            if where is not None:
+                hits.setdefault(at, (part, where))
+    return hits
+
+
+def replaced(text: str) -> tuple[int, int] | None:
+    """Where signs were replaced because they could not be read."""
+    if text.isascii():
+        return None
+    match = REPLACED.search(text)
+    return match.span() if match else None
+
+
+def misread(text: str) -> tuple[int, int] | None:
+    """Where UTF-8 was read as Latin-1, Windows-1252 or GBK: read back it is whole again."""
+    if text.isascii():
+        return None
+    for match in LATIN.finditer(text):
+        try:
+            back = match[0].encode(
+                "latin-1" if match[0].isascii() or all(ord(one) < 256 for one in match[0]) else "cp1252"
+            )
+            back.decode("utf-8")
+        except UnicodeError:
+            continue
+        return match.span()
+    han = HAN.search(text)
+    if han:
+        run = han[0][:60]
+        try:
+            back = run.encode("gb18030")
+            whole = back[: len(back) // 3 * 3].decode("utf-8")
+        except UnicodeError:
+            return None
+        if len(run) >= GBK_LEAST and HAN.match(whole):
+            return han.span()
+    return None
+
+
+def entities(text: str) -> tuple[int, int] | None:
+    """Where HTML's names for signs stand in a text that holds no HTML."""
+    match = ENTITY.search(text) if "&" in text else None
+    return match.span() if match and not CODE.search(text) else None
+
+
+def escapes(text: str) -> tuple[int, int] | None:
+    r"""Where a line break or a sign is written out as \n or \u4f60 in a text that holds no code."""
+    match = ESCAPE.search(text) if "\\" in text else None
+    return match.span() if match and not CODE.search(text) else None
+
+
+def told(texts: Texts, kind: str, hits: dict[int, tuple[str, tuple[int, int]]]) -> Finding:
+    """The finding with some of the places."""
+    rows = []
+    for at in map(int, spread(np.array(sorted(hits)))):
+        part, (begin, end) = hits[at]
+        rows.append((int(texts.numbers[at]), part, texts.parts[part][at][max(0, begin - AROUND) : end + AROUND]))
+    part, (begin, end) = next(iter(hits.values()))
+    at = next(iter(hits))
+    return Finding(
+        rule=NAME,
+        severity="warning",
+        confidence=0.9 if kind in ("replaced", "mojibake") else 0.7,
+        first_step=0,
+        last_step=0,
+        facts={
+            "kind": kind,
+            "where": texts.where,
+            "count": len(hits),
+            "of": len(texts),
+            "share": len(hits) / len(texts),
+            "seen": texts.parts[part][at][begin:end],
+        },
+        evidence=(table(texts.where, ("row", "part", "text"), rows),),
+        causes=("encoding",) if kind in ("replaced", "mojibake") else ("escaped",),
+        fixes=(Fix("encoding" if kind in ("replaced", "mojibake") else "escaped", "show"),),
+    )
+
+
+WORDS = {
+    "en": Words(
+        title="Texts are damaged",
+        summary={
+            "replaced": "{where}: {count} of {of} rows ({share:.1%}) hold signs that were lost in reading ({seen}).",
+            "mojibake": "{where}: {count} of {of} rows ({share:.1%}) hold text that was read in the wrong encoding ({seen}).",
+            "entities": "{where}: {count} of {of} rows ({share:.1%}) hold HTML's names for signs ({seen}).",
+            "escapes": "{where}: {count} of {of} rows ({share:.1%}) hold line breaks or signs written out ({seen}).",
+        },
+        why="The model learns to write what it is shown: damaged signs come back in its answers.",
+        wrong_if="the texts are about encodings, HTML or code",
+        causes={
+            "encoding": "A file in UTF-8 was read as another encoding (or the other way round) when the set was made.",
+            "escaped": "Texts taken from web pages or from JSON were not unescaped, or escaped twice.",
+        },
+        fixes={
+            "encoding": "Make the set anew from its source with the right encoding (open(..., encoding='utf-8')); what was "
+            "replaced cannot be restored",
+            "escaped": "Unescape the texts (html.unescape, json.loads) before they are written",
+        },
+        about=r"""Looks in every text for signs that could not be read (U+FFFD), for UTF-8 that was read as Latin-1, Windows-1252 or
+GBK (read back, it is whole again), for HTML entities and for written-out escapes (\n, \u4f60). The last two only in texts
+without code. A warning from 1 % of the rows on, for entities and escapes from 5 %.""",
+    ),
+    "zh": Words(
+        title="文本损坏",
+        summary={
+            "replaced": "{where}：{of} 行中有 {count} 行（{share:.1%}）含有读取时丢失的字符（{seen}）。",
+            "mojibake": "{where}：{of} 行中有 {count} 行（{share:.1%}）含有按错误编码读出的乱码（{seen}）。",
+            "entities": "{where}：{of} 行中有 {count} 行（{share:.1%}）含有 HTML 实体（{seen}）。",
+            "escapes": "{where}：{of} 行中有 {count} 行（{share:.1%}）含有未还原的转义（{seen}）。",
+        },
+        why="模型看到什么就学着写什么：损坏的字符会出现在回答里。",
+        wrong_if="文本本来就是讲编码、HTML 或代码的",
+        causes={
+            "encoding": "制作数据集时，UTF-8 文件按别的编码读取（或反之）。",
+            "escaped": "取自网页或 JSON 的文本没有还原转义，或转义了两次。",
+        },
+        fixes={
+            "encoding": "按正确的编码从源文件重新制作（open(..., encoding='utf-8')）；已被替换的字符无法恢复",
+            "escaped": "写入之前还原转义（html.unescape、json.loads）",
+        },
+        about=r"""在每段文本里查找：无法读取的字符（U+FFFD）；被当作 Latin-1、Windows-1252 或 GBK 读取的 UTF-8（反向读取即可复原）；HTML 实体；
+写成字面的转义（\n、\u4f60）。后两种只看不含代码的文本。占 1% 起为警告，实体与转义从 5% 起。""",
+    ),
+}
