@@ -49,7 +49,7 @@ NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "precision-unsupported": (("fp16-weights", "bf16"), ("sampling",)),
     "embedding-too-small": (("index-gpu", "vocabulary"), ("lora-rank",)),
     "adapter-mismatch": (("unnamed",), ("resume-adapter",)),
-    "checkpoint-truncated": (("header",), ("weights-only",)),
+    "checkpoint-truncated": (("header-new",), ("weights-only",)),
     "resume-mismatch": (("resume-optimizer",), ("lora-rank",)),
 }
 

@@ -312,7 +312,7 @@ def reward_function(raised: Raised, console: Console, found: list[Cause]) -> Cau
     below = raised.frames[called[-1] + 1 :]
     where = next((frame for frame in reversed(below) if frame.own), below[0])
     facts = {"function": where.function, "file": where.name, "line": where.line, "error": raised.said[:200] or "?"}
-    return Cause("reward-raises", "raised", 0.95, "fatal", max(raised.line, raised.start), raised.rank, facts, raised)
+    return Cause("reward-raises", "console", 0.95, "fatal", max(raised.line, raised.start), raised.rank, facts, raised)
 
 
 def missing_column(raised: Raised, console: Console, found: list[Cause]) -> Cause | None:
