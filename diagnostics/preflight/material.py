@@ -208,7 +208,7 @@ class ScriptChange:
 class Script:
     """A training script, read and never run.
 
-    `era`: the TRL versions it was written for, as far as its names tell. `changes` in the order of their lines.
+    `era`: the TRL versions it was written for, as far as its names tell, such as `0.9 to before 0.12`. `changes` in the order of their lines.
     `modern`: the whole rewritten text, None where nothing had to change. `diff`: unified, old to modern.
     `unread`: what could not be decided, a sentence each.
     """

@@ -18,11 +18,14 @@ def silent(done: int, of: int, what: str) -> None:
     """Nobody is told."""
 
 
-def measure(asked: Asked, *, limit: int = LIMIT, progress: Progress = silent, rewards: bool = True) -> Material:
+def measure(
+    asked: Asked, *, limit: int = LIMIT, progress: Progress = silent, rewards: bool = True, processes: int = 1
+) -> Material:
     """All that the pre-flight rules judge.
 
     `limit`: of more rows a sample is looked at token by token; raw rows are all read. `rewards`: whether reward functions
-    are called, which runs the user's code, in a process of its own. What cannot be had is None, with the reason in `unseen`.
+    are called, which runs the user's code, in a process of its own. `processes`: that will train. What cannot be had is
+    None, with the reason in `unseen`.
 
     Raises:
         AskedWrong: model or script cannot be opened at all.
@@ -30,7 +33,7 @@ def measure(asked: Asked, *, limit: int = LIMIT, progress: Progress = silent, re
     """
     from diagnostics.probes.signatures import config_of, machine
 
-    material = Material(asked, machine=machine())
+    material = Material(asked, machine=machine(), processes=processes)
     if asked.method:
         defaults, usable = config_of(asked.method)
         material = replace(material, defaults=defaults, usable=usable)

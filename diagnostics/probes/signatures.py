@@ -163,6 +163,9 @@ def machine() -> Machine:
     count = int(torch.accelerator.device_count())
     if not torch.cuda.is_available():
         return Machine(kind, count, bf16=bool(is_torch_bf16_gpu_available()), fp16=kind != "cpu")
-    memory = torch.cuda.get_device_properties(0).total_memory / GIB
-    bf16 = bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return Machine("cuda", count, bf16, True, torch.cuda.get_device_name(0), memory)
+    try:
+        memory = torch.cuda.get_device_properties(0).total_memory / GIB
+        bf16 = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return Machine("cuda", count, bf16, True, torch.cuda.get_device_name(0), memory)
+    except RuntimeError:  # a GPU that cannot be asked, such as one that is full: nothing is held against it
+        return Machine("cuda", count, True, True)

@@ -12,7 +12,7 @@ from diagnostics.run import Run
 
 NAME = "api-removed"
 METHODS = None
-EXPLAINS = ("argument-renamed", "run-died", "collective-timeout")
+EXPLAINS = ("run-died", "collective-timeout")
 
 SHOWN = 12  # lines of a script as evidence
 
@@ -122,13 +122,13 @@ WORDS = {
         title="The script uses what the installed libraries no longer have",
         summary={
             "script-import-moved": "Line {line}: {name} is {instead} today (since {since}). {count} such place(s); the script "
-            "looks written for: {era}.",
+            "looks written for: TRL {era}.",
             "script-import-gone": "Line {line}: {owner} has no {name} (since {since}), and nothing took its place. {count} such "
-            "place(s); the script looks written for: {era}.",
+            "place(s); the script looks written for: TRL {era}.",
             "script-call-moved": "Line {line}: {name} ({owner}) is to be {instead} (since {since}). {count} such place(s); the "
-            "script looks written for: {era}.",
+            "script looks written for: TRL {era}.",
             "script-call-gone": "Line {line}: {name} ({owner}) does not work any more (since {since}). {count} such place(s); "
-            "the script looks written for: {era}.",
+            "the script looks written for: TRL {era}.",
             "console-moved": ("{name} is {instead} today (since {since}){where}. {line}"),
             "console-gone": ("{name} is gone (since {since}), and nothing took its place{where}. {line}"),
             "console-newer": ("{name} came with {since}: the installed library is older{where}. {line}"),
@@ -143,7 +143,7 @@ WORDS = {
             "library-older": ("The installed library is older than the script, or than another library that uses it."),
         },
         fixes={
-            "modernise": "Take the rewritten script: {count} place(s) are mended in it",
+            "modernise": "Take the rewritten script (preflight --modernise FILE): {count} place(s) are mended in it",
             "hand": "By hand: {names} ({note})",
             "console-rename": ("Write {instead} instead of {name}"),
             "console-other-way": ("Do it in today's way, or install the version before {since}. {note}"),
@@ -168,12 +168,12 @@ Sources: huggingface/trl#3250, #4009, #5449, volcengine/verl#5690.""",
     "zh": Words(
         title="脚本用到了已安装的库里不再有的东西",
         summary={
-            "script-import-moved": "第 {line} 行：{name} 现在是 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于：{era}。",
+            "script-import-moved": "第 {line} 行：{name} 现在是 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于：TRL {era}。",
             "script-import-gone": "第 {line} 行：{owner} 里没有 {name}（自 {since} 起），也没有替代品。共 {count} 处；脚本似乎"
-            "写于：{era}。",
+            "写于：TRL {era}。",
             "script-call-moved": "第 {line} 行：{name}（{owner}）应改为 {instead}（自 {since} 起）。共 {count} 处；脚本似乎写于："
-            "{era}。",
-            "script-call-gone": "第 {line} 行：{name}（{owner}）已不可用（自 {since} 起）。共 {count} 处；脚本似乎写于：{era}。",
+            "TRL {era}。",
+            "script-call-gone": "第 {line} 行：{name}（{owner}）已不可用（自 {since} 起）。共 {count} 处；脚本似乎写于：TRL {era}。",
             "console-moved": ("{name} 现在是 {instead}（自 {since} 起）{where}。{line}"),
             "console-gone": ("{name} 已被移除（自 {since} 起），也没有替代{where}。{line}"),
             "console-newer": ("{name} 从 {since} 起才有：已安装的库更旧{where}。{line}"),
@@ -188,7 +188,7 @@ Sources: huggingface/trl#3250, #4009, #5449, volcengine/verl#5690.""",
             "library-older": ("已安装的库比脚本旧，或比使用它的另一个库旧。"),
         },
         fixes={
-            "modernise": "使用改写后的脚本，其中已修正 {count} 处",
+            "modernise": "使用改写后的脚本（preflight --modernise FILE），其中已修正 {count} 处",
             "hand": "需要手动处理：{names}（{note}）",
             "console-rename": ("把 {name} 写成 {instead}"),
             "console-other-way": ("按如今的方式实现，或安装 {since} 之前的版本。{note}"),

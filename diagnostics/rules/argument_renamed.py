@@ -286,7 +286,7 @@ WORDS = {
         fixes={
             "rename": "Say the same in today's names: {names}",
             "hand": "By hand: {names}",
-            "modernise": "Take the rewritten script: {count} place(s) are mended in it",
+            "modernise": "Take the rewritten script (preflight --modernise FILE): {count} place(s) are mended in it",
             "console-edit": ("Call it {instead}"),
             "console-rename": ("Write {instead} instead of {name}"),
             "console-leave": ("Leave {name} out"),
@@ -336,7 +336,7 @@ Sources: huggingface/trl#2226, #2968, #6168, hiyouga/LLaMA-Factory#4114.""",
         fixes={
             "rename": "改用现在的名字：{names}",
             "hand": "需要手动处理：{names}",
-            "modernise": "使用改写后的脚本，其中已修正 {count} 处",
+            "modernise": "使用改写后的脚本（preflight --modernise FILE），其中已修正 {count} 处",
             "console-edit": ("改名为 {instead}"),
             "console-rename": ("把 {name} 写成 {instead}"),
             "console-leave": ("去掉 {name}"),

@@ -165,6 +165,14 @@ def of_any_trainer(material: Material) -> Iterator[Clash]:
             yield Clash(
                 "best-steps", ("load_best_model_at_end", "save_steps", "eval_steps"), edits, {"a": save, "b": every}
             )
+    metric, reactive = (
+        plan.value(material, "metric_for_best_model"),
+        plan.word(material, "lr_scheduler_type") in REACTIVE,
+    )
+    if saves == "best" and metric is None and not best and not reactive:
+        name = "eval_objective/scores" if material.method == "ppo" else "loss"
+        edits = (plan.edit(material, "metric_for_best_model", name),)
+        yield Clash("best-of-what", ("save_strategy", "metric_for_best_model"), edits)
     scheduler = plan.word(material, "lr_scheduler_type")
     if scheduler in REACTIVE and evaluates == "no":
         edits = (plan.edit(material, "lr_scheduler_type", "linear"),)
@@ -384,6 +392,7 @@ WORDS = {
     "en": Words(
         title="Options contradict each other",
         summary={
+            "best-of-what": "save_strategy='best' needs a metric_for_best_model.",
             "best-strategies": "load_best_model_at_end needs save_strategy and eval_strategy "
             "to be the same; they are {a} and {b}.",
             "best-steps": "load_best_model_at_end needs save_steps to be a multiple of eval_steps; "
@@ -502,6 +511,7 @@ with a confidence of 0.5.""",
     "zh": Words(
         title="选项相互矛盾",
         summary={
+            "best-of-what": "save_strategy='best' 需要指定 metric_for_best_model。",
             "best-strategies": "load_best_model_at_end 要求 save_strategy 与 eval_strategy 相同，现在是 {a} 和 {b}。",
             "best-steps": "load_best_model_at_end 要求 save_steps 是 eval_steps 的整数倍，现在是 {a} 和 {b}。",
             "scheduler-evaluation": "lr_scheduler_type={a} 依赖评估结果，但没有评估。",

@@ -93,8 +93,8 @@ def preflight(material: Material) -> Finding | None:
     bf16 = plan.on(material, "bf16") if asked is not None else not fp16 and machine.device != "cpu"
     if fp16 and bf16:
         return finding(material, machine, "both", "error", (plan.edit(material, "fp16", False),))
-    if cpu and fp16:
-        return finding(material, machine, "fp16-on-cpu", "error", (plan.edit(material, "fp16", False),))
+    if cpu and fp16:  # accelerate leaves it out without a word
+        return finding(material, machine, "fp16-on-cpu", "info", (plan.edit(material, "fp16", False),))
     if machine.device == "cpu" and bf16 and not plan.on(material, "use_cpu"):
         return finding(material, machine, "bf16-on-cpu", "error", (plan.edit(material, "bf16", False),))
     # fp16 computes with weights of float32 under it: gradients of float16 weights cannot be unscaled. Adapters are float32.
@@ -111,7 +111,7 @@ def finding(material: Material, machine: Machine, kind: str, severity: str, edit
     return Finding(
         NAME,
         severity,  # type: ignore[arg-type]
-        0.95 if severity == "error" else 0.85,
+        0.85 if severity == "warning" else 0.95,
         0,
         0,
         {"kind": kind, "device": machine.name or machine.device},
@@ -126,7 +126,7 @@ WORDS = {
         title="The precision does not go with the device",
         summary={
             "both": "bf16 and fp16 are both asked for; only one of them can be.",
-            "fp16-on-cpu": "fp16 is asked for on the CPU, which does not train in it.",
+            "fp16-on-cpu": "fp16 is asked for on the CPU, where it is not applied: training is in float32.",
             "bf16-on-cpu": "bf16 is asked for and there is no accelerator ({device}): transformers refuses it without use_cpu.",
             "half-weights": "The weights are loaded in float16 and trained with fp16: their gradients cannot be unscaled.",
             "no-bf16": "bf16 is on, and {device} does not compute in it: training is refused, or many times slower.",
@@ -186,7 +186,7 @@ Sources: huggingface/peft#1336, huggingface/diffusers#6086, haotian-liu/LLaVA#36
         title="精度与设备不匹配",
         summary={
             "both": "同时要求 bf16 和 fp16，只能二选一。",
-            "fp16-on-cpu": "要求在 CPU 上使用 fp16，而 CPU 不能以 fp16 训练。",
+            "fp16-on-cpu": "要求在 CPU 上使用 fp16，但不会生效：实际以 float32 训练。",
             "bf16-on-cpu": "要求 bf16，但没有加速器（{device}）：不设 use_cpu 时 transformers 会拒绝。",
             "half-weights": "权重以 float16 加载，又用 fp16 训练：其梯度无法反缩放。",
             "no-bf16": "bf16 已开启，但 {device} 不支持：训练会被拒绝，或慢上许多倍。",

@@ -122,11 +122,12 @@ def wait(child: int, worker: Worker) -> int:
 
 def look(request: Request) -> int:
     """In the child: look, write `preflight.json`, say the findings."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     for name in RANKS:
         os.environ.pop(name, None)
     kept: Mapping[str, Any]
     try:
-        material = measure(Asked(request.method, request.config), limit=ROWS)
+        material = measure(Asked(request.method, request.config), limit=ROWS, processes=processes)
     except (AskedWrong, DataUnreadable) as error:
         kept = {"schema": 1, "kind": "preflight", "refused": str(error)}
         print(f"pre-flight: {error}", flush=True)

@@ -7,6 +7,7 @@ import ast
 from diagnostics.preflight.script import history
 from diagnostics.preflight.script.collator import read_collator, read_formatting
 from diagnostics.preflight.script.history import Past
+from diagnostics.preflight.script.names import own_attribute
 from diagnostics.preflight.script.rewards import read_rewards
 from diagnostics.preflight.script.source import Argument, Holder
 from diagnostics.preflight.script.survey import Survey
@@ -16,6 +17,9 @@ PLAIN = {"Trainer": "TrainingArguments", "Seq2SeqTrainer": "Seq2SeqTrainingArgum
 PLAIN_CONFIGS = ("TrainingArguments", "Seq2SeqTrainingArguments")
 METHODS = {"SFTTrainer": "sft", "DPOTrainer": "dpo", "KTOTrainer": "kto", "RewardTrainer": "reward", "GRPOTrainer": "grpo",
            "RLOOTrainer": "rloo", "PPOTrainer": "ppo", "PPOv2Trainer": "ppo"}  # fmt: skip
+# What TRL's function of this name returned where there is an accelerator; without one nothing can be quantised.
+KBIT, KBIT_TEXT = "get_kbit_device_map", '{{"": {}().local_process_index}}'
+TOKENIZED = "input_ids_chosen"
 DEFAULTS = (
     "{config} has defaults of its own where nothing is said: bf16 on, gradient checkpointing on, learning rate {rate}"
 )
@@ -40,7 +44,20 @@ def read_calls(survey: Survey) -> None:
             read_config(survey, call, owner)
         elif isinstance(call.func, ast.Attribute) and call.func.attr == "from_pretrained":
             read_pretrained(survey, call)
+        elif owner == KBIT and not survey.known.has("trl", KBIT):
+            survey.edits.replace(survey.source.span(call), KBIT_TEXT.format(survey.want("accelerate", "PartialState")))
     read_variables(survey)
+    read_tokenized(survey)
+
+
+def read_tokenized(survey: Survey) -> None:
+    """Pairs that the script tokenizes itself, as RewardTrainer needed it before 0.24 and DPOTrainer at first."""
+    if not set(survey.methods) & {"reward", "dpo"}:
+        return
+    keys = [node for node in ast.walk(survey.source.tree) if isinstance(node, ast.Constant) and node.value == TOKENIZED]
+    if keys:
+        survey.change("call", keys[0].lineno, TOKENIZED, "the rows", "texts: chosen and rejected", "0.24",
+                      "the trainer tokenizes rows of chosen and rejected itself, and reads no tokens", False)  # fmt: skip
 
 
 def config_for(survey: Survey, trainer: str) -> str | None:
@@ -260,10 +277,13 @@ def deliver(
     statement = survey.source.statement(call)
     start = survey.source.span(statement)[0]
     indent = survey.source.text[survey.source.line_of(start)[0] : start]
-    if not isinstance(args, ast.Name) or indent.strip():
+    given = survey.source.segment(args)
+    if not (isinstance(args, ast.Name) or own_attribute(args)) or indent.strip():
         survey.cannot_tell(call.lineno, f"{', '.join(entries)} could not be written into the config; write it by hand.")
         return
-    rows = [f"{args.id}.{name} = {as_assigned(name, text)}" for name, text in entries.items()]
+    rows = [
+        f"{given}.{name} = {as_assigned(name, text)}" for name, text in entries.items() if text != f"{given}.{name}"
+    ]
     if rows:
         survey.edits.replace((start, start), "".join(f"{row}\n{indent}" for row in rows))
 
@@ -275,18 +295,21 @@ def as_assigned(name: str, text: str) -> str:
 
 def movable(survey: Survey, value: ast.expr, target: ast.expr | None) -> bool:
     """Whether all that a value is made of is there where the config is made."""
-    if target is None or survey.source.scope(value) is not survey.source.scope(target):
-        names = [node.id for node in ast.walk(value) if isinstance(node, ast.Name)]
-        if names:
-            return False
+    if target is None:
+        return False
+    here, there = survey.source.scope(value), survey.source.scope(target)
     at = getattr(target, "lineno", 0)
     for node in ast.walk(value):
-        if isinstance(node, ast.Name):
-            values = survey.names.values.get(node.id, [])
-            if any(one is None for one in values) and node.id not in survey.names.parsed:
-                return False
-            if any(one is not None and one.lineno >= at for one in values):
-                return False
+        if not isinstance(node, ast.Name):
+            continue
+        made = survey.names.bindings(node)
+        if not made:  # imported, a function, or built in
+            continue
+        scope = made[0].scope
+        if here is not there and scope is not survey.source.tree:
+            return False
+        if scope is there and any(one.line >= at for one in made):
+            return False
     return True
 
 
@@ -368,7 +391,7 @@ def pretrained_argument(survey: Survey, whole: Holder, holder: Holder, argument:
     elif past.form == "flag":
         holder.remove(argument)
         if not harmless(argument.value) and past.instead and past.instead not in whole.arguments:
-            holder.add(past.instead, past.text)
+            holder.add(past.instead, flag_text(survey, argument, past))
     elif past.instead and past.instead in whole.arguments:
         holder.remove(argument)
     elif past.instead:
@@ -380,24 +403,34 @@ def is_config(survey: Survey, owner: str) -> bool:
     return owner in survey.known.classes and owner.endswith(("Config", "Arguments"))
 
 
+def flag_text(survey: Survey, argument: Argument, past: Past) -> str:
+    """What a switch is written as under its new name; a switch of TRL's ModelConfig is a name there too."""
+    value = argument.value
+    if isinstance(value, ast.Constant):
+        return past.text
+    if isinstance(value, ast.Attribute) and value.attr == argument.name and owner_of(survey, value.value):
+        return f"{text_of(survey, value.value)}.{past.instead}"
+    return f"{past.text} if {text_of(survey, value)} else None"
+
+
+def owner_of(survey: Survey, node: ast.expr) -> str | None:
+    """The config class of a variable; None for a class of the script, which may have further names."""
+    made = survey.names.value(node)
+    named = made.func if isinstance(made, ast.Call) else None
+    if named is None and isinstance(node, ast.Name):
+        named = survey.names.parsed.get(node.id)
+    if named is None or own_class(survey, named):
+        return None
+    owner = survey.targets.get(made, survey.names.class_of(named)) if made else survey.names.class_of(named)
+    return owner if owner is not None and is_config(survey, owner) else None
+
+
 def read_variables(survey: Survey) -> None:
     """`args.max_seq_length`: attributes of a config that it no longer has."""
-    owners: dict[str, str] = {}
-    for name, values in survey.names.values.items():
-        for value in values:
-            if not isinstance(value, ast.Call) or own_class(survey, value.func):
-                continue
-            owner = survey.names.class_of(value.func)
-            if owner is not None and is_config(survey, owner):
-                owners[name] = survey.targets.get(value, owner)
-    for name, one in survey.names.parsed.items():
-        owner = survey.names.class_of(one)
-        if owner is not None and is_config(survey, owner) and not own_class(survey, one):
-            owners[name] = owner
     for node in ast.walk(survey.source.tree):
-        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in owners):
+        owner = owner_of(survey, node.value) if isinstance(node, ast.Attribute) else None
+        if not isinstance(node, ast.Attribute) or owner is None:
             continue
-        owner = owners[node.value.id]
         past = history.past_argument(owner, node.attr)
         if past is None or node.attr in survey.known.classes[owner]:
             continue

@@ -24,6 +24,8 @@ def answers_only(dataset, text, response_template):
 
 '''
 WIDE = 100  # characters of a line, from which on a call is written over several
+PLAIN = "DataCollatorForLanguageModeling"
+PLAIN_NOTE = "rows of SFTTrainer have labels, which this collator does not pad: only a batch of equal lengths passes"
 BATCH_SINCE = "0.15"
 BATCH_NOTE = "a formatting function gets one row and returns one text"
 SPLIT_NOTE = (
@@ -80,6 +82,7 @@ def collator_call(survey: Survey, holder: Holder) -> ast.Call | None:
 
 def read_collator(survey: Survey, call: ast.Call, trainer: str, holder: Holder) -> None:
     """Take the collator away and cut the rows into prompt and completion instead, where the text tells how."""
+    read_plain_collator(survey, trainer, holder)
     made = collator_call(survey, holder)
     if trainer != "SFTTrainer" or made is None or survey.known.has("trl", COLLATOR):
         return
@@ -107,6 +110,20 @@ def read_collator(survey: Survey, call: ast.Call, trainer: str, holder: Holder) 
             holder.remove(holder.arguments[name])
     drop_assignment(survey, made)
     forget_packing(survey, holder)
+
+
+def read_plain_collator(survey: Survey, trainer: str, holder: Holder) -> None:
+    """A collator of transformers that copies the tokens as labels: SFTTrainer's rows have labels, which it cannot pad."""
+    argument = holder.arguments.get("data_collator")
+    made = survey.names.value(argument.value) if argument else None
+    if trainer != "SFTTrainer" or argument is None or not isinstance(made, ast.Call):
+        return
+    words = {word.arg: word.value for word in made.keywords}
+    mlm = words.get("mlm", made.args[1] if len(made.args) > 1 else None)
+    off = isinstance(mlm, ast.Constant) and mlm.value is False
+    if survey.names.class_of(made.func) == PLAIN and off:
+        survey.change("call", made.lineno, PLAIN, "data_collator", "the trainer's own", "1.0", PLAIN_NOTE, False)
+        holder.remove(argument)
 
 
 def forget_packing(survey: Survey, holder: Holder) -> None:

@@ -154,7 +154,10 @@ ARGUMENTS: Mapping[str, Mapping[str, Past]] = {
     "ORPOConfig": {"max_prompt_length": gone("1.0"), "label_pad_token_id": gone("1.0"), "truncation_mode": gone("1.0")},
     "CPOConfig": {"max_prompt_length": gone("1.0"), "label_pad_token_id": gone("1.0"), "truncation_mode": gone("1.0")},
     # Renamed with transformers' own torch_dtype.
-    "ModelConfig": {"torch_dtype": Past("0.24", "dtype")},
+    "ModelConfig": {
+        "use_flash_attention_2": hand("0.8", "attn_implementation names it today"),
+        "torch_dtype": Past("0.24", "dtype"),
+    },
     "ScriptArguments": {
         "gradient_checkpointing_use_reentrant": hand("0.29", "write it into gradient_checkpointing_kwargs")
     },

@@ -43,9 +43,11 @@ def ordered(survey: Survey) -> list[Imported]:
 
 
 def guarded(survey: Survey, node: ast.AST) -> bool:
-    """Whether a statement stands in a `try` that catches its failing."""
+    """Whether a statement stands in a `try` that catches its failing, or is for some versions only."""
     while node in survey.source.parents:
         below, node = node, survey.source.parents[node]
+        if isinstance(node, ast.If) and "version" in survey.source.segment(node.test).lower():
+            return True
         if isinstance(node, ast.Try) and below in node.body:
             for handler in node.handlers:
                 caught = (
@@ -95,6 +97,7 @@ def read_statement(survey: Survey, statement: ast.ImportFrom, imported: list[Imp
 
 # Imports that go when the calls that need them have been rewritten.
 DROPPED_WITH_ITS_USE = {
+    "get_kbit_device_map",
     "DataCollatorForCompletionOnlyLM",
     "RewardDataCollatorWithPadding",
     "DPODataCollatorWithPadding",

@@ -25,19 +25,28 @@ class Imported:
     alias: ast.alias
 
 
+@dataclass(frozen=True)
+class Binding:
+    """One assignment to a name: the function or module that it is made in, what is assigned (None: no plain value), where."""
+
+    scope: ast.AST
+    value: ast.expr | None
+    line: int
+
+
 @dataclass
 class Names:
     """The bindings of a script, as far as its text tells them without running it.
 
-    `values`: by name, every expression that is assigned to it (None: bound in another way). `parsed`: by variable, the
-    node that names its class in a parser's list. `stars`: modules of which everything is imported.
+    `values`: by name, every assignment to it; `self.x` is a name of its own. `parsed`: by variable, the node that names
+    its class in a parser's list. `stars`: modules of which everything is imported.
     """
 
     source: Source
     known: Signatures
     imports: dict[str, Imported] = field(default_factory=dict)
     stars: list[tuple[str, ast.ImportFrom]] = field(default_factory=list)
-    values: dict[str, list[ast.expr | None]] = field(default_factory=dict)
+    values: dict[str, list[Binding]] = field(default_factory=dict)
     functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = field(default_factory=dict)
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     parsed: dict[str, ast.expr] = field(default_factory=dict)
@@ -66,23 +75,31 @@ class Names:
                     self.imports[local] = Imported(local, node.module or "", alias.name, node, alias)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
-                for name in stored(target):
-                    self.values.setdefault(name, []).append(node.value if isinstance(target, ast.Name) else None)
+                self.bind_target(node, target, node.value)
         elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
-            if isinstance(node.target, ast.Name) and node.value is not None:
-                self.values.setdefault(node.target.id, []).append(node.value)
+            if node.value is not None:
+                self.bind_target(node, node.target, node.value)
         elif isinstance(node, ast.AugAssign | ast.For | ast.AsyncFor | ast.comprehension):
-            for name in stored(node.target):
-                self.values.setdefault(name, []).append(None)
+            self.bind_target(node, node.target, None)
         elif isinstance(node, ast.withitem) and node.optional_vars is not None:
-            for name in stored(node.optional_vars):
-                self.values.setdefault(name, []).append(None)
+            self.bind_target(node.optional_vars, node.optional_vars, None)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             self.functions[node.name] = node
         elif isinstance(node, ast.ClassDef):
             self.classes[node.name] = node
-        if isinstance(node, ast.arg):
-            self.values.setdefault(node.arg, []).append(None)
+        elif isinstance(node, ast.arg):
+            self.values.setdefault(node.arg, []).append(Binding(self.source.scope(node), None, node.lineno))
+
+    def bind_target(self, node: ast.AST, target: ast.expr, value: ast.expr | None) -> None:
+        """What one assignment binds."""
+        line, scope = target.lineno, self.source.scope(node)
+        if isinstance(target, ast.Name):
+            self.values.setdefault(target.id, []).append(Binding(scope, value, line))
+            return
+        if own := own_attribute(target):
+            self.values.setdefault(own, []).append(Binding(self.source.tree, value, line))
+        for name in stored(target):
+            self.values.setdefault(name, []).append(Binding(scope, None, line))
 
     def bind_parsed(self, node: ast.Assign) -> None:
         """The variables that a parser's result is unpacked to, each with its class."""
@@ -108,13 +125,29 @@ class Names:
                 if isinstance(variable, ast.Name):
                     self.parsed[variable.id] = one
 
+    def bindings(self, node: ast.expr) -> list[Binding]:
+        """The assignments that a variable may have its value from: those of the nearest function that makes any."""
+        name = node.id if isinstance(node, ast.Name) else own_attribute(node)
+        found = self.values.get(name or "", [])
+        scope: ast.AST | None = self.source.scope(node)
+        while found and scope is not None:
+            here = [one for one in found if one.scope is scope]
+            if here:
+                return here
+            scope = self.source.scope(scope) if scope is not self.source.tree else None
+        return []
+
     def value(self, node: ast.expr | None) -> ast.expr | None:
         """An expression, a variable followed to the one value that is assigned to it; None if there are several."""
         for _ in range(5):
-            if not isinstance(node, ast.Name):
+            if not isinstance(node, ast.Name) and not (node is not None and own_attribute(node)):
                 return node
-            values = self.values.get(node.id, [])
-            if len(values) != 1 or node.id in self.imports:
+            if isinstance(node, ast.Name) and node.id in self.imports:
+                return None
+            values = [one.value for one in self.bindings(node)]
+            if len(values) > 1:  # `self.x = None` at first is no second value
+                values = [one for one in values if not (isinstance(one, ast.Constant) and one.value is None)]
+            if len(values) != 1:
                 return None
             node = values[0]
         return None
@@ -184,6 +217,13 @@ class Names:
             waiting += [
                 self.classes[base.id] for base in one.bases if isinstance(base, ast.Name) and base.id in self.classes
             ]
+
+
+def own_attribute(node: ast.AST) -> str | None:
+    """`self.x` as a name."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return f"self.{node.attr}"
+    return None
 
 
 def stored(node: ast.AST) -> Iterator[str]:

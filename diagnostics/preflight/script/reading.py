@@ -51,7 +51,7 @@ def read_script(path: Path, known: Signatures) -> Script:
         method=methods[0] if len(methods) == 1 else None,
         era=era_of(first),
         changes=tuple(sorted(changes, key=lambda one: one.line)),
-        modern=mended if mended != text else None,
+        modern=(mended.replace("\n", "\r\n") if ends_in_crlf(path) else mended) if mended != text else None,
         diff=diff,
         unread=tuple(dict.fromkeys(first.unread)),
     )
@@ -75,6 +75,11 @@ def text_of(path: Path) -> str:
         raise BadScript(f"{path}: cannot be read as text ({' '.join(str(error).split())[:120]}).") from error
 
 
+def ends_in_crlf(path: Path) -> bool:
+    """Whether the lines of a file end as on Windows: the mended script's do too."""
+    return b"\r\n" in path.read_bytes()
+
+
 def survey(text: str, known: Signatures, path: Path) -> Survey:
     """One reading of a text.
 
@@ -85,6 +90,10 @@ def survey(text: str, known: Signatures, path: Path) -> Survey:
         found = survey_of(text, known)
         read_imports(found)
         read_calls(found)
+        if found.patched:
+            found.unread.append(
+                "unsloth puts classes of its own in the place of TRL's; what those take was not looked at."
+            )
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         said = error.msg if isinstance(error, SyntaxError) else type(error).__name__
@@ -147,7 +156,7 @@ def key(change: ScriptChange) -> tuple[str, str, str]:
 
 
 def era_of(found: Survey) -> str | None:
-    """The TRL versions that a script was written for: from the first that knew its names to the last that took them."""
+    """The TRL versions that a script was written for, from its names, such as `0.9 to before 0.12`; None if they do not tell."""
     text = found.source.text
     gone = [version(one.since) for one in found.changes if re.match(r"\d", one.since) and one.owner != "reward_funcs"]
     words = set(re.findall(r"[A-Za-z_][\w.]*", text))
@@ -158,8 +167,8 @@ def era_of(found: Survey) -> str | None:
     if high is None and low is None:
         return None
     if high is None:
-        return f"TRL {spelled(low)} or later" if low else None
-    return f"TRL {spelled(low)} to before {spelled(high)}" if low and low < high else f"before TRL {spelled(high)}"
+        return f"{spelled(low)} or later" if low else None
+    return f"{spelled(low)} to before {spelled(high)}" if low and low < high else f"before {spelled(high)}"
 
 
 def version(text: str) -> tuple[int, ...]:

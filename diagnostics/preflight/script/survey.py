@@ -30,6 +30,11 @@ class Survey:
     targets: dict[ast.expr, str] = field(default_factory=dict)
     methods: list[str] = field(default_factory=list)
 
+    @property
+    def patched(self) -> bool:
+        """Whether the script imports unsloth, which puts classes of its own in the place of TRL's."""
+        return any(one.module.partition(".")[0] == "unsloth" for one in self.names.imports.values())
+
     def change(
         self,
         kind: str,
@@ -42,6 +47,7 @@ class Survey:
         fatal: bool = True,
     ) -> None:
         """Note one place that the installed libraries do not take. Whether it was mended is known in the end."""
+        fatal = fatal and not (self.patched and kind != "import")
         self.changes.append(ScriptChange(kind, line, what, owner, instead, since, False, note, fatal))
 
     def cannot_tell(self, line: int, sentence: str) -> None:

@@ -18,6 +18,15 @@ from diagnostics.probes.signatures import config_of
 from diagnostics.report.words import LANGS, in_words
 from training.demo.recipes import Stage, stages
 
+# The rules that judge the config; others judge rows and rewards, of which this material has none.
+CONFIG_RULES = [
+    importlib.import_module(f"diagnostics.rules.{name}")
+    for name in (
+        "api_removed", "argument_renamed", "batch_not_divisible", "beta_unusual", "checkpoints_never_saved",
+        "learning_rate_unusual", "no_evaluation", "nothing_logged", "options_contradict", "precision_unsupported",
+        "run_too_short", "sampling_narrowed", "schedule_fault", "warmup_missing",
+    )
+]  # fmt: skip
 METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 CPU = Machine("cpu", 1, bf16=True, fp16=False)
 V100 = Machine("cuda", 1, bf16=False, fp16=True, name="Tesla V100")
@@ -67,7 +76,7 @@ FAULTS: list[tuple[str, str | None, str, str, dict[str, Any], dict[str, Any]]] =
     ("argument-renamed", "config-renamed", "error", "sft", {"torch_dtype": "bfloat16"}, {}),
     ("argument-renamed", "config-renamed", "error", "sft", {"group_by_length": True}, {}),
     ("precision-unsupported", "both", "error", "sft", {"bf16": True, "fp16": True}, {}),
-    ("precision-unsupported", "fp16-on-cpu", "error", "sft", {"fp16": True}, {"machine": CPU}),
+    ("precision-unsupported", "fp16-on-cpu", "info", "sft", {"fp16": True}, {"machine": CPU}),
     ("precision-unsupported", "bf16-on-cpu", "error", "sft", {"bf16": True}, {"machine": CPU}),
     ("precision-unsupported", "half-weights", "error", "sft", {"fp16": True, "dtype": "float16"}, {}),
     ("precision-unsupported", "no-bf16", "warning", "sft", {}, {"machine": V100}),
@@ -141,6 +150,7 @@ NEAR_MISSES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 CLASHES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("best-strategies", "sft", {"load_best_model_at_end": True}, {}),
     ("best-strategies", "sft", {"load_best_model_at_end": True, "eval_strategy": "epoch"}, {}),
+    ("best-of-what", "sft", {"save_strategy": "best", "eval_strategy": "steps"}, {}),
     ("best-steps", "sft", {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 30, "save_steps": 100}, {}),
     ("scheduler-evaluation", "sft", {"lr_scheduler_type": "reduce_lr_on_plateau"}, {}),
     ("full-eval", "sft", {"fp16_full_eval": True, "bf16_full_eval": True}, {}),
@@ -248,7 +258,7 @@ def test_several_contradictions_are_one_finding_whose_fix_ends_all() -> None:
 @pytest.mark.parametrize("machine", [CPU, H100], ids=["cpu", "h100"])
 @pytest.mark.parametrize("method", METHODS)
 def test_defaults_accuse_nobody(method: str, machine: Machine) -> None:
-    diagnosis = judge(material(method, {}, machine=machine, rows=2000))
+    diagnosis = judge(material(method, {}, machine=machine, rows=2000), CONFIG_RULES)
     assert [one.rule for one in diagnosis.findings if one.severity != "info"] == []
     assert not [one for one in diagnosis.not_checked if one.reason == "rule-broke"]
 
@@ -258,14 +268,14 @@ def test_recipes_of_the_demo_accuse_nobody_but_the_one_that_is_meant_to_fail(
     stage: Stage, base_checkpoint: Path
 ) -> None:
     config = {**stage.config, "model_name_or_path": str(base_checkpoint)}
-    diagnosis = judge(material(stage.method, config, machine=CPU, rows=500))
+    diagnosis = judge(material(stage.method, config, machine=CPU, rows=500), CONFIG_RULES)
     meant = {"learning-rate-unusual", "warmup-missing"} if stage.name == "sft-too-hot" else set()
     assert {one.rule for one in diagnosis.findings if one.severity != "info"} == meant
     assert not [one for one in diagnosis.not_checked if one.reason == "rule-broke"]
 
 
 def test_script_alone_leaves_the_config_unjudged() -> None:
-    diagnosis = judge(Material(Asked(None, {}, Path("train.py"))))
+    diagnosis = judge(Material(Asked(None, {}, Path("train.py"))), CONFIG_RULES)
     assert diagnosis.findings == ()
     assert "no-config" in {one.reason for one in diagnosis.not_checked if one.rule == "options-contradict"}
 

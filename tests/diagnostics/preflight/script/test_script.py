@@ -16,12 +16,12 @@ from diagnostics.preflight.material import Asked, Material, Script
 from diagnostics.preflight.script import BadScript, Signatures, read_script
 from diagnostics.probes.signatures import signatures
 from diagnostics.report.words import LANGS, in_words
+from diagnostics.rules import api_removed, argument_renamed
 from tests.diagnostics.preflight.script.old_scripts import READ_ONLY, STARTING
 
 HERE = Path(__file__).parent
 # What a person has to see to, by script: nothing else is left.
 LEFT = {
-    "sft-qlora-0.9": {"get_kbit_device_map"},
     "rloo-0.12": {"total_episodes", "missing_eos_penalty", "config", "policy", "ref_policy", "reward_model"},
     "ppo-0.7": {"AutoModelForCausalLMWithValueHead", "PPOConfig", "PPOTrainer", "LengthSampler"},
 }
@@ -146,11 +146,83 @@ def test_change_is_seen(tmp_path: Path, known: Signatures, text: str, change: tu
         "from transformers import AutoTokenizer\nAutoTokenizer.from_pretrained('m', load_in_8bit=True)\n",
         "try:\n    from trl import PPOTrainer\nexcept ImportError:\n    PPOTrainer = None\n",
         "from trl.experimental.bema_for_ref_model import DPOTrainer\n",
+        "import trl\nif trl.__version__ < '0.12':\n    from trl import PPOv2Trainer\n",
     ],
 )  # fmt: skip
 def test_nothing_is_said_of_what_works(tmp_path: Path, known: Signatures, text: str) -> None:
     script = read(tmp_path, text, known)
     assert (script.changes, script.modern, script.diff) == ((), None, "")
+
+
+def test_variables_are_followed_within_their_function(tmp_path: Path, known: Signatures) -> None:
+    text = """
+from transformers import TrainingArguments
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+def one(config):
+    args = TrainingArguments("a")
+    SFTTrainer("m", args=args, max_seq_length=config.n)
+
+def two(config):
+    args = DPOConfig("b", warmup_ratio=0.1)
+    beta = 0.2
+    DPOTrainer("m", args=args, beta=beta, max_length=config.n)
+
+class Three:
+    def __init__(self):
+        self.args = None
+        self.args = SFTConfig("c")
+
+    def go(self, n):
+        SFTTrainer("m", args=self.args, max_seq_length=n, packing=True)
+"""
+    script = read(tmp_path, text, known)
+    assert all(one.mended for one in script.changes)
+    assert script.modern is not None
+    for line in (
+        'args = SFTConfig("a", max_length=config.n)',
+        'args = DPOConfig("b", warmup_steps=0.1, max_length=config.n)',
+        "args.beta = beta",
+        'self.args = SFTConfig("c", packing=True)',
+        "self.args.max_length = n",
+    ):
+        assert f"    {line}\n" in script.modern
+
+
+def test_helper_that_is_gone_is_written_out(tmp_path: Path, known: Signatures) -> None:
+    text = "from trl import SFTTrainer, get_kbit_device_map\nkwargs = dict(device_map=get_kbit_device_map())\n"
+    script = read(tmp_path, text, known)
+    assert script.modern == (
+        "from trl import SFTTrainer\nfrom accelerate import PartialState\n"
+        'kwargs = dict(device_map={"": PartialState().local_process_index})\n'
+    )
+
+
+def test_collator_that_cannot_pad_labels_goes(tmp_path: Path, known: Signatures) -> None:
+    text = (
+        "from transformers import DataCollatorForLanguageModeling\nfrom trl import SFTTrainer\n"
+        "SFTTrainer('m', train_dataset=d, data_collator=DataCollatorForLanguageModeling(t, mlm=False))\n"
+    )
+    script = read(tmp_path, text, known)
+    assert [(one.what, one.fatal, one.mended) for one in script.changes] == [
+        ("DataCollatorForLanguageModeling", False, True)
+    ]
+    assert script.modern is not None
+    assert "SFTTrainer('m', train_dataset=d)" in script.modern
+
+
+def test_unsloth_may_take_what_trl_does_not(tmp_path: Path, known: Signatures) -> None:
+    text = "from unsloth import FastLanguageModel\nfrom trl import SFTTrainer\nSFTTrainer('m', tokenizer=t)\n"
+    script = read(tmp_path, text, known)
+    assert [one.fatal for one in script.changes] == [False]
+    assert "unsloth" in script.unread[0]
+    diagnosis = judge(Material(Asked(None, {}, script.path), script=script), [api_removed, argument_renamed])
+    assert [one.severity for one in diagnosis.findings] == ["warning"]
+
+
+def test_rows_of_tokens_are_noted(tmp_path: Path, known: Signatures) -> None:
+    text = "from trl import RewardTrainer\nrow = {'input_ids_chosen': [1]}\nRewardTrainer('m', train_dataset=row)\n"
+    assert [(one.what, one.fatal) for one in read(tmp_path, text, known).changes] == [("input_ids_chosen", False)]
 
 
 def test_formatting_and_comments_stay(tmp_path: Path, known: Signatures) -> None:
@@ -170,6 +242,19 @@ def test_formatting_and_comments_stay(tmp_path: Path, known: Signatures) -> None
         "    # what follows is kept\n"
         "    seed=1)\n"
     )
+
+
+def test_lines_end_as_they_did(tmp_path: Path, known: Signatures) -> None:
+    path = tmp_path / "train.py"
+    path.write_bytes(b"from trl import SFTConfig\r\nSFTConfig('o', max_seq_length=1)\r\n")
+    assert read_script(path, known).modern == "from trl import SFTConfig\r\nSFTConfig('o', max_length=1)\r\n"
+
+
+def test_script_is_not_run(tmp_path: Path, known: Signatures) -> None:
+    mark = tmp_path / "mark"
+    script = read(tmp_path, f"from trl import PPOTrainer\nopen({str(mark)!r}, 'w')\n", known)
+    assert script.changes
+    assert not mark.exists()
 
 
 def test_arguments_that_cannot_be_followed_are_said_to_be_unread(tmp_path: Path, known: Signatures) -> None:
@@ -220,7 +305,7 @@ def test_what_is_no_script_is_refused_in_one_sentence(
 @pytest.mark.parametrize("name", [*STARTING, *READ_ONLY])
 def test_findings_on_a_script_read_as_whole_sentences(tmp_path: Path, known: Signatures, name: str) -> None:
     script = read(tmp_path, {**STARTING, **READ_ONLY}[name], known)
-    diagnosis = judge(Material(Asked(None, {}, script.path), script=script))
+    diagnosis = judge(Material(Asked(None, {}, script.path), script=script), [api_removed, argument_renamed])
     assert {one.rule for one in diagnosis.findings} <= {"api-removed", "argument-renamed"}
     assert diagnosis.findings[0].severity == "error"
     for finding in diagnosis.findings:
