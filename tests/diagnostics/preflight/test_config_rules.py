@@ -139,6 +139,7 @@ NEAR_MISSES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("run-too-short", "sft", {"max_steps": 20}, {}),
     ("options-contradict", "sft", {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 100}, {}),
     ("options-contradict", "sft", {"padding_free": True, "max_length": None}, {}),
+    ("options-contradict", "grpo", {"use_vllm": True, "vllm_server_host": "a", "vllm_mode": "server"}, {}),
     ("options-contradict", "sft", {"assistant_only_loss": True}, {"form": "conversational"}),
     ("options-contradict", "kto", {"loss_type": "apo_zero_unpaired", "per_device_train_batch_size": 1}, {}),
     ("options-contradict", "dpo", {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 0.1]}, {}),
@@ -190,10 +191,16 @@ CLASHES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("sharding-twice", "sft", {"fsdp": "full_shard", "deepspeed": "ds.json"}, {}),
     ("best-sharded", "sft", {"fsdp": "full_shard", "save_only_model": True, "load_best_model_at_end": True, "eval_strategy": "steps"}, {}),
     ("adapter-unused", "sft", {"lora_r": 8}, {}),
+    ("server-unused", "grpo", {"use_vllm": True, "vllm_server_host": "10.0.0.1"}, {}),
     ("steps-and-epochs", "sft", {"max_steps": 100, "num_train_epochs": 3}, {}),
 ]  # fmt: skip
 FAULTS += [
-    ("options-contradict", kind, {"adapter-unused": "warning", "steps-and-epochs": "info"}.get(kind, "error"), *rest)
+    (
+        "options-contradict",
+        kind,
+        {"adapter-unused": "warning", "server-unused": "warning", "steps-and-epochs": "info"}.get(kind, "error"),
+        *rest,
+    )
     for kind, *rest in CLASHES
 ]
 
