@@ -13,7 +13,7 @@ import numpy as np
 
 from diagnostics.compare.statistics.paired import difference, kept_rewards
 from diagnostics.finding import Diagnosis
-from diagnostics.measure import ONLINE, SAMPLES, kept_scores
+from diagnostics.measure import ONLINE, SAMPLES, curve_noise, kept_scores
 from diagnostics.run import Run, Series
 from diagnostics.run.tensors import not_finite
 
@@ -103,17 +103,6 @@ def no_worse(run: Run, series: Series, step: int, best: int) -> bool:
     band = max(SIGMAS * curve_noise(series.values), NEAR * abs(float(np.median(series.values))))
     values = np.interp([step, best], series.steps, series.values)
     return bool(abs(values[0] - values[1]) <= band)
-
-
-def curve_noise(values: np.ndarray) -> float:
-    """The noise of a few values on a curve that bends, from their second differences (n noisy values: sigma * sqrt(6)).
-
-    Successive differences would take the course of five evaluations for noise. 0 for fewer than 4 values.
-    """
-    if len(values) < 4:
-        return 0.0
-    bends = np.diff(values, 2)
-    return float(1.4826 * np.median(np.abs(bends - np.median(bends))) / math.sqrt(6))
 
 
 def near(run: Run, series: Series) -> list[int]:

@@ -52,6 +52,17 @@ def scatter(values: np.ndarray) -> float:
     return found if math.isfinite(found) else 0.0
 
 
+def curve_noise(values: np.ndarray) -> float:
+    """The noise of a few values on a curve that bends, from their second differences (n noisy values: sigma * sqrt(6)).
+
+    Successive differences would take the course of five evaluations for noise. 0 for fewer than 4 values.
+    """
+    if len(values) < 4:
+        return 0.0
+    bends = np.diff(values, 2)
+    return float(1.4826 * np.median(np.abs(bends - np.median(bends))) / math.sqrt(6))
+
+
 def moving_median(values: np.ndarray, width: int) -> np.ndarray:
     """The median over `width` values around each value, shape as given; fewer at the ends. At most 201 are taken."""
     half = min(width, WIDEST_MEDIAN) // 2

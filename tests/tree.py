@@ -23,9 +23,11 @@ OTHERS = {
     "docs/ci.md": "checking the logs of runs in CI",
     "docs/methods/": "a page a method, English and Chinese: when to use it, its data, arguments, metrics",
     "docs/compare.md": "comparing checkpoints and bisecting a run from the command line",
+    "docs/preflight.md": "a training looked at before it starts: data, template, rewards, config, script",
     "docs/data.md": "data of a run: formats, columns, mapping, curriculum",
     "docs/rewards.md": "reward functions: the built-in ones, naming, weighing and writing them",
     "diagnostics/report/report.css": "how the HTML report looks: light, dark, narrow, on paper",
+    "diagnostics/report/preflight/preflight.css": "how the pictures of a pre-flight look, in its report and on its page",
     "diagnostics/compare/report/compare.css": "how the HTML report of a comparison looks, beside report.css",
     ".ci/run": "calls make test",
 }

@@ -191,8 +191,18 @@ def check_rows(
     Raises:
         WrongColumns: see `check_row`.
     """
+    first: dict[str, str | None] = {}
     for number, row in rows:
         check_row({name: row.get(name) for name in read}, where, number, text_field)
+        for name in read:
+            if name in TEXTS and first.setdefault(name, kind_of(row.get(name))) != kind_of(row.get(name)):
+                raise mixed(where, number, name, row.get(name))
+
+
+def mixed(where: str, number: int, name: str, value: Any) -> WrongColumns:
+    """A column that holds texts in some rows and conversations in others; `value` is the first that is not as the first row's."""
+    kind = "kinds-mixed-talk" if kind_of(value) == "talk" else "kinds-mixed-text"
+    return WrongColumns(kind, where=where, row=number, column=name, value=written(value))
 
 
 def is_label(value: Any) -> bool:

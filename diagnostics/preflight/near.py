@@ -81,7 +81,7 @@ def runs_of(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     inside = owner[: len(value)] == owner[RUN - 1 :]
     keys = (owner[: len(value)][inside].astype(np.uint64) << np.uint64(32)) | (value[inside] >> np.uint64(32))
     keys.sort()
-    keys = keys[np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])]  # five times as fast as np.unique
+    keys = keys[np.r_[True, keys[1:] != keys[:-1]][: len(keys)]]  # five times as fast as np.unique
     return (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32), (keys >> np.uint64(32)).astype(np.int64)
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Edit, Fix
+from diagnostics.finding import CannotJudge, Edit, Fix, TableEvidence, TextEvidence
 from diagnostics.preflight.material import Material, Prepared, Rows, Sequences, Template
 
 SAMPLE = 10_000  # rows that a rule about texts reads; shares of 0.5 % are seen well in as many
 STEP = 64  # tokens to which a limit is rounded up
+ROWS = 8  # rows of a table
+TAIL = 8  # tokens of a sequence's end
 SHOWN = 200  # letters of a text in a table
 
 
@@ -102,6 +104,24 @@ def histogram(lengths: np.ndarray, bins: int = 20) -> list[list[int]]:
     edges = np.unique(np.linspace(0, top, bins + 1).astype(np.int64))
     counts, _ = np.histogram(lengths, edges)
     return [[int(a), int(b), int(n)] for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
+
+
+def affected(one: Sequences, flags: np.ndarray) -> TableEvidence:
+    """The first rows that a fault was seen in, with their lengths."""
+    rows = np.flatnonzero(flags)[:ROWS]
+    return TableEvidence(
+        one.part, ("row", "tokens"), tuple((str(int(one.numbers[at])), str(int(one.lengths[at]))) for at in rows)
+    )
+
+
+def tails(prepared: Prepared, part: str) -> tuple[TextEvidence, ...]:
+    """How pictured sequences end: each of the last tokens, and whether it is trained on."""
+    found = []
+    for one in prepared.picture:
+        tokens = [pair for pair in zip(one.texts, one.kinds, strict=True) if pair[1] != "padding"]
+        if one.part == part and not one.dropped and "truncated" not in one.kinds:
+            found.append(TextEvidence(f"row {one.row}", tuple(f"{text!r}: {kind}" for text, kind in tokens[-TAIL:])))
+    return tuple(found[:2])
 
 
 def short(text: Any) -> str:

@@ -67,6 +67,9 @@ GOOD = (
 )
 BAD = ("down", "bad", "no", "false", "negative", "dislike", "disliked", "👎", "thumbs_down", "undesirable", "rejected", "0", "-1", "差", "踩", "否")  # fmt: skip
 TRANSCRIPT = re.compile(r"(?:^|\n\n)(Human|Assistant|System): ?")
+# TRL looks at any one of these to tell conversations from texts (`is_conversational`): of another form beside the prompt
+# they would be taken for it.
+READ_BY_TRL = ("prompt", "completion", "chosen", "rejected", "messages", "tools")
 LOOKED_AT = 200  # rows that a shape is recognised by
 
 
@@ -91,6 +94,7 @@ REASONS = {
         "bad": "the answer is labelled as bad",
         "speaker": "it is not known who speaks",
         "kind": "a value is of another kind than in the other rows",
+        "turns": "it has a system prompt or several turns, which are no plain texts",
     },
     "zh": {
         "empty-prompt": "问题为空",
@@ -104,6 +108,7 @@ REASONS = {
         "bad": "该回答被标为不好",
         "speaker": "无法确定说话者",
         "kind": "值的类型与其他行不同",
+        "turns": "含有系统提示或多轮对话，不能写成纯文本",
     },
 }
 FATES = {
@@ -635,7 +640,11 @@ def rows_of(case: Case, shape: Shape, method: str) -> list[dict[str, Any]]:
 
 
 def plain_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of one question and its answers as texts; one with a system or several turns stays a conversation."""
+    """A row of one question and its answers as texts.
+
+    Raises:
+        Unconvertible: it has a system prompt or several turns, and texts beside conversations no method reads.
+    """
     if "messages" in row and [one["role"] for one in row["messages"]] == ["user", "assistant"]:
         question, answer = row["messages"]
         return {
@@ -646,7 +655,7 @@ def plain_row(row: dict[str, Any]) -> dict[str, Any]:
     talks = [name for name, value in row.items() if is_talk(value)]
     if all(len(row[name]) == 1 for name in talks):
         return {**row, **{name: row[name][0]["content"] for name in talks}}
-    return row
+    raise Unconvertible("turns")
 
 
 def targets(shape: Shape, method: str, columns: Sequence[str]) -> tuple[tuple[str, Fate, str], ...]:
@@ -668,7 +677,8 @@ def targets(shape: Shape, method: str, columns: Sequence[str]) -> tuple[tuple[st
         if shape.name == "rated" and method == "sft" and part == "label":
             used[name] = ("decides", "messages")
     rest: Fate = "stays" if method in ("grpo", "rloo", "ppo") else "left"
-    return tuple((name, *used.get(name, (rest, ""))) for name in columns)
+    told = ((name, *used.get(name, (rest, ""))) for name in columns)
+    return tuple((name, "left" if fate == "stays" and name in READ_BY_TRL else fate, target) for name, fate, target in told)
 
 
 def kept_columns(shape: Shape, method: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -676,7 +686,7 @@ def kept_columns(shape: Shape, method: str, row: Mapping[str, Any]) -> dict[str,
     if method not in ("grpo", "rloo", "ppo"):
         return {}
     gone = {name for name, _, part in shape.uses if part in ("prompt", "messages", "tools")}
-    return {name: value for name, value in row.items() if name not in gone and name not in ("prompt", "tools")}
+    return {name: value for name, value in row.items() if name not in gone and name not in READ_BY_TRL}
 
 
 def convert(
@@ -687,13 +697,15 @@ def convert(
     texts: bool = False,
     lost: Callable[[int, str], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The rows as TRL reads them for a method: conversations, which keep who says what; `texts`: texts where that loses nothing.
+    """The rows as TRL reads them for a method: conversations, which keep who says what; `texts`: texts.
 
     `lost` is told the number and the reason (a key of `REASONS`) of each row that cannot be converted.
     """
     for at, row in enumerate(rows):
         try:
             made = rows_of(shape.read(row), shape, method)
+            if texts:
+                made = [plain_row(one) for one in made]
         except Unconvertible as problem:
             if lost:
                 lost(at, problem.reason)
@@ -704,7 +716,7 @@ def convert(
             continue
         beside = kept_columns(shape, method, row)
         for one in made:
-            yield {**(plain_row(one) if texts else one), **beside}
+            yield {**one, **beside}
 
 
 def propose(rows: Rows, method: str, mapping: Any = None, text_field: str = "text") -> Proposal | None:

@@ -225,8 +225,7 @@ def load(name: str, config: str | None = None, *, streaming: bool = False) -> An
         return datasets.load_dataset(name, name=config, streaming=streaming)
     except Exception as error:  # the library raises many kinds; each means that the data cannot be used
         if path.is_dir():
-            for file in sorted(one for one in path.rglob("*") if one.suffix in FORMATS):
-                look_through(file, layout_of(file))
+            look_through_folder(path)
         raise DataUnreadable("refused", name=name, error=first_line(error)) from error
 
 
@@ -269,6 +268,27 @@ def look_through(path: Path, layout: Layout) -> None:
         for rows in rows_in(path, layout).values():
             for _ in rows:
                 pass
+
+
+def look_through_folder(folder: Path) -> None:
+    """Read the files of a folder for a line that cannot be read, and for columns that differ between them.
+
+    Raises:
+        DataUnreadable: there is one.
+    """
+    heads: dict[Path, tuple[str, ...]] = {}
+    for file in sorted(one for one in folder.rglob("*") if one.suffix in FORMATS):
+        layout = layout_of(file)
+        look_through(file, layout)
+        if layout.kind != "parquet":
+            heads[file] = tuple(next(iter(next(iter(rows_in(file, layout).values()))), {}))
+    for file, head in heads.items():
+        first = next(iter(heads))
+        if set(head) != set(heads[first]):
+            raise DataUnreadable(
+                "columns-differ", name=folder, one=first.name, columns=", ".join(heads[first]), other=file.name,
+                others=", ".join(head),
+            )  # fmt: skip
 
 
 def mixture_of(config: Mapping[str, Any]) -> Any:

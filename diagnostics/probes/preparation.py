@@ -13,7 +13,7 @@ from diagnostics.probes.preparing import picture, talks, template
 from diagnostics.probes.preparing.asking import CannotPrepare
 from diagnostics.probes.preparing.failing import failing_row, sentence
 from diagnostics.probes.preparing.ppo_prompts import prompt_texts
-from diagnostics.probes.preparing.quiet import Progress, quietly
+from diagnostics.probes.preparing.quiet import Noise, Progress, quietly
 from diagnostics.probes.preparing.sequences import Ends, Measured, Ragged, joined, measure, tables
 from diagnostics.probes.preparing.standin import StandIn, open_stand_in
 from diagnostics.probes.preparing.trainers import INDEX, PREPARED, build, collated
@@ -37,16 +37,16 @@ def prepare(asked: Asked, rows: Rows, *, progress: Progress | None = None) -> Pr
         raise CannotPrepare(f"{asked.method}: no method of ours prepares rows by that name")
     if rows.dataset is None or not len(rows.dataset):
         raise CannotPrepare(f"{rows.where}: holds no rows")
-    with quietly(progress) as (folder, heard):
+    with quietly(progress) as noise:
         stand_in = open_stand_in(asked.config)
-        return Preparation(asked.method, asked.config, rows, stand_in, folder).run(heard, progress)
+        return Preparation(asked.method, asked.config, rows, stand_in, noise).run(progress)
 
 
 class Preparation:
     """One preparation, under way."""
 
-    def __init__(self, method: str, config: Mapping[str, Any], rows: Rows, stand_in: StandIn, folder: str) -> None:
-        self.method, self.config, self.rows, self.folder = method, config, rows, folder
+    def __init__(self, method: str, config: Mapping[str, Any], rows: Rows, stand_in: StandIn, noise: Noise) -> None:
+        self.method, self.config, self.rows, self.noise = method, config, rows, noise
         self.stand_in = stand_in
         self.original = copy.deepcopy(stand_in.tokenizer)
         self.dataset = rows.dataset.add_column(INDEX, [int(one) for one in rows.numbers])
@@ -56,7 +56,7 @@ class Preparation:
         self.highest, self.double_begin, self.packed = -1, 0, 0
         self.trainer: Any = None
 
-    def run(self, heard: list[str], progress: Progress | None) -> Prepared:
+    def run(self, progress: Progress | None) -> Prepared:
         """Prepare and measure; TRL's own refusal is a result."""
         failed, failed_row = None, None
         try:
@@ -70,7 +70,9 @@ class Preparation:
             raise
         except Exception as error:  # whatever it is, training would end with it
             failed = sentence(error)
-            failed_row = failing_row(error, self.rows, self.attempt)
+            # Rows that the pass has behind it are not at fault; pairs that were taken apart are more than the rows.
+            behind = self.noise.done if self.method in ("sft", "dpo", "reward") else 0
+            failed_row = failing_row(error, self.rows, self.attempt, behind)
         measured = self.template()
         tokenizer = self.stand_in.tokenizer
         return Prepared(
@@ -81,7 +83,7 @@ class Preparation:
             template=measured,
             failed=failed,
             failed_row=failed_row,
-            warnings=tuple(heard),
+            warnings=tuple(self.noise.heard),
             pad_is_end=tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id,
             vocabulary=len(tokenizer),
             embedding=self.stand_in.embedding,
@@ -99,7 +101,7 @@ class Preparation:
     def build(self, dataset: Any, **changes: Any) -> Any:
         """A trainer over some rows; the tokenizer is as it was before, whatever an earlier trainer made of it."""
         self.stand_in.tokenizer.chat_template = self.original.chat_template
-        trainer = build(self.method, self.config, self.stand_in, dataset, self.folder, **changes)
+        trainer = build(self.method, self.config, self.stand_in, dataset, self.noise.folder, **changes)
         self.trainer = trainer
         return trainer
 

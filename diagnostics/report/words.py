@@ -46,6 +46,7 @@ REASONS: dict[Lang, dict[str, str]] = {
         "no-config": "no config was given",
         "no-machine": "the machine was not looked at",
         "no-checkpoint": "no checkpoint was saved",
+        "no-tokenizer": "no checkpoint holds both a tokenizer and an embedding",
         "rule-broke": "the rule itself failed: {error}",
     },
     "zh": {
@@ -79,6 +80,7 @@ REASONS: dict[Lang, dict[str, str]] = {
         "no-config": "没有给出配置",
         "no-machine": "没有查看机器",
         "no-checkpoint": "没有保存检查点",
+        "no-tokenizer": "没有哪个检查点同时带有分词器和嵌入层",
         "rule-broke": "规则自身出错：{error}",
     },
 }

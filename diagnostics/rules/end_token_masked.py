@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from diagnostics.finding import Finding, Fix, Limit, TextEvidence, Words
+from diagnostics.finding import Finding, Fix, Limit, Words
 from diagnostics.preflight.material import Material
-from diagnostics.preflight.need import change, need_prepared, need_sequences
+from diagnostics.preflight.need import affected, change, need_prepared, need_sequences, tails
 
 NAME = "end-token-masked"
 METHODS = ("sft", "dpo", "kto")
 EXPLAINS = ("never-stops", "completions-truncated", "length-explosion")
 
 MOST = Limit(0.5, "share of the rows", "ours: with half of the ends trained, a model does learn to stop")
-TAIL = 8  # tokens shown
 
 
 def preflight(material: Material) -> Finding | None:
@@ -28,6 +27,8 @@ def preflight(material: Material) -> Finding | None:
     name = max(shares, key=lambda part: shares[part])
     if shares[name] < MOST:
         return None
+    ends = sequences[name].masked_ends
+    assert ends is not None
     tokenized = prepared.format == "tokenized"
     fixes = []
     if material.value("assistant_only_loss") is True:
@@ -40,14 +41,7 @@ def preflight(material: Material) -> Finding | None:
         first_step=0,
         last_step=0,
         facts={"kind": kind, "share": shares[name], "part": name, "token": str(prepared.facts.get("eos_token"))},
-        evidence=tuple(
-            TextEvidence(
-                f"row {one.row}",
-                tuple(f"{text!r}: {kind}" for text, kind in list(zip(one.texts, one.kinds, strict=True))[-TAIL:]),
-            )
-            for one in prepared.picture
-            if one.part == name and not one.dropped and "truncated" not in one.kinds and "padding" not in one.kinds
-        )[:2],
+        evidence=(*tails(prepared, name), affected(sequences[name], ends)),
         causes=("pad",) if kind == "pad" else ("labels",) if tokenized else ("markers", "last"),
         fixes=(*fixes, Fix("pad" if tokenized else "markers", "show")),
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from diagnostics.finding import Finding, Fix, Limit, TextEvidence, Words
-from diagnostics.preflight.material import Material
-from diagnostics.preflight.need import change, need_prepared, need_sequences
+from diagnostics.finding import Finding, Fix, Limit, Words
+from diagnostics.preflight.material import Material, Sequences
+from diagnostics.preflight.need import affected, change, need_prepared, need_sequences, tails
 
 NAME = "end-token-missing"
 METHODS = ("sft", "dpo", "kto")
@@ -14,7 +14,6 @@ EXPLAINS = ("never-stops", "completions-truncated", "completions-truncated-by-le
 
 MOST = Limit(0.5, "share of the rows", "ours: with half of the rows ending, a model does learn to stop")
 NONE = Limit(0.01, "share of the rows", "huggingface/trl#1623, #931: none ended where models would not stop")
-TAIL = 8  # tokens shown
 
 
 def preflight(material: Material) -> Finding | None:
@@ -49,20 +48,16 @@ def preflight(material: Material) -> Finding | None:
             "part": name,
             "token": str(token),
         },
-        evidence=tuple(
-            TextEvidence(f"row {one.row}", (" ".join(repr(text) for text in one.texts[-TAIL:]),))
-            for one in prepared.picture
-            if one.part == name and not one.dropped and "truncated" not in one.kinds
-        )[:4],
+        evidence=(*tails(prepared, name), affected(worst, (worst.trained > 0) & ~worst.ends)),
         causes=("tokenized",) if prepared.format == "tokenized" else ("template", "eos"),
         fixes=(*fixes, Fix("template", "show")),
     )
 
 
-def ends_of(one: object) -> float:
+def ends_of(one: Sequences) -> float:
     """The share of rows with loss whose loss ends at an end token."""
-    counted = one.trained > 0  # type: ignore[attr-defined]
-    return float(np.mean(one.ends[counted])) if counted.any() else 1.0  # type: ignore[attr-defined]
+    counted = one.trained > 0
+    return float(np.mean(one.ends[counted])) if counted.any() else 1.0
 
 
 WORDS = {

@@ -12,6 +12,7 @@ from diagnostics.run import Run, Series
 NAME = "loss-not-finite"
 METHODS = None
 EXPLAINS = (
+    "checkpoint-not-finite",
     "loss-diverged",
     "not-learning",
     "overfitting",

@@ -17,6 +17,8 @@ from diagnostics.measure import (
     settled_from,
     shown,
 )
+from diagnostics.preflight.material import Material
+from diagnostics.preflight.trials import beats, pays_length, probe_table, repeatable, trials_of
 from diagnostics.run import Run
 
 NAME = "reward-length-bias"
@@ -64,6 +66,32 @@ def check(run: Run) -> Finding | None:
     )
 
 
+def preflight(material: Material) -> Finding | None:
+    """Look for a function that pays more for a very long answer that says nothing, and for the reference ten times over."""
+    for one in trials_of(material):
+        long, repeated = beats(one, "long"), beats(one, "repeated")
+        if one.failed is not None or not repeatable(one) or long is None or repeated is None or not pays_length(one):
+            continue
+        return Finding(
+            rule=NAME,
+            severity="warning",
+            confidence=0.8,
+            first_step=0,
+            last_step=0,
+            facts={
+                "kind": "tried",
+                "name": one.name,
+                "long": long.share,
+                "repeated": repeated.share,
+                "rows": long.rows,
+            },
+            evidence=(probe_table(one),),
+            causes=("sum", "reward-model"),
+            fixes=(Fix("penalty", "show"), Fix("evaluate", "show")),
+        )
+    return None
+
+
 def fixes(run: Run) -> tuple[Fix, ...]:
     """A loss that does not favour length, and a reward that does not either."""
     found = []
@@ -80,6 +108,8 @@ WORDS = {
             "{together:.2f}), but the held-out reward did not follow.",
             "unknown": "Answers grew from {start:.0f} to {end:.0f} tokens and the reward with them (rank correlation "
             "{together:.2f}); nothing held out says whether the length was earned.",
+            "tried": "{name} pays more than for the good answer where it is repeated ten times (on {repeated:.0%} of {rows} "
+            "rows), and for a very long one that says nothing (on {long:.0%}).",
         },
         why="Length is the easiest thing to learn: if the reward pays for it, the policy learns that first.",
         wrong_if="the task needs longer answers, as reasoning does",
@@ -97,6 +127,9 @@ WORDS = {
 0.6 and more over at least 30 rows. Without a held-out reward it is a note; with one that gained less than a quarter of
 the growth in length, a warning; with one that gained more, nothing is said.
 
+Before a run, each reward function is tried with the good answer ten times over and with a very long one that says
+nothing: a warning where both earn more than the good answer alone.
+
 Source: rl-doctor 0.2.0.""",
     ),
     "zh": Words(
@@ -104,6 +137,7 @@ Source: rl-doctor 0.2.0.""",
         summary={
             "unearned": "回答从 {start:.0f} 增到 {end:.0f} 个词元，奖励随之上升（秩相关 {together:.2f}），但留出的奖励没有跟上。",
             "unknown": "回答从 {start:.0f} 增到 {end:.0f} 个词元，奖励随之上升（秩相关 {together:.2f}）；没有留出的评估说明这是否值得。",
+            "tried": "{name} 对重复十遍的好回答给分更高（{rows} 行中的 {repeated:.0%}），对又长又空洞的回答也给分更高（{long:.0%}）。",
         },
         why="长度最容易学会：如果奖励为它付费，策略首先学到的就是它。",
         wrong_if="任务需要更长的回答，例如推理",
@@ -119,6 +153,8 @@ Source: rl-doctor 0.2.0.""",
         },
         about="""检查平均长度与奖励是否一同增长：长度增长一半以上，且在至少 30 行里秩相关达到 0.6。没有留出奖励时只是提示；留出奖励的增益
 不到长度增长的四分之一时为警告；更多则不报。
+
+训练之前，用重复十遍的好回答和又长又空洞的回答试每个奖励函数：两者得分都高于好回答本身时为警告。
 
 来源：rl-doctor 0.2.0。""",
     ),

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
-from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
-from diagnostics.measure import evidence, shown
+from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Severity, TableEvidence, Words
+from diagnostics.measure import ONLINE, evidence, shown
 from diagnostics.messages import find
+from diagnostics.preflight.material import Material, RewardTrial
+from diagnostics.preflight.trials import failed, said, trials_of
 from diagnostics.run import Run
 
 NAME = "reward-missing"
 METHODS = ("grpo", "rloo")
+PREFLIGHT_METHODS = ONLINE
 EXPLAINS = ("nothing-trainable", "not-learning", "reward-constant", "reward-groups-constant")
 
 ROWS = Limit(3, "logged rows", "ours: old logs hold the reward in every second row only")
+SHOWN = 8
 SAID = re.compile(r"All reward functions returned None")
 
 
@@ -24,23 +29,23 @@ def check(run: Run) -> Finding | None:
     reward = run.signal("reward")
     # An infinite reward is there, and is reward-not-finite's to tell.
     known = reward is not None and not np.isnan(reward.values).all()
-    said = find(run, SAID)
+    line = find(run, SAID)
     other = run.signal("length") or run.get("train/loss") or run.get("train/grad_norm")
     rows = len(other) if other is not None else 0
-    if rows < ROWS and said is None:
+    if rows < ROWS and line is None:
         raise CannotJudge("too-few-points", points=rows, need=int(ROWS))
-    if known and said is None:
+    if known and line is None:
         return None
     step = int(other.steps[0]) if other is not None else 0
     return Finding(
         rule=NAME,
         severity="warning" if known else "error",
-        confidence=0.9 if said else 0.85,
+        confidence=0.9 if line else 0.85,
         first_step=step,
         last_step=max(run.last_step, step),
         facts={"kind": "some" if known else "all", "rows": rows},
         evidence=(
-            *([said.evidence] if said else []),
+            *([line.evidence] if line else []),
             *([evidence(other, step)] if other is not None else []),
             *shown(run, step, "grad_norm", "zero_std_groups"),
         ),
@@ -49,12 +54,46 @@ def check(run: Run) -> Finding | None:
     )
 
 
+def preflight(material: Material) -> Finding | None:
+    """Look for answers that no function gave a number for, and for functions that gave none at all.
+
+    None for some answers is right where another function judges these: TRL adds up what there is.
+    """
+    trials = trials_of(material)
+    none = failed(trials, "none")
+    if none and len(none) == len(trials):
+        return tried("tried-all", "error", 0.97, none[0].name, len(none[0].rows), none)
+    if none:
+        return tried("tried-function", "warning", 0.85, none[0].name, len(none[0].rows), none)
+    if any(one.failed is not None for one in trials) or material.asked.config.get("reward_model_name_or_path"):
+        return None
+    for probe in ("reference", "ordinary"):
+        without = [set(one.facts.get("none_rows", {}).get(probe, ())) for one in trials]
+        lost = sorted(set.intersection(*without)) if without else []
+        if lost:
+            found = tried("tried-some", "warning", 0.85, ", ".join(one.name for one in trials), len(lost), [])
+            table = TableEvidence(probe, ("row", "answer"), tuple((str(row), probe) for row in lost[:SHOWN]))
+            return replace(found, evidence=(table,))
+    return None
+
+
+def tried(kind: str, severity: Severity, confidence: float, name: str, rows: int, none: list[RewardTrial]) -> Finding:
+    """The finding of a trial."""
+    return Finding(
+        NAME, severity, confidence, 0, 0, {"kind": kind, "name": name, "rows": rows}, said(none), ("none", "column"),
+        (Fix("number", "show"),),
+    )  # fmt: skip
+
+
 WORDS = {
     "en": Words(
         title="No reward was given",
         summary={
             "all": "No reward was logged in any of {rows} rows: every reward function returned None.",
             "some": "TRL warned that every reward function returned None for some answers.",
+            "tried-all": "Tried on {rows} rows of the data, {name} gave None for every answer, and nothing else judges them.",
+            "tried-function": "Tried on {rows} rows of the data, {name} gave None for every answer; others judge them.",
+            "tried-some": "Tried on rows of the data, {name} gave None for {rows} answers, and nothing else judges them.",
         },
         why="TRL leaves such answers out: nothing is trained on them, and frac_reward_zero_std shows a healthy 0.",
         wrong_if="the reward is logged under a name of one's own",
@@ -74,6 +113,9 @@ rewards leaves no trace at all. A reward that is infinite is there: reward-not-f
         summary={
             "all": "{rows} 行里没有一行记录了奖励：所有奖励函数都返回了 None。",
             "some": "TRL 警告：对某些回答，所有奖励函数都返回了 None。",
+            "tried-all": "在 {rows} 行数据上试运行时，{name} 对每个回答都返回 None，也没有别的函数评判它们。",
+            "tried-function": "在 {rows} 行数据上试运行时，{name} 对每个回答都返回 None；由其他函数评判。",
+            "tried-some": "在数据上试运行时，{name} 对 {rows} 个回答返回 None，也没有别的函数评判它们。",
         },
         why="TRL 会排除这些回答：它们不参与训练，而 frac_reward_zero_std 显示为看似健康的 0。",
         wrong_if="奖励以自定义的名字记录",

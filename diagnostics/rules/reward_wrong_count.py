@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Words
+from diagnostics.measure import ONLINE
 from diagnostics.messages import console_lines, find
+from diagnostics.preflight.material import Material
+from diagnostics.preflight.trials import failed, said, trials_of
 from diagnostics.run import Run
 
 NAME = "reward-wrong-count"
 METHODS = ("grpo", "rloo", None)
+PREFLIGHT_METHODS = ONLINE
 EXPLAINS = ("run-died", "reward-raises")
 
 # grpo_trainer.py of TRL 1.16; before 1.9 the same fault ended in an error of torch's about tensor sizes.
@@ -20,8 +24,8 @@ SAID = re.compile(
 
 def check(run: Run) -> Finding | None:
     """Look for TRL's error on the console."""
-    said = find(run, SAID)
-    if said is None:
+    line = find(run, SAID)
+    if line is None:
         if not console_lines(run)[1]:
             raise CannotJudge("no-console")
         return None
@@ -32,8 +36,32 @@ def check(run: Run) -> Finding | None:
         confidence=0.99,
         first_step=step,
         last_step=step,
-        facts={"name": said.match["name"], "got": said.match["got"], "wanted": said.match["wanted"]},
-        evidence=(said.evidence,),
+        facts={"kind": "console", "name": line.match["name"], "got": line.match["got"], "wanted": line.match["wanted"]},
+        evidence=(line.evidence,),
+        causes=("one", "filtered"),
+        fixes=(Fix("each", "show"),),
+    )
+
+
+def preflight(material: Material) -> Finding | None:
+    """Look for functions that gave another number of rewards than they were given answers."""
+    broken = failed(trials_of(material), "wrong-count")
+    if not broken:
+        return None
+    facts = broken[0].facts
+    return Finding(
+        rule=NAME,
+        severity="error",
+        confidence=0.99,
+        first_step=0,
+        last_step=0,
+        facts={
+            "kind": "tried",
+            "name": broken[0].name,
+            "got": facts.get("got", "?"),
+            "wanted": facts.get("wanted", "?"),
+        },
+        evidence=said(broken),
         causes=("one", "filtered"),
         fixes=(Fix("each", "show"),),
     )
@@ -42,7 +70,10 @@ def check(run: Run) -> Finding | None:
 WORDS = {
     "en": Words(
         title="A reward function returned the wrong number of rewards",
-        summary="{name} returned {got} rewards for {wanted} answers.",
+        summary={
+            "console": "{name} returned {got} rewards for {wanted} answers.",
+            "tried": "Tried on rows of the data, {name} returned {got} rewards for {wanted} answers.",
+        },
         why="Rewards are matched to answers by their place: TRL stops rather than guess.",
         wrong_if="the console log is that of another run",
         causes={
@@ -51,11 +82,14 @@ WORDS = {
         },
         fixes={"each": "Return one number for each of the completions, in their order: [f(c) for c in completions]"},
         about="""Reads the console log for TRL's error "The reward function ... returned N rewards, but M were expected (one per
-prompt-completion pair)".""",
+prompt-completion pair)". Before a run, the functions are tried on rows of the data.""",
     ),
     "zh": Words(
         title="奖励函数返回的个数不对",
-        summary="{name} 对 {wanted} 个回答返回了 {got} 个奖励。",
+        summary={
+            "console": "{name} 对 {wanted} 个回答返回了 {got} 个奖励。",
+            "tried": "在数据的若干行上试运行时，{name} 对 {wanted} 个回答返回了 {got} 个奖励。",
+        },
         why="奖励按位置与回答对应：TRL 宁可停止也不猜测。",
         wrong_if="控制台日志属于另一次训练",
         causes={
@@ -64,6 +98,6 @@ prompt-completion pair)".""",
         },
         fixes={"each": "按 completions 的顺序为每个回答返回一个数"},
         about="""在控制台日志中查找 TRL 的错误 "The reward function ... returned N rewards, but M were expected (one per
-prompt-completion pair)"。""",
+prompt-completion pair)"。训练之前，则在数据的若干行上试运行奖励函数。""",
     ),
 }

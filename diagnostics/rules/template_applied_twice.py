@@ -52,10 +52,9 @@ def preflight(material: Material) -> Finding | None:
         if double < SOME:
             return None
         kind, share = "begin", double
-        evidence = tuple(
-            TableEvidence(f"row {one.row}", ("tokens",), ((" ".join(map(repr, one.texts[:12])),),))
-            for one in (material.prepared.picture if material.prepared is not None else ())[:2]
-        )
+        pictured = material.prepared.picture[:3] if material.prepared is not None else ()
+        begins = [(str(one.row), " ".join(map(repr, one.texts[:12]))) for one in pictured]
+        evidence = (TableEvidence("begin", ("row", "tokens"), (("", f"{double:.0%}"), *begins)),)
     return Finding(
         rule=NAME,
         severity="error" if share >= MOST and kind == "content" else "warning",

@@ -28,7 +28,7 @@ LATIN = re.compile(
 )
 ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,5});")
 ESCAPE = re.compile(r"(?<![\\\w:/])\\u[0-9a-fA-F]{4}|\w[.!?。！？]?(?:\\r)?\\n(?:\\n|[A-Z\-*\d\u4e00-\u9fff])")
-CODE = re.compile(r"```|</?\w+[ >/]|[{};]\s*$|\bdef \w+\(|\\(?:frac|begin|text|nu|neq|nabla)", re.MULTILINE)
+CODE = re.compile(r"```|</?\w+[ >/]|[{}]\s*$|\)\s*;\s*$|\bdef \w+\(|\\(?:frac|begin|text|nu|neq|nabla)", re.MULTILINE)
 HAN = re.compile("[\u4e00-\u9fff]{4,}")
 GBK_LEAST = 6  # signs: as many are valid UTF-8 by chance in less than one text of a million
 

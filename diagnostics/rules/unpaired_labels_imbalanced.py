@@ -8,7 +8,7 @@ from diagnostics.finding import CannotJudge, Edit, Finding, Fix, Limit, Words
 from diagnostics.measure import evidence, shown
 from diagnostics.messages import find
 from diagnostics.preflight.material import Material
-from diagnostics.preflight.telling import rows_table, table
+from diagnostics.preflight.telling import interval, rows_table, table
 from diagnostics.preflight.texts import texts_of
 from diagnostics.run import Run
 
@@ -72,8 +72,10 @@ def preflight(material: Material) -> Finding | None:
     if good + bad < LABELS:
         raise CannotJudge("too-few-points", points=good + bad, need=int(LABELS))
     weights = {name: number(material.value(name)) for name in ("desirable_weight", "undesirable_weight")}
-    balance = good * weights["desirable_weight"] / max(bad * weights["undesirable_weight"], 1e-9)
-    if good and bad and LOW <= balance <= HIGH:
+    weighed = weights["desirable_weight"] / max(weights["undesirable_weight"], 1e-9)
+    balance = weighed * good / max(bad, 1e-9)
+    least, most = (weighed * share / max(1 - share, 1e-9) for share in interval(good, good + bad))
+    if good and bad and least <= HIGH and most >= LOW:  # what chance may do is not held against few rows
         return None
     facts = {"where": texts.where, "good": good, "bad": bad, "of": len(texts), "missing": "good" if not good else "bad"}
     facts["missing_zh"] = "好" if not good else "坏"

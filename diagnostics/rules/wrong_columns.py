@@ -13,9 +13,12 @@ from diagnostics.preflight.columns import (
     ROLES,
     SPEAKERS,
     TALKS,
+    TEXTS,
     WrongColumns,
     check_row,
     columns_read,
+    kind_of,
+    mixed,
     renames,
 )
 from diagnostics.preflight.material import Material, Rows
@@ -30,6 +33,9 @@ EXPLAINS = (
     "rows-dropped",
     "labels-all-masked",
     "dataset-too-small",
+    "duplicate-rows",
+    "completions-empty",
+    "preparation-refused",
     "chat-template-missing",
     "chat-template-mismatch",
     "preparation-refused",
@@ -142,6 +148,8 @@ ROW_KINDS = (
     "value-talk",
     "value-label",
     "kinds-differ",
+    "kinds-mixed-talk",
+    "kinds-mixed-text",
     "none-inside",
     "no-rows",
 )
@@ -175,9 +183,14 @@ def of_wrong_kind(
     wrong: list[tuple[Any, ...]] = []
     count = 0
     names = list(values)
+    kinds = {name: kind_of(held[0]) for name, held in values.items() if name in TEXTS}
     for number, row in zip(numbers, zip(*values.values(), strict=True), strict=True):
+        held = dict(zip(names, row, strict=True))
         try:
-            check_row(dict(zip(names, row, strict=True)), rows.where, int(number), text_field)
+            check_row(held, rows.where, int(number), text_field)
+            for name, kind in kinds.items():
+                if kind_of(held[name]) != kind:
+                    raise mixed(rows.where, int(number), name, held[name])
         except WrongColumns as one:
             first = first or one
             count += 1
@@ -251,7 +264,7 @@ def unlike_conversations(
 def constant(material: Material, rows: Rows, values: Mapping[str, list[Any]], text_field: str) -> Finding | None:
     """A column that says the same in every row: prompts or answers that carry nothing."""
     for name, column_ in values.items():
-        if name == "label" or len(column_) < CONSTANT or any(one != column_[0] for one in column_):
+        if name not in (*TEXTS, *TALKS, text_field) or len(column_) < CONSTANT or any(one != column_[0] for one in column_):
             continue
         facts = {"kind": "constant", "where": rows.where, "column": name, "count": len(column_)}
         shown = table(rows.where, ("column", "every row"), [(name, column_[0])])
@@ -289,6 +302,10 @@ WORDS = {
             "value-talk": "{where}, row {row}: '{column}' is {value}; expected a list of messages with role and content.",
             "value-label": "{where}, row {row}: 'label' is {value}; expected true or false.",
             "kinds-differ": "{where}, row {row}: {kinds}; expected all of one kind.",
+            "kinds-mixed-talk": "{where}, row {row}: '{column}' is a conversation, and a text in the rows before; expected all of "
+            "one kind.",
+            "kinds-mixed-text": "{where}, row {row}: '{column}' is a text, and a conversation in the rows before; expected all of "
+            "one kind.",
             "no-conversion": "{where}: has the columns {columns}, which are of no shape that could be converted for {method}.",
             "none-inside": "{where}: {count} of {of} conversations have a message without content (null), first in row {row}; "
             "templates print None, or fail.",
@@ -349,6 +366,8 @@ What each method reads: docs/data.md. Seen in huggingface/trl#1267, axolotl#2415
             "value-talk": "{where}，第 {row} 行：'{column}' 是 {value}；应为含 role 与 content 的消息列表。",
             "value-label": "{where}，第 {row} 行：'label' 是 {value}；应为 true 或 false。",
             "kinds-differ": "{where}，第 {row} 行：{kinds_zh}；应为同一种类型。",
+            "kinds-mixed-talk": "{where}，第 {row} 行：'{column}' 是对话，而之前的行是文本；应为同一种类型。",
+            "kinds-mixed-text": "{where}，第 {row} 行：'{column}' 是文本，而之前的行是对话；应为同一种类型。",
             "no-conversion": "{where}：现有的列是 {columns}，不是可以为 {method} 转换的已知格式。",
             "none-inside": "{where}：{of} 个对话中有 {count} 个含有没有内容（null）的消息，最早在第 {row} 行；模板会写出 None 或报错。",
             "roles": "{where}：对话里有聊天模板不认识的角色 {roles}（{count} 条消息）。",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from diagnostics.compare.texts.segment import is_cjk
 from diagnostics.compare.texts.traits import units_of
+from diagnostics.probes.reward_calls import question_of, text_of
+
+__all__ = ["codes", "content_words", "question_of", "text_of"]
 
 # Words that stand in any question. English: function and question words, and what people say to a service desk;
 # Chinese: the same, as characters, because Chinese is cut into characters here.
@@ -23,29 +25,6 @@ STOP_CHARACTERS = frozenset(
     "的了吗呢吧啊呀么和与及或在是有我你您他她它们这那个一不没也都就还会能可以要想请问把被给为对到从哪什怎"
 )
 STEM = 6  # letters: "cancel", "cancelled" and "cancellation" are one word by it
-
-
-def text_of(completion: Any) -> str:
-    """The text of a completion or prompt, which TRL passes as a string or as a list of messages."""
-    if isinstance(completion, str):
-        return completion
-    return "\n".join(content_of(message) for message in completion or ())
-
-
-def question_of(prompt: Any) -> str:
-    """The last user turn of a prompt; all of it where it is a text."""
-    if isinstance(prompt, str):
-        return prompt
-    turns = [content_of(message) for message in prompt or () if message.get("role") == "user"]
-    return turns[-1] if turns else text_of(prompt)
-
-
-def content_of(message: dict[str, Any]) -> str:
-    """The text of one message; of its text parts where it has several, none of a call of a tool."""
-    content = message.get("content")
-    if isinstance(content, list):
-        return "\n".join(part["text"] for part in content if isinstance(part, dict) and part.get("type") == "text")
-    return content or ""
 
 
 def content_words(text: str) -> set[str]:

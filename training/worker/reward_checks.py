@@ -12,17 +12,14 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from diagnostics.compare.prompts import REFERENCE_COLUMNS, language
+from diagnostics.probes.reward_calls import arguments, columns_of, is_async, ordinary_of, reference_of, text_of
 from training.request import BadRequest, RunFailed
-from training.rewards.texts import text_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 TRIAL_ROWS = 4
 SHOWN = 60  # characters of a prompt in a message
-ORDINARY = {"zh": "好的，我来为您查一下。"}
-ORDINARY_ENGLISH = "Certainly, I will look into it."
 
 
 def watched(name: str, function: Callable[..., Any], alone: bool) -> Callable[..., Any]:
@@ -51,13 +48,6 @@ def watched(name: str, function: Callable[..., Any], alone: bool) -> Callable[..
     wrapper.__name__ = wrapper.__qualname__ = name
     wrapper.__doc__ = inspect.getdoc(function)
     return wrapper
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    """Whether a call gives something to await, as TRL decides it."""
-    from trl.trainer.utils import is_async_callable
-
-    return bool(is_async_callable(function))
 
 
 async def awaited(name: str, given: Awaitable[Any], prompts: Sequence[Any]) -> Any:
@@ -144,56 +134,21 @@ def try_out(functions: Sequence[Callable[..., Any]], dataset: Dataset) -> None:
     import asyncio
 
     rows = list(itertools.islice(dataset, TRIAL_ROWS))
-    for arguments in trials(rows):
+    for given in trials(rows):
         for function in functions:
             try:
-                given = function(**arguments)
-                if inspect.iscoroutine(given):
-                    asyncio.run(given)
+                found = function(**given)
+                if inspect.iscoroutine(found):
+                    asyncio.run(found)
             except RunFailed as error:
                 raise BadRequest(f"reward_funcs: tried before the first step: {error}") from error
 
 
 def trials(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The arguments of the calls on some rows: those of TRL 1.16's `_calculate_rewards`, with answers made here.
-
-    `completion_ids` are the bytes of the answers: numbers of about the right count, where only their count matters.
-    """
+    """The arguments of the calls on some rows: with their reference answers, and with ordinary ones."""
     from transformers import TrainerState
 
     prompts = [row["prompt"] for row in rows]
-    ordinary = [ORDINARY.get(language(text_of(prompt)), ORDINARY_ENGLISH) for prompt in prompts]
+    ordinary = [ordinary_of(prompt) for prompt in prompts]
     references = [reference_of(row) or text for row, text in zip(rows, ordinary, strict=True)]
-    columns = {
-        name: [row[name] for row in rows] for name in rows[0] if name not in ("prompt", "completion", "completion_ids")
-    }
-    return [
-        {
-            "prompts": prompts,
-            "completions": [
-                text if isinstance(prompt, str) else [{"role": "assistant", "content": text}]
-                for prompt, text in zip(prompts, texts, strict=True)
-            ],
-            "completion_ids": [list(text.encode()) for text in texts],
-            **columns,
-            "trainer_state": TrainerState(),
-            "log_extra": unused,
-            "log_metric": unused,
-        }
-        for texts in (references, ordinary)
-    ]
-
-
-def reference_of(row: dict[str, Any]) -> str | None:
-    """The text of the row's reference answer, if it has one."""
-    for name in REFERENCE_COLUMNS:
-        value = row.get(name)
-        if isinstance(value, str) and value:
-            return value
-        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-            return text_of(value)
-    return None
-
-
-def unused(name: str, value: Any) -> None:
-    """Takes what a function would log: a trial has no log."""
+    return [arguments(prompts, texts, columns_of(rows), TrainerState()) for texts in (references, ordinary)]

@@ -10,14 +10,16 @@ from typing import Any
 # Arguments that change nothing in the rows but would load weights, start servers, or write to places of the user.
 ELSEWHERE = re.compile(
     r"(vllm|hub|push_to|torch_compile|fsdp|deepspeed|ddp|tpu|save|eval|logging|log|report|load_best|resume|run_name|project"
-    r"|trackio|dataloader|optim|lr_scheduler|learning_rate|adam|warmup|gradient|activation|ref_model|use_liger|liger|debug"
+    r"|trackio|dataloader|optim|lr_scheduler|learning_rate|adam|warmup|gradient_checkpointing|activation|ref_model|use_liger|liger|debug"
     r"|bf16|fp16|tf32|use_cpu|use_vllm|half_precision|full_determinism|neftune|accelerator|parallelism|local_rank|metric"
     r"|greater_is_better|include|auto_find|model_init|precompute|sync_ref|output_dir|overwrite|disable_tqdm|data_seed"
     r"|reward_weights|cast_lm_head|use_transformers_paged|entropy_coef|dataset_num_proc|cache_implementation|trust_remote)"
 )
 ALWAYS = {"report_to": "none", "use_cpu": True, "bf16": False, "save_strategy": "no", "disable_tqdm": True}
-# Kinds of loss that would load a reference model by name: the rows do not depend on it.
-ONLINE = {"grpo": {"beta": 0.0}, "rloo": {"beta": 0.0}}
+# Of the methods that generate: the sizes of batches and groups, which are judged from the config (with the number of
+# processes, which is one here), and do nothing to the prompts.
+GROUPS = re.compile(r"per_device|gradient_acc|num_generations|generation_batch|steps_per_generation|num_iterations")
+ONLINE = {"beta": 0.0}  # else the reference model would be loaded by name
 
 
 class CannotPrepare(Exception):
@@ -39,6 +41,9 @@ def arguments(method: str, config: Mapping[str, Any], folder: str, **changes: An
     kind = config_class(method)
     known = {one.name for one in dataclasses.fields(kind) if one.init}
     asked = {name: value for name, value in config.items() if name in known and not ELSEWHERE.match(name)}
+    online = method in ("grpo", "rloo")
+    if online:
+        asked = {name: value for name, value in asked.items() if not GROUPS.match(name)}
     fixed = {name: value for name, value in ALWAYS.items() if name in known}
     fixed["activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"] = False
-    return kind(**{**asked, **fixed, **ONLINE.get(method, {}), "output_dir": folder, **changes})
+    return kind(**{**asked, **fixed, **(ONLINE if online else {}), "output_dir": folder, **changes})

@@ -16,12 +16,16 @@ def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def failing_row(error: BaseException, rows: Rows, attempt: Attempt) -> int | None:
-    """The first row whose preparation raises the same; None where every row does, so that no one row is at fault."""
+def failing_row(error: BaseException, rows: Rows, attempt: Attempt, behind: int = 0) -> int | None:
+    """The first row whose preparation raises the same; None where every row does, so that no one row is at fault.
+
+    `behind`: rows that the preparation had behind it when it broke.
+    """
     count, wanted = len(rows.numbers), kind_of(error)
     if count < 2 or (fails(attempt, 0, 1, wanted) and fails(attempt, count - 1, count, wanted)):
         return None
-    low, high = 0, min(ENOUGH, count)
+    low = behind if behind < count else 0
+    high = min(low + ENOUGH, count)
     while not fails(attempt, low, high, wanted):
         if high == count:
             return None  # it breaks on all rows together, and on no part of them

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from functools import cache
+from collections import Counter
+from functools import cache, lru_cache
 from pathlib import Path
 
 # How much of its text a template shares with the family's of which it is a copy that somebody changed. Ours: the
@@ -36,17 +37,20 @@ def nearest(template: str) -> str | None:
     best, highest = None, 0.0
     for name, text in shipped().items():
         theirs = pieces(text)
-        if not 0.5 < len(words) / len(theirs) < 3:
+        least = (NEAR if len(theirs) > FEW else SHORT) * len(theirs)
+        # No more can match in order than occurs at all, which is quick to count.
+        if not 0.5 < len(words) / len(theirs) < 3 or (Counter(words) & Counter(theirs)).total() < least:
             continue
         matcher = difflib.SequenceMatcher(None, words, theirs, autojunk=False)
         shared = sum(block.size for block in matcher.get_matching_blocks())
         # Above all the family's text has to be there; of two revisions the one with less beside it is nearer.
         score = shared / len(theirs) + 0.01 * shared / len(words)
-        if shared / len(theirs) >= (NEAR if len(theirs) > FEW else SHORT) and score > highest:
+        if shared >= least and score > highest:
             best, highest = name, score
     return best
 
 
+@lru_cache(maxsize=256)
 def pieces(template: str) -> list[str]:
     """A template's text in the pieces by which it is compared: its tags, and the text between them."""
     return [one.strip() for one in re.split(r"(\{%.*?%\}|\{\{.*?\}\}|\n)", template, flags=re.DOTALL) if one.strip()]

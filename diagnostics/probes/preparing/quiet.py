@@ -9,9 +9,23 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class Noise:
+    """What the libraries say meanwhile: `heard`, their warnings; `done`, rows that the present pass has behind it.
+
+    `folder`: where they may write; it is gone afterwards.
+    """
+
+    folder: str
+    heard: list[str] = field(default_factory=list)
+    done: int = 0
+
 
 # A process of a distributed run that prepares alone must not join the others.
 RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "ACCELERATE_USE_FSDP",
@@ -36,26 +50,25 @@ class Heard(logging.Handler):
 
 
 @contextlib.contextmanager
-def quietly(progress: Progress | None) -> Iterator[tuple[str, list[str]]]:
-    """Yields a folder that is gone afterwards, and the list in which the warnings are gathered."""
+def quietly(progress: Progress | None) -> Iterator[Noise]:
+    """Within it the libraries say and write nothing; yields what they would have."""
     # All that is used later, now: a library puts its own handlers in place as it is imported.
     import datasets
     import transformers  # noqa: F401
     import trl  # noqa: F401
 
-    heard: list[str] = []
     caching = datasets.is_caching_enabled()
     datasets.disable_caching()
     try:
         with (
             tempfile.TemporaryDirectory(prefix="preflight-") as folder,
             temporary_files(folder),
-            listening(heard),
+            listening((noise := Noise(folder)).heard),
             alone(),
-            counted(progress),
+            counted(noise, progress),
             contextlib.redirect_stdout(io.StringIO()),
         ):
-            yield folder, heard
+            yield noise
     finally:
         if caching:
             datasets.enable_caching()
@@ -125,7 +138,7 @@ def alone() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def counted(progress: Progress | None) -> Iterator[None]:
+def counted(noise: Noise, progress: Progress | None) -> Iterator[None]:
     """The progress of `map` and `filter` goes to a function instead of the screen."""
     from datasets import arrow_dataset
 
@@ -134,10 +147,12 @@ def counted(progress: Progress | None) -> Iterator[None]:
 
         def __init__(self, *_: Any, total: int | None = None, initial: int = 0, desc: str | None = None, **__: Any):
             self.done, self.total, self.what = initial, total or 0, desc or ""
+            noise.done = 0
 
         def update(self, count: int = 1) -> None:
             """Rows done since the last call."""
             self.done += count
+            noise.done = self.done
             if progress is not None:
                 progress(self.done, self.total, self.what)
 
