@@ -303,3 +303,28 @@ def test_own_arguments_are_those_of_the_workers() -> None:
     own = {name for one in PPOConfig.__mro__[:1] for name in one.__annotations__} - {"OTHER_NAMES"}
     assert {name: value for name, value in defaults(PPOConfig).items() if name in own} == PPO_DEFAULTS
     assert PPOConfig.OTHER_NAMES == PPO_OTHER_NAMES
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_usable_names_are_those_that_the_worker_takes(method: str) -> None:
+    """A name that the worker takes and the probe does not know would keep a run from its start."""
+    import ast
+    from dataclasses import fields
+
+    import trl
+    from trl.scripts.grpo import GRPOScriptArguments
+
+    from training.ppo_config import PPOConfig
+    from training.request import ClinicArguments
+
+    tree = ast.parse((Path(__file__).parents[3] / "training" / f"{method}.py").read_text(encoding="utf-8"))
+    parsing = next(
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "parse"
+    )
+    named = [ast.unparse(one).rpartition(".")[2] for one in parsing.args[1:]]
+    own = {"PPOConfig": PPOConfig, "GRPOScriptArguments": GRPOScriptArguments}
+    classes = [own.get(name) or getattr(trl, name) for name in named]
+    classes += [trl.ModelConfig, trl.ScriptArguments, ClinicArguments, trl.DatasetMixtureConfig]
+    taken = {field.name for one in classes for field in fields(one) if field.init}
+    taken |= set(getattr(classes[0], "OTHER_NAMES", {}))
+    assert config_of(method)[1] == taken
