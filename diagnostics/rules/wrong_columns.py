@@ -264,7 +264,11 @@ def unlike_conversations(
 def constant(material: Material, rows: Rows, values: Mapping[str, list[Any]], text_field: str) -> Finding | None:
     """A column that says the same in every row: prompts or answers that carry nothing."""
     for name, column_ in values.items():
-        if name not in (*TEXTS, *TALKS, text_field) or len(column_) < CONSTANT or any(one != column_[0] for one in column_):
+        if (
+            name not in (*TEXTS, *TALKS, text_field)
+            or len(column_) < CONSTANT
+            or any(one != column_[0] for one in column_)
+        ):
             continue
         facts = {"kind": "constant", "where": rows.where, "column": name, "count": len(column_)}
         shown = table(rows.where, ("column", "every row"), [(name, column_[0])])
