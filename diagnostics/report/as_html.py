@@ -8,8 +8,9 @@ from pathlib import Path
 from diagnostics.finding import Diagnosis, Finding, SeriesEvidence
 from diagnostics.report.card import beside_html, finding_card, unknown_html
 from diagnostics.report.common import one_line, verdict
+from diagnostics.report.endings import state_in_words
 from diagnostics.report.folder import FolderReport, Row, cells, columns, folder_verdict
-from diagnostics.report.labels import LABELS, STATES, counted
+from diagnostics.report.labels import LABELS, counted
 from diagnostics.report.markup import block, note, pill, text
 from diagnostics.report.page import explain
 from diagnostics.report.svg import MOST_POINTS, plot
@@ -38,7 +39,7 @@ def page(title: str, head: str, content: str, lang: Lang, more_style: str = "") 
 
 def facts(run: Run, lang: Lang) -> str:
     """What run this is: method, state, how much of it there is, and where it lies."""
-    state = STATES[lang].get(run.status.state, run.status.state)
+    state = state_in_words(run, lang)
     return (
         f'<div class="facts"><span>{text(run.method or "?")}</span>{pill(state, run.status.state)}'
         f"<span>{text(counted(lang, 'points', run.points))}</span>"

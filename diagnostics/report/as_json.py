@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from diagnostics.finding import Diagnosis, Evidence, SeriesEvidence, TableEvidence
+from diagnostics.postmortem.ending import ending_of
 from diagnostics.report.beside import against_object, keep_object
 from diagnostics.report.folder import FolderReport
 from diagnostics.report.words import MISSING, FindingInWords, Lang, in_words, reason_in_words
@@ -73,6 +74,7 @@ def report_object(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> dict[str
             "run": run.name,
             "method": run.method,
             "status": run.status.state,
+            "ending": ending_of(run),
             "reason": run.status.reason,
             "step": max(run.status.step, run.last_step),
             "points": run.points,

@@ -18,8 +18,9 @@ from diagnostics.report.beside import (
     parting_rows,
 )
 from diagnostics.report.common import config_value, grouped, number, one_line, shortened, verdict, visible
+from diagnostics.report.endings import state_in_words
 from diagnostics.report.folder import FolderReport, Row, cells, columns, folder_verdict
-from diagnostics.report.labels import LABELS, STATES, counted
+from diagnostics.report.labels import LABELS, counted
 from diagnostics.report.words import MISSING, FindingInWords, FixInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
 
@@ -137,7 +138,7 @@ def body(run: Run, diagnosis: Diagnosis, lang: Lang) -> list[str]:
     """What is said of a run below its headline."""
     label = LABELS[lang]
     colon = label["colon"]
-    state = STATES[lang].get(run.status.state, run.status.state)
+    state = state_in_words(run, lang)
     facts = [escaped(run.method or "?"), escaped(state), counted(lang, "points", run.points)]
     parts = [" · ".join([*facts, code(run.path)])]
     if run.status.reason:

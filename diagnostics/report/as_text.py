@@ -15,8 +15,9 @@ from diagnostics.report.beside import (
     parting_rows,
 )
 from diagnostics.report.common import config_value, grouped, number, one_line, shortened, verdict, visible
+from diagnostics.report.endings import state_in_words
 from diagnostics.report.folder import FolderReport, cells, columns, folder_verdict
-from diagnostics.report.labels import LABELS, STATES, counted, when
+from diagnostics.report.labels import LABELS, counted, when
 from diagnostics.report.words import FindingInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
 
@@ -94,7 +95,7 @@ def rows_text(group: list[SeriesEvidence], lang: Lang) -> list[str]:
 def report(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> str:
     """The whole report as text."""
     label = LABELS[lang]
-    state = STATES[lang].get(run.status.state, run.status.state)
+    state = state_in_words(run, lang)
     lines = [f"{one_line(run.path)}  {one_line(run.method or '?')}  {state}  {counted(lang, 'points', run.points)}"]
     if run.status.reason:
         lines.append(one_line(run.status.reason))

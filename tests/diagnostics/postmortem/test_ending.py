@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from diagnostics.engine import diagnose
 from diagnostics.postmortem.ending import ending_of
+from diagnostics.report import as_text
+from diagnostics.report.as_json import report_object
+from diagnostics.report.words import LANGS
 from diagnostics.run import open_run
 from tests.diagnostics.postmortem.texts import ROOT_CAUSE, STEP, TEXTS, crash, rows
 
@@ -53,3 +57,17 @@ def test_a_foreign_run_by_its_planned_steps(step: int, ending: str, tmp_path: Pa
     state = {"global_step": step, "max_steps": 100, "log_history": [{"step": step, "loss": 1.0}]}
     (tmp_path / "trainer_state.json").write_text(json.dumps(state))
     assert ending_of(open_run(tmp_path)) == ending
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_reports_tell_a_killed_run_from_a_crashed_one(lang: str, tmp_path: Path) -> None:
+    said = []
+    for code in (1, -9):
+        folder = tmp_path / str(code)
+        folder.mkdir()
+        (folder / "run.json").write_text('{"method": "sft", "config": {}}')
+        (folder / "status.json").write_text(json.dumps({"state": "failed", "exit_code": code}))
+        run = open_run(folder)
+        said.append(as_text.report(run, diagnose(run), lang).splitlines()[0].replace(str(folder), ""))
+        assert report_object(run, diagnose(run), lang)["ending"] == ("crashed" if code == 1 else "killed")
+    assert said[0] != said[1]
