@@ -215,6 +215,27 @@ def test_a_name_that_is_none_is_told(spec: str, said: str) -> None:
     assert names(found(trial)) == [("reward-raises", "error", "import")]
 
 
+@pytest.mark.parametrize(
+    ("top", "kind"),
+    [
+        ("import os; os._exit(4)", "died"),
+        ("raise SystemExit(1)", "import"),
+        ("raise KeyboardInterrupt", "import"),
+        ("def broken(:", "import"),
+        ("import no_such_package_at_all", "import"),
+        ("import time; time.sleep(600)", "timeout"),
+    ],
+)
+def test_a_file_that_breaks_while_it_is_imported(tmp_path: Path, top: str, kind: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"{top}\ndef f(completions, **columns):\n    return [1.0] * len(completions)\n")
+    [trial] = trial_rewards([f"{path}:f"], rows(ENGLISH), call_seconds=1.5)
+    assert trial.failed is not None
+    assert trial.failed[0] == kind
+    [one] = found(trial)
+    assert (one.rule, one.severity) == (("reward-slow", "warning") if kind == "timeout" else ("reward-raises", "error"))
+
+
 def test_short_names_are_the_built_in_ones_or_those_given(tmp_path: Path) -> None:
     place = mine(tmp_path, RIGHT)
     own, built_in, of_trl = (
