@@ -40,12 +40,12 @@ FIELD_LIMIT = 1 << 27
 class Layout:
     """How a file of rows is written.
 
-    `kind`: `lines` (an object a line), `list` (one list of objects), `field` (a list of objects under `fields`, one name or
+    `kind`: `lines` (an object a line), `list` (one list of objects), `texts` (one list of something else), `field` (a list of objects under `fields`, one name or
     one a split), `columns` (lists by column), `one` (a single object), `csv` or `parquet`. `plain`: the datasets library
     reads it by itself.
     """
 
-    kind: Literal["lines", "list", "field", "columns", "one", "csv", "parquet"]
+    kind: Literal["lines", "list", "texts", "field", "columns", "one", "csv", "parquet"]
     encoding: str = "utf-8"
     fields: tuple[str, ...] = ()
     delimiter: str = ","
@@ -130,7 +130,7 @@ def json_layout(path: Path, encoding: str, text: str) -> Layout:
     """How a JSON file is laid out."""
     start = text.lstrip("\ufeff \t\r\n")
     if start.startswith("["):
-        return Layout("list", encoding)
+        return Layout("list" if start[1:].lstrip().startswith("{") else "texts", encoding)
     first, _, rest = start.partition("\n")
     try:
         one = json.loads(first)
@@ -213,17 +213,30 @@ def objects(path: Path, values: list[Any]) -> Iterator[dict[str, Any]]:
 
 def json_lines(path: Path, layout: Layout) -> Iterator[dict[str, Any]]:
     """The rows of a file of JSON Lines."""
+    for number, line in lines_of(path, layout.encoding):
+        if line.strip():
+            yield json_line(path, number, line)
+
+
+def lines_of(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file with their numbers from 1.
+
+    Decoded one by one, so that a byte that cannot be is found in its line; but for UTF-16, whose line ends are two bytes.
+    """
     number = 0
+    wide = encoding.startswith(("utf-16", "utf-32"))
     try:
-        with path.open(encoding=layout.encoding, newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                text = line.lstrip("\ufeff") if number == 1 else line
-                if text.strip():
-                    yield json_line(path, number, text)
+        if wide:
+            with path.open(encoding=encoding, newline="\n") as text:
+                for number, line in enumerate(text, 1):
+                    yield number, line.lstrip("\ufeff") if number == 1 else line
+        else:
+            with path.open("rb") as file:
+                for number, raw in enumerate(file, 1):
+                    yield number, raw.decode(encoding)
     except UnicodeError as error:
-        raise DataUnreadable(
-            "encoding", path=path, line=number + 1, encoding=layout.encoding, error=said(error)
-        ) from error
+        line_ = number + 1 if wide else number
+        raise DataUnreadable("encoding", path=path, line=line_, encoding=encoding, error=said(error)) from error
 
 
 def json_line(path: Path, number: int, text: str) -> dict[str, Any]:

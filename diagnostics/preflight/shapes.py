@@ -678,7 +678,9 @@ def targets(shape: Shape, method: str, columns: Sequence[str]) -> tuple[tuple[st
             used[name] = ("decides", "messages")
     rest: Fate = "stays" if method in ("grpo", "rloo", "ppo") else "left"
     told = ((name, *used.get(name, (rest, ""))) for name in columns)
-    return tuple((name, "left" if fate == "stays" and name in READ_BY_TRL else fate, target) for name, fate, target in told)
+    return tuple(
+        (name, "left" if fate == "stays" and name in READ_BY_TRL else fate, target) for name, fate, target in told
+    )
 
 
 def kept_columns(shape: Shape, method: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -271,7 +271,15 @@ requests should be refused they are the better answer.""",
     ),
     "zh": Words(
         title="被选与被拒颠倒了",
-        summary="训练中 {training:.0%} 的偏好对判断正确，而评估中只有 {evaluation:.0%}：两个数据集之一的列颠倒了。",
+        summary={
+            "curves": "训练中 {training:.0%} 的偏好对判断正确，而评估中只有 {evaluation:.0%}：两个数据集之一的列颠倒了。",
+            "ratings": "{where}：在有评分的 {of} 个偏好对里，有 {count} 个（{share:.0%}）被拒的回答评分更高（{chosen} 低于 "
+            "{rejected}）。",
+            "splits": "{where}：{evaluation} 里也有的 {of} 个偏好对中，{count} 个方向相反。",
+            "poorer": "{where}：在一个回答一看就差的 {of} 个偏好对里，有 {count} 个选中的正是它（多为{mostly_zh}）：chosen 与 rejected "
+            "可能颠倒了。",
+            "refusals": "{where}：在一个回答为拒答的 {of} 个偏好对里，有 {count} 个选中的是拒答：如果本来就应拒绝，这是对的；否则可能颠倒了。",
+        },
         why="如果错的是训练集，模型学到的正是没人喜欢的东西。",
         wrong_if="偏好对有意按其他标准判定（如简短、拒答），或评分是越低越好",
         causes={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 
@@ -30,7 +31,7 @@ ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,5});
 ESCAPE = re.compile(r"(?<![\\\w:/])\\u[0-9a-fA-F]{4}|\w[.!?。！？]?(?:\\r)?\\n(?:\\n|[A-Z\-*\d\u4e00-\u9fff])")
 CODE = re.compile(r"```|</?\w+[ >/]|[{}]\s*$|\)\s*;\s*$|\bdef \w+\(|\\(?:frac|begin|text|nu|neq|nabla)", re.MULTILINE)
 HAN = re.compile("[\u4e00-\u9fff]{4,}")
-GBK_LEAST = 6  # signs: as many are valid UTF-8 by chance in less than one text of a million
+FOREIGN = re.compile(r"[^\x00-\x7f]{6,}")
 
 
 def preflight(material: Material) -> Finding | None:
@@ -80,16 +81,15 @@ def misread(text: str) -> tuple[int, int] | None:
         except UnicodeError:
             continue
         return match.span()
-    han = HAN.search(text)
-    if han:
-        run = han[0][:60]
+    run = FOREIGN.search(text)
+    if run:
         try:
-            back = run.encode("gb18030")
-            whole = back[: len(back) // 3 * 3].decode("utf-8")
+            # What is left over at the end of the run may be half a sign.
+            whole = codecs.getincrementaldecoder("utf-8")().decode(run[0][:60].encode("gb18030"))
         except UnicodeError:
             return None
-        if len(run) >= GBK_LEAST and HAN.match(whole):
-            return han.span()
+        if HAN.match(whole):
+            return run.span()
     return None
 
 

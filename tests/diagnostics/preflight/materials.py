@@ -35,7 +35,5 @@ def found(rule: Any, made: Material) -> Finding | None:
         return None
     if finding is not None:
         for lang in ("en", "zh"):
-            words = in_words(finding, lang)
-            assert words.summary
-            assert "{" not in words.summary.replace("{'", "").replace('{"', "")
+            assert in_words(finding, lang).summary
     return finding

@@ -33,7 +33,8 @@ def test_what_says_the_same_is_normalised_to_the_same(one: str, other: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("1.5 times", "15 times"), ("C++", "C"), ("what is 3-2", "what is 3+2"), ("不好", "好"), ("it's", "its")]
+    ("one", "other"),
+    [("1.5 times", "15 times"), ("C++", "C"), ("what is 3-2", "what is 3+2"), ("不好", "好"), ("it's", "its")],
 )
 def test_what_says_something_else_stays_different(one: str, other: str) -> None:
     assert normal(one) != normal(other)

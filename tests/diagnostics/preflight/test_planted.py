@@ -40,7 +40,11 @@ def test_nothing_is_found_in_a_clean_set(method: str, form: Form, lang: Lang) ->
 def test_a_planted_fault_is_found_in_every_set_that_can_have_it(fault: Fault) -> None:
     for method, form, lang in SETS:
         # Every set at full breadth takes minutes and is the bench's; here each method once, forms and languages in turn.
-        if method in fault.methods and form in fault.forms and (METHODS.index(method) + FORMS.index(form) + LANGS.index(lang)) % 2 == 0:
+        if (
+            method in fault.methods
+            and form in fault.forms
+            and (METHODS.index(method) + FORMS.index(form) + LANGS.index(lang)) % 2 == 0
+        ):
             names = [rule for rule, _ in judged(fault.plant(clean_set(method, form, lang)))]
             assert names == [fault.rule], f"{fault.name}: {method} {form} {lang}: {names}"
 

@@ -58,7 +58,9 @@ def test_a_shape_is_recognised(name: str) -> None:
     assert shape.name == name
 
 
-@pytest.mark.parametrize(("name", "method"), [(name, method) for name in SHAPES for method in METHODS if name in ABLE[method]])
+@pytest.mark.parametrize(
+    ("name", "method"), [(name, method) for name in SHAPES for method in METHODS if name in ABLE[method]]
+)
 @pytest.mark.parametrize("texts", [False, True])
 def test_what_is_converted_passes_the_preflight_and_trl(name: str, method: str, texts: bool) -> None:
     shape = recognise(SHAPES[name])
@@ -83,7 +85,11 @@ def test_what_is_converted_passes_the_preflight_and_trl(name: str, method: str, 
 @pytest.mark.parametrize(
     ("name", "method", "expected"),
     [
-        ("alpaca", "sft", {"messages": [{"role": "user", "content": "Sum\n\n1, 2"}, {"role": "assistant", "content": "3"}]}),
+        (
+            "alpaca",
+            "sft",
+            {"messages": [{"role": "user", "content": "Sum\n\n1, 2"}, {"role": "assistant", "content": "3"}]},
+        ),
         ("sharegpt", "grpo", {"prompt": ASKED}),
         ("openai", "sft", {"messages": CHAT, "tools": [{"type": "function", "function": {"name": "f"}}]}),
         ("pairs", "dpo", {"prompt": ASKED, "chosen": HERE, "rejected": THERE}),
@@ -133,7 +139,11 @@ def test_a_proposal_says_what_is_lost_and_what_becomes_of_each_column() -> None:
     [
         (SHAPES["answered"], "sft", {"prompt": "question", "completion": "answer"}),
         (SHAPES["answered"], "grpo", {"prompt": "question"}),
-        (SHAPES["pairs"][:1], "dpo", {"chosen": "response_chosen", "rejected": "response_rejected", "prompt": "question"}),
+        (
+            SHAPES["pairs"][:1],
+            "dpo",
+            {"chosen": "response_chosen", "rejected": "response_rejected", "prompt": "question"},
+        ),
         (SHAPES["messages"], "sft", {"messages": "dialogue"}),
         (SHAPES["alpaca"][:1], "sft", {"prompt": "instruction", "completion": "output"}),
     ],
@@ -149,7 +159,8 @@ def test_a_mapping_is_proposed_where_renaming_suffices(rows: list[Row], method: 
 
 
 @pytest.mark.parametrize(
-    ("name", "method"), [("alpaca", "sft"), ("sharegpt", "grpo"), ("ultrafeedback", "dpo"), ("rated", "kto"), ("choice", "reward")]
+    ("name", "method"),
+    [("alpaca", "sft"), ("sharegpt", "grpo"), ("ultrafeedback", "dpo"), ("rated", "kto"), ("choice", "reward")],
 )
 def test_a_conversion_is_proposed_where_renaming_loses_something(name: str, method: str) -> None:
     proposal = propose(rows_of(SHAPES[name]), method)
@@ -160,7 +171,9 @@ def test_a_conversion_is_proposed_where_renaming_loses_something(name: str, meth
     assert [fix.key for fix in finding.fixes] == ["convert"]
 
 
-@pytest.mark.parametrize(("name", "method"), [("alpaca", "dpo"), ("answered", "kto"), ("documents", "grpo"), ("questions", "sft")])
+@pytest.mark.parametrize(
+    ("name", "method"), [("alpaca", "dpo"), ("answered", "kto"), ("documents", "grpo"), ("questions", "sft")]
+)
 def test_nothing_is_proposed_where_the_data_lack_what_the_method_reads(name: str, method: str) -> None:
     assert propose(rows_of(SHAPES[name]), method) is None
     with pytest.raises(WrongColumns):
@@ -170,7 +183,8 @@ def test_nothing_is_proposed_where_the_data_lack_what_the_method_reads(name: str
 def test_converted_rows_are_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     assert write_converted(rows_of(SHAPES["pairs"]), "dpo", path) == (1, {"empty-answer": 1})
-    assert next(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())["chosen"] == HERE
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["chosen"] == HERE
     assert [one.name for one in tmp_path.iterdir()] == ["out.jsonl"]
 
 
@@ -201,10 +215,15 @@ def test_broken_rows_are_lost_and_counted_never_raised(name: str) -> None:
     shape = recognise(SHAPES[name])
     assert shape is not None
     columns = SHAPES[name][0]
-    broken = [dict.fromkeys(columns, value) for value in (None, 3, "", [], [None], [3], {"a": 1}, [{"role": None}], [{}], [[]])]
+    broken = [
+        dict.fromkeys(columns, value)
+        for value in (None, 3, "", [], [None], [3], {"a": 1}, [{"role": None}], [{}], [[]])
+    ]
     for method in METHODS:
         if name in ABLE[method]:
             lost: list[str] = []
-            made = list(convert([*broken, *SHAPES[name]], method, shape, lost=lambda _, reason, lost=lost: lost.append(reason)))
+            made = list(
+                convert([*broken, *SHAPES[name]], method, shape, lost=lambda _, reason, lost=lost: lost.append(reason))
+            )
             assert made
             assert len(lost) >= len(broken) - 1  # a number may pass where a text of it is expected nowhere
