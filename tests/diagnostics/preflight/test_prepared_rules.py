@@ -359,7 +359,7 @@ def test_refusals_fold_under_the_rule_that_knows_why(base_checkpoint: Path, tmp_
     rows = rows_of([messages("a question", "an answer")] * 8)
     asked = Asked("sft", {"model_name_or_path": str(tmp_path)})
     diagnosis = judge(Material(asked=asked, train=rows, prepared=prepare(asked, rows)))
-    assert [one.rule for one in diagnosis.findings] == ["chat-template-missing"]
+    assert [one.rule for one in diagnosis.findings if one.severity == "error"] == ["chat-template-missing"]
     assert diagnosis.findings[0].explains == ("preparation-refused",)
 
 
