@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose bench-preflight base setup test-setup clean doctor
+.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose bench-preflight bench-postmortem base setup test-setup clean doctor
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -55,6 +55,10 @@ bench-diagnose: test-setup
 ## bench-preflight: the data rules on planted faults over real-sized data; ARGS="--rows 2000 --methods dpo" for a part of it
 bench-preflight: test-setup
 	$(BIN)/python -m tests.bench.preflight $(ARGS)
+
+## bench-postmortem: causes named from the consoles of failed runs in the folder that CLINIC_LABELLED_CONSOLES names
+bench-postmortem: test-setup
+	$(BIN)/python -m tests.bench.postmortem
 
 ## base: train the demo's kept base model again, from random weights
 base: setup

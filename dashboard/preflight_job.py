@@ -32,22 +32,31 @@ class FormUnusable(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """The page's fields, as they are filled. Paths of files that were dropped are where Gradio keeps them."""
+    """The page's fields, as they are filled. Paths of files that were dropped are where Gradio keeps them.
+
+    A text may be None: that of a field which was never on the screen.
+    """
 
     method: str | None = None
     model: str | None = None
     data_file: str | None = None
-    data_path: str = ""
-    rewards: str = ""
+    data_path: str | None = ""
+    rewards: str | None = ""
     reward_file: str | None = None
     script: str | None = None
     config_file: str | None = None
-    settings: str = ""
+    settings: str | None = ""
+
+    @property
+    def dropped(self) -> list[str]:
+        """The files that were dropped."""
+        files = (self.data_file, self.reward_file, self.script, self.config_file)
+        return [one for one in files if one]
 
     @property
     def data(self) -> str | None:
         """The data: what was dropped, else what was named."""
-        return self.data_file or self.data_path.strip() or None
+        return self.data_file or (self.data_path or "").strip() or None
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def reward_specs(form: Form, words: Words) -> list[str]:
     Raises:
         FormUnusable: the file holds none.
     """
-    named = [one.strip() for one in form.rewards.split(",") if one.strip()]
+    named = [one.strip() for one in (form.rewards or "").split(",") if one.strip()]
     if form.reward_file is None:
         return named
     path = Path(form.reward_file)
@@ -126,17 +135,22 @@ def reward_names(path: Path) -> list[str]:
     ]
 
 
-def setting_words(text: str, words: Words) -> list[str]:
+def setting_words(text: str | None, words: Words) -> list[str]:
     """The lines `key=value` of a text.
 
     Raises:
         FormUnusable: a line is none.
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = setting_lines(text)
     for line in lines:
         if "=" not in line[1:]:
             raise FormUnusable(words("pre.no_settings", line=line))
     return lines
+
+
+def setting_lines(text: str | None) -> list[str]:
+    """The lines of a text that say something."""
+    return [line.strip() for line in (text or "").splitlines() if line.strip()]
 
 
 def look(form: Form, words: Words) -> Iterator[State]:
@@ -160,7 +174,7 @@ def look(form: Form, words: Words) -> Iterator[State]:
                 time.sleep(LOOK_SECONDS)
         finally:
             end(process)
-        yield outcome(process, folder, out, time.monotonic() - begun)
+        yield outcome(process, folder, out, form.dropped, time.monotonic() - begun)
 
 
 def started(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
@@ -194,13 +208,20 @@ def last_told(progress: Path) -> dict[str, Any]:
         return {}
 
 
-def outcome(process: subprocess.Popen[bytes], folder: Path, out: Path, seconds: float) -> State:
-    """What a process that has ended leaves: the report, or the sentence on its console."""
+def outcome(process: subprocess.Popen[bytes], folder: Path, out: Path, dropped: list[str], seconds: float) -> State:
+    """What a process that has ended leaves: the report, or the sentence on its console; dropped files by their names."""
     try:
-        report = json.loads(out.read_text(encoding="utf-8"))
+        report = json.loads(named(out.read_text(encoding="utf-8"), dropped))
     except (OSError, ValueError):
-        return State(error=last_sentence(folder, process.returncode), seconds=seconds)
+        return State(error=named(last_sentence(folder, process.returncode), dropped), seconds=seconds)
     return State(report=report, seconds=seconds)
+
+
+def named(text: str, dropped: list[str]) -> str:
+    """A text with the dropped files called as they were, not by the places where they are kept."""
+    for one in dropped:
+        text = text.replace(one, Path(one).name)
+    return text
 
 
 def last_sentence(folder: Path, code: int) -> str:
@@ -252,7 +273,7 @@ def mended_config(form: Form, report: dict[str, Any]) -> Path | None:
     config: dict[str, Any] = {"method": report["method"]}
     with suppress(AskedWrong):
         config.update(read_config(Path(form.config_file)) if form.config_file else {})
-        config.update(parse_settings([line.strip() for line in form.settings.splitlines() if line.strip()]))
+        config.update(parse_settings(setting_lines(form.settings)))
     config.update({"model_name_or_path": report["model"]} if report["model"] else {})
     config.update({"dataset_name": form.data} if form.data else {})
     config.update({edit["path"]: edit["to"] for edit in edits})

@@ -201,10 +201,11 @@ def main() -> None:
     for path in CASES.glob("*/*"):
         if "-real-" not in path.name and path.name != "expected":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    from tests import make_checkpoint_cases, make_online_cases
+    from tests import make_checkpoint_cases, make_console_cases, make_online_cases
 
     own = (loss_not_finite, loss_diverged, not_learning, overfitting, nothing_trainable, run_died)
-    for write in (*own, *make_online_cases.ALL, *make_checkpoint_cases.ALL):
+    others = (*make_online_cases.ALL, *make_checkpoint_cases.ALL, *make_console_cases.ALL)
+    for write in (*own, *others):
         write()
 
 

@@ -182,6 +182,8 @@ def checkpoint_not_finite() -> None:
     )
     large = {"model.norm.weight": np.array([65504, -65504, 6e-8], dtype=np.float16)}
     run(rule, "near-miss-largest-float16", {"checkpoint-40": {"model.safetensors": packed(large)}})
+    buffer = {**model(2), "model.causal_mask": np.full((4, 4), -np.inf, dtype=np.float32)}
+    run(rule, "near-miss-mask", {"checkpoint-40": {"model.safetensors": packed(buffer)}})
     high = {"model.norm.weight": np.array([3.4e38, -3.4e38, 1e-45], dtype=np.float32)}
     run(rule, "near-miss-largest-float32", {"checkpoint-40": {"model.safetensors": packed(high)}})
 

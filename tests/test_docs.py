@@ -13,7 +13,8 @@ import pytest
 from dashboard.command import MODULES
 from diagnostics.rules import RULES
 from tests import make_cases, record_cases
-from tests.rule_pages import PAGES, pages
+from tests.rule_pages import FAMILIES, PAGES, pages
+from tests.rule_pages import written as with_rules
 from tests.tree import OTHERS, README, ROOT, role_of, written
 
 READ = README.read_text(encoding="utf-8")
@@ -35,8 +36,9 @@ def test_every_module_says_its_role() -> None:
 
 
 def test_readme_names_every_rule() -> None:
-    for rule in RULES:
-        assert f"`{rule.NAME}`" in READ
+    named = [rule for rules in FAMILIES.values() for rule in rules]
+    assert sorted(named) == sorted(rule.NAME for rule in RULES), "give the rule a family in tests/rule_pages.py"
+    assert with_rules(READ) == READ, "run: python -m tests.rule_pages"
 
 
 def test_pages_of_the_rules_come_from_their_files() -> None:

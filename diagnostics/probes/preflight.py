@@ -98,7 +98,10 @@ def with_rewards(material: Material, progress: Progress) -> Material:
         return unseen(material, "rewards", material.unseen.get("data", "no data was given"))
     from diagnostics.probes.reward_trials import trial_rewards
 
-    return replace(material, rewards=trial_rewards(specs, material.train, progress=progress))
+    # As the method gets them: under the names that a `column_mapping` gives.
+    named_rows = material.train.rows if material.train.dataset is None else material.train.dataset
+    rows = replace(material.train, rows=named_rows)
+    return replace(material, rewards=trial_rewards(specs, rows, progress=progress))
 
 
 def with_script(material: Material, progress: Progress) -> Material:

@@ -30,6 +30,8 @@ from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_rew
 GOOD = ("reference", "ordinary")
 SHOWN = 60
 FRAMES = 6
+SLOW = 0.1  # seconds an answer, beyond which junk is tried on every fourth row only, and one order less
+SPARED = 4
 SAME = 1e-6  # of the reward's size: float32 has seven digits
 
 
@@ -223,9 +225,13 @@ def run(folder: Path) -> None:
         events.write("end")
         return
     trial = Trial(job["name"], reward, job["rows"])
-    if answered(trial, job["calls"], events):
-        orders(trial, job["calls"], events)
-        junk(trial, job["calls"], events)
+    told = answered(trial, job["calls"], events)
+    if told is not None:
+        values, seconds = told
+        # A judge behind a network, or a model: what each of its answers costs is worth saving.
+        every = SPARED if seconds > SLOW else 1
+        orders(trial, job["calls"], values, every, events)
+        junk(trial, job["calls"], every, events)
     events.write("end")
 
 
@@ -253,9 +259,14 @@ def spread(places: Sequence[int], values: Sequence[float | None], count: int) ->
     return found
 
 
-def answered(trial: Trial, calls: Mapping[str, Any], events: Events) -> bool:
-    """Call with the reference answers and with ordinary ones; false once a call failed."""
+def answered(trial: Trial, calls: Mapping[str, Any], events: Events) -> tuple[list[float | None], float] | None:
+    """Call with the reference answers and with ordinary ones. The rewards of the first by row, and the seconds an answer.
+
+    None once a call failed.
+    """
     seen: list[float | None] = []
+    first: list[float | None] = []
+    each = 0.0
     for call in GOOD:
         if call not in calls:
             continue
@@ -268,7 +279,7 @@ def answered(trial: Trial, calls: Mapping[str, Any], events: Events) -> bool:
             events.write("failed", call=call, kind=broken.kind, message=str(broken), **broken.facts)
             if broken.kind == "raises":
                 tell_more(trial, places, texts, events)
-            return False
+            return None
         seconds = time.perf_counter() - begun
         events.write(
             "done", call=call, seconds=seconds, values=spread(places, values, len(trial.rows)), answers=len(texts)
@@ -277,15 +288,17 @@ def answered(trial: Trial, calls: Mapping[str, Any], events: Events) -> bool:
             at = next(n for n, one in enumerate(values) if one is not None and not math.isfinite(one))
             message = f"{trial.name} gave {values[at]} for an answer"
             events.write("failed", call=call, kind="not-finite", message=message, place=places[at])
-            return False
+            return None
         seen += values
+        each = max(each, seconds / max(1, len(texts)))
+        first = first or spread(places, values, len(trial.rows))
     if all(one is None for one in seen):
         message = f"{trial.name} gave None for every answer"
         events.write("failed", call=GOOD[1], kind="none", message=message)
-        return False
+        return None
     if len({one for one in seen if one is not None}) == 1:
         other_form(trial, *part(calls[GOOD[1]]), events, next(one for one in seen if one is not None))
-    return True
+    return first, each
 
 
 def tell_more(trial: Trial, places: Sequence[int], texts: Sequence[str], events: Events) -> None:
@@ -310,19 +323,17 @@ def other_form(
         events.write("note", other_form=True)
 
 
-def orders(trial: Trial, calls: Mapping[str, Any], events: Events) -> None:
-    """The same call twice, then in other orders: a reward belongs to its answer, wherever that stands."""
-    good = GOOD[0] if GOOD[0] in calls else GOOD[1]
-    places, texts = part(calls[good])
+def orders(trial: Trial, calls: Mapping[str, Any], first: Sequence[float | None], every: int, events: Events) -> None:
+    """The same call again, then in other orders: a reward belongs to its answer, wherever that stands."""
+    places, texts = part(calls[GOOD[0] if GOOD[0] in calls else GOOD[1]])
     if len(places) < 2:
         return
-    turns: list[list[int]] = [list(range(len(places)))] * 2
-    for seed in range(2):
-        turn = list(range(len(places)))
-        random.Random(seed).shuffle(turn)
-        turns.append(turn)
-    turns.append(list(range(len(places)))[::-1])
-    found: list[list[float | None]] = []
+    whole = list(range(len(places)))
+    shuffled = list(whole)
+    random.Random(0).shuffle(shuffled)
+    # The same call again is the same call, rows that a slow function is spared included: a group may be judged together.
+    turns = [whole, shuffled, whole[::-1]] if every == 1 else [whole, whole[::-1]]
+    found: list[list[float | None]] = [[first[place] for place in places]]
     for number, turn in enumerate(turns):
         events.write("begin", call=f"order {number}")
         begun = time.perf_counter()
@@ -348,10 +359,10 @@ def orders(trial: Trial, calls: Mapping[str, Any], events: Events) -> None:
     events.write("note", repeat=apart(found[0], found[1]), shuffled=moved, size=size, apart=rows, orders=table)
 
 
-def junk(trial: Trial, calls: Mapping[str, Any], events: Events) -> None:
+def junk(trial: Trial, calls: Mapping[str, Any], every: int, events: Events) -> None:
     """Call with the answers that should earn little. What fails here fails in training once a model answers so."""
     for call, all_texts in calls.items():
-        places, texts = part(all_texts)
+        places, texts = part([text if place % every == 0 else None for place, text in enumerate(all_texts)])
         if call in GOOD or not places:
             continue
         events.write("begin", call=call)

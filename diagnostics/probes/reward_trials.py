@@ -93,8 +93,11 @@ def tried(
     call_seconds: float,
 ) -> RewardTrial:
     """One function, tried in a process of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="clinic-reward-"))
+    # A folder within: a worker whose starter is killed removes its own, and the one above if nothing else is in it.
+    above = Path(tempfile.mkdtemp(prefix="clinic-reward-"))
+    folder = above / "trial"
     try:
+        folder.mkdir()
         job = {
             "name": name,
             "spec": spec,
@@ -107,7 +110,7 @@ def tried(
         ended = watched.wait(limit)
         return trial_of(name, spec, picked, calls, watched, ended)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(above, ignore_errors=True)
 
 
 class Watched:
@@ -201,6 +204,8 @@ class Watched:
                     os.kill(child, signal.SIGKILL)
         self.process.wait()
         self._reader.join(1.0)
+        if self.process.stdout is not None and not self._reader.is_alive():
+            self.process.stdout.close()
 
     def how(self) -> str:
         """How the process ended, as part of a sentence."""
@@ -256,9 +261,10 @@ def trial_of(
             if "values" in event:
                 given = event["values"]
                 values[event["call"]] = np.array([np.nan if one is None else float(one) for one in given])
-                texts = calls[event["call"]]
-                without = [n for n, one in enumerate(given) if one is None and texts[n] is not None]
-                facts.setdefault("none_rows", {})[event["call"]] = tuple(numbers[n] for n in without)
+                if event["call"] in GOOD:
+                    texts = calls[event["call"]]
+                    without = tuple(numbers[n] for n, one in enumerate(given) if one is None and texts[n] is not None)
+                    facts.setdefault("none_rows", {})[event["call"]] = without
         elif event["event"] == "failed" and event["call"] in (*GOOD, "import"):
             failed = (event["kind"], event["message"])
             facts |= {key: value for key, value in event.items() if key not in ("event", "kind", "message")}
@@ -279,6 +285,8 @@ def trial_of(
             bad[call] = told
         elif failed is None:
             facts["cut_short"] = told[1]
+    if "orders" in facts:
+        facts["orders"] = [(numbers[place], *rewards) for place, *rewards in facts["orders"]]
     facts["junk_failed"] = bad
     facts["references"] = sum(text is not None for text in calls.get("reference", ()))
     facts["call_seconds"] = watched.call_seconds

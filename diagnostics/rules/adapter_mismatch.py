@@ -9,13 +9,15 @@ from typing import Any
 
 from diagnostics.checkpoints import label, settled
 from diagnostics.finding import Finding, Fix, TableEvidence, Words
+from diagnostics.fixing import edits as run_edits
+from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.run import Run
 from diagnostics.run.checkpoint import Checkpoint, base_folder, checkpoint_at
 from diagnostics.run.tensors import Tensor
 
 NAME = "adapter-mismatch"
 METHODS = None
-EXPLAINS = ()
+EXPLAINS = ("run-died",)
 
 SHOWN = 8
 PREFIX = "base_model.model."
@@ -24,9 +26,54 @@ OTHER_RANKS = ("target_parameters", "layer_replication")
 Row = tuple[str, str, str]
 
 
+# What is behind each kind of sentence on a console, most likely first.
+CAUSES = {
+    "targets": ("console-names",),
+    "unnamed": ("console-names",),
+    "unsupported": ("console-names",),
+    "twice": ("console-twice",),
+    "head": ("console-names",),
+    "rank": ("console-rank",),
+    "absent": ("console-path",),
+    "kind": ("console-twice",),
+    "quantized": ("console-twice",),
+    "newer": ("console-version",),
+    "keys": ("console-prefix",),
+}
+
+
+def by_console(run: Run) -> Finding | None:
+    """The cause that the table of signs tells from the console."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    return finding_of(
+        run,
+        cause,
+        causes=CAUSES[cause.kind],
+        fixes=console_fixes(run, cause.kind),
+        facts={"kind": f"console-{cause.kind}"},
+    )
+
+
+def console_fixes(run: Run, kind: str) -> tuple[Fix, ...]:
+    """What mends each kind, as edits of the run's own config where it has one."""
+    if kind in ("targets", "unnamed", "unsupported", "head"):
+        return (Fix("console-linear", "ask", run_edits(run, lora_target_modules="all-linear")),)
+    if kind in ("twice", "kind"):
+        return (Fix("console-once", "show"),)
+    if kind in ("rank", "keys"):
+        return (Fix("console-same", "show"),)
+    if kind == "absent":
+        return (Fix("console-path", "show"),)
+    if kind == "newer":
+        return (Fix("console-upgrade", "show"),)
+    return (Fix("console-attach", "ask", run_edits(run, use_peft=True)),)
+
+
 def check(run: Run) -> Finding | None:
     """Judge the adapters among the checkpoints."""
-    return by_checkpoint(run)
+    return by_console(run) or by_checkpoint(run)
 
 
 def by_checkpoint(run: Run) -> Finding | None:
@@ -204,6 +251,22 @@ WORDS = {
             "file-base-other": "{checkpoint}: {count} of {of} matrices do not fit {base}: {name} is {shape}, the layer {expected}.",
             "file-unknown-all": "{checkpoint}: not one of its {of} matrices belongs to a layer of {base} ({name}).",
             "file-unknown-some": "{checkpoint}: {count} of {of} matrices belong to no layer of {base}, such as {name}.",
+            "console-targets": "None of the adapter's target modules is in the base model{where}. {line}",
+            "console-unnamed": (
+                "The adapter names no target modules, and peft has no default for this model{where}. {line}"
+            ),
+            "console-unsupported": "The adapter is of a kind that this trainer or layer does not take{where}. {line}",
+            "console-twice": "A model that has an adapter already was given another{where}. {line}",
+            "console-head": "An adapter on lm_head would never be trained{where}. {line}",
+            "console-rank": "The saved adapter has another shape than the one that loads it{where}. {line}",
+            "console-absent": "There is no adapter where one was asked for{where}. {line}",
+            "console-kind": "Adapters of different kinds do not go together{where}. {line}",
+            "console-quantized": "A quantized model was to be trained without an adapter{where}. {line}",
+            "console-newer": "The adapter was saved by a newer peft than is installed{where}. {line}",
+            "console-keys": (
+                "Weights of the adapter are missing in the checkpoint: they stay as they were "
+                "initialised{where}. {line}"
+            ),
         },
         why="Loaded, it fails with a size mismatch, or its matrices are passed over and the base speaks alone.",
         wrong_if="the base is brought to the layers' names or sizes by code of its own before the adapter is loaded",
@@ -211,17 +274,42 @@ WORDS = {
             "mixed": "Config and weights are of two trainings: a folder that was written twice, files copied one by one.",
             "moved": "The base model was moved, renamed, or lies on another machine.",
             "other-base": "The adapter was trained over another base, or the base was replaced under the same name.",
+            "console-names": (
+                "target_modules are those of another architecture (c_attn of GPT-2, query_key_value "
+                "of GPT-NeoX, q_proj of Llama)."
+            ),
+            "console-twice": (
+                "The model went through get_peft_model or PeftModel.from_pretrained, and peft_config "
+                "was passed as well."
+            ),
+            "console-rank": "The rank or the target modules changed since the adapter was saved.",
+            "console-path": "The path is that of a whole model, or of the folder above the adapter.",
+            "console-version": "adapter_config.json has fields that the installed peft does not know.",
+            "console-prefix": "The keys were saved under another prefix, or by another wrapper.",
         },
         fixes={
             "whole": "Take adapter_config.json and adapter_model.safetensors of {folder} from one and the same training",
             "base": "Load it over the base that it was trained from, and write that one's folder or Hub name into "
             "base_model_name_or_path in {folder}/adapter_config.json",
+            "console-linear": "Adapt all linear layers, whatever they are called",
+            "console-once": (
+                "Give the trainer the plain base model with peft_config, or the PeftModel without "
+                "it; merge_and_unload() an adapter that is to stay"
+            ),
+            "console-same": "Use the r and target_modules that adapter_config.json beside the weights names",
+            "console-path": "Name the folder that holds adapter_config.json",
+            "console-upgrade": "Upgrade peft, or delete the unknown fields from adapter_config.json",
+            "console-attach": "Train an adapter on the quantized model (peft_config=LoraConfig(...))",
         },
         about="""Compares, without loading a model, the shapes in adapter_model.safetensors with r, rank_pattern and
 target_modules of adapter_config.json, and with the layers of the base model where that lies on this machine.
 
 A base that is named by a path and is not here is a note; a warning where the run was made on this machine. Only LoRA is
-judged. Quantised bases are judged by their layers' names alone.""",
+judged. Quantised bases are judged by their layers' names alone.
+
+Reads the console for the errors of peft and of TRL's trainers about adapters: target modules that are not in the base, a
+PeftModel together with peft_config, shapes of lora_A and lora_B that differ, an adapter_config.json that is missing or
+newer than the installed peft.""",
     ),
     "zh": Words(
         title="适配器对不上",
@@ -232,6 +320,17 @@ judged. Quantised bases are judged by their layers' names alone.""",
             "file-base-other": "{checkpoint}：{of} 个矩阵中有 {count} 个与 {base} 对不上：{name} 是 {shape}，而该层是 {expected}。",
             "file-unknown-all": "{checkpoint}：{of} 个矩阵没有一个属于 {base} 的某一层（{name}）。",
             "file-unknown-some": "{checkpoint}：{of} 个矩阵中有 {count} 个不属于 {base} 的任何层，例如 {name}。",
+            "console-targets": "底座模型里没有适配器的目标模块{where}。{line}",
+            "console-unnamed": "适配器没有指定目标模块，而 peft 对该模型没有默认值{where}。{line}",
+            "console-unsupported": "训练器或该层不支持这种适配器{where}。{line}",
+            "console-twice": "已有适配器的模型又被要求添加一个{where}。{line}",
+            "console-head": "lm_head 上的适配器不会被训练{where}。{line}",
+            "console-rank": "保存的适配器与载入时的形状不同{where}。{line}",
+            "console-absent": "指定的位置没有适配器{where}。{line}",
+            "console-kind": "不同类型的适配器不能混用{where}。{line}",
+            "console-quantized": "想直接训练量化模型而没有适配器{where}。{line}",
+            "console-newer": "保存适配器的 peft 版本比已安装的新{where}。{line}",
+            "console-keys": "检查点缺少适配器的部分权重：它们保持初始值{where}。{line}",
         },
         why="载入时会报 size mismatch，或者这些矩阵被忽略，只剩底座在回答。",
         wrong_if="载入适配器之前，另有代码把底座的层名或大小改成一致",
@@ -239,14 +338,29 @@ judged. Quantised bases are judged by their layers' names alone.""",
             "mixed": "配置与权重来自两次训练：文件夹被写了两次，或文件是逐个复制的。",
             "moved": "底座模型被移动、改名，或在另一台机器上。",
             "other-base": "适配器是在另一个底座上训练的，或同名的底座被换掉了。",
+            "console-names": "target_modules 属于另一种架构（GPT-2 的 c_attn、GPT-NeoX 的 query_key_value、Llama 的 q_proj）。",
+            "console-twice": "模型已经过 get_peft_model 或 PeftModel.from_pretrained，又传了 peft_config。",
+            "console-rank": "保存之后改过秩或目标模块。",
+            "console-path": "路径指向完整模型，或适配器的上一级目录。",
+            "console-version": "adapter_config.json 里有已安装 peft 不认识的字段。",
+            "console-prefix": "键名前缀不同，或由另一种包装方式保存。",
         },
         fixes={
             "whole": "{folder} 里的 adapter_config.json 与 adapter_model.safetensors 要取自同一次训练",
             "base": "用训练时的底座载入，并把它的文件夹或 Hub 名写进 {folder}/adapter_config.json 的 base_model_name_or_path",
+            "console-linear": "适配所有线性层，无论其名称",
+            "console-once": "把原始底座与 peft_config 交给训练器，或只给 PeftModel；要保留的适配器先 merge_and_unload()",
+            "console-same": "使用权重旁 adapter_config.json 里的 r 与 target_modules",
+            "console-path": "指定含有 adapter_config.json 的目录",
+            "console-upgrade": "升级 peft，或从 adapter_config.json 删除不认识的字段",
+            "console-attach": "在量化模型上训练适配器（peft_config=LoraConfig(...)）",
         },
         about="""不载入模型，把 adapter_model.safetensors 里的形状与 adapter_config.json 的 r、rank_pattern、target_modules 比较；
 如果底座就在这台机器上，再与底座各层比较。
 
-以路径指定而本机没有的底座只作提示；如果训练就是在本机进行的，则为警告。只判断 LoRA。量化的底座只按层名判断。""",
+以路径指定而本机没有的底座只作提示；如果训练就是在本机进行的，则为警告。只判断 LoRA。量化的底座只按层名判断。
+
+在控制台里查找 peft 与 TRL 训练器关于适配器的报错：底座里没有目标模块、PeftModel 又传 peft_config、lora_A 与 lora_B 形状不同、
+缺少 adapter_config.json 或其版本比已安装的 peft 新。""",
     ),
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from diagnostics.finding import Evidence, Finding, Fix, TableEvidence, TextEvidence, Words
+from diagnostics.fixing import edits as run_edits
+from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.preflight.material import Material, Prepared, Template, TemplateFault
 from diagnostics.preflight.need import change, need_prepared, need_template
+from diagnostics.run import Run
 
 NAME = "chat-template-mismatch"
 METHODS = None
-EXPLAINS = ("preparation-refused", "end-token-missing", "end-token-masked", "run-died")
+EXPLAINS = ("preparation-refused", "end-token-missing", "end-token-masked", "run-died", "collective-timeout")
 
 # From a template that cannot be used at all to one that is only unlike its family's.
 ORDER = (
@@ -19,6 +22,58 @@ ORDER = (
 REFUSALS = ("not-training", "refuses-row", "refuses")
 SAID = "chat template is not training-compatible"
 SURE = {"changed-copy": 0.6, "parity": 0.75, "prompt-differs": 0.75, "stop-differs": 0.8, "foreign-tokens": 0.85}
+
+
+# What is behind each kind of sentence on a console, most likely first.
+CAUSES = {
+    "roles": ("console-rows", "console-lost"),
+    "system": ("console-rows", "console-template"),
+    "empty": ("console-rows",),
+    "training": ("console-template",),
+    "tools": ("console-template",),
+    "final": ("console-template",),
+    "query": ("console-rows",),
+    "syntax": ("console-template",),
+    "undefined": ("console-fields", "console-template"),
+    "refused": ("console-rows", "console-template"),
+    "prefix": ("console-template",),
+}
+
+
+def check(run: Run) -> Finding | None:
+    """Look on the console of a run that died."""
+    return by_console(run)
+
+
+def by_console(run: Run) -> Finding | None:
+    """The cause that the table of signs tells from the console."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    return finding_of(
+        run,
+        cause,
+        causes=CAUSES[cause.kind],
+        fixes=console_fixes(run, cause.kind),
+        facts={"kind": f"console-{cause.kind}"},
+    )
+
+
+def console_fixes(run: Run, kind: str) -> tuple[Fix, ...]:
+    """What mends each kind, as edits of the run's own config where it has one."""
+    if kind in ("roles", "undefined", "refused"):
+        return (
+            Fix("console-rows", "show"),
+            Fix("console-template", "show"),
+        )
+    if kind in ("system", "empty", "query"):
+        return (Fix("console-rows", "show"),)
+    if kind == "training":
+        return (
+            Fix("console-whole", "ask", run_edits(run, assistant_only_loss=False)),
+            Fix("console-template", "show"),
+        )
+    return (Fix("console-template", "show"),)
 
 
 def preflight(material: Material) -> Finding | None:
@@ -139,6 +194,20 @@ WORDS = {
             "stop-differs": "The template ends answers with {end}, but the model stops only at {stops}.",
             "changed-copy": "The template is a changed copy of {family} and writes the same conversation differently. "
             "{sentence}",
+            "console-roles": "The template does not take this order of roles{where}. {line}",
+            "console-system": "The template takes no system message{where}. {line}",
+            "console-empty": "A row holds an empty conversation{where}. {line}",
+            "console-training": "The template cannot tell what of a conversation is to be trained on{where}. {line}",
+            "console-tools": "The template does not render calls of tools{where}. {line}",
+            "console-final": ("The last message is changed by the template, so it cannot be continued{where}. {line}"),
+            "console-query": "The template found no message of a user{where}. {line}",
+            "console-syntax": "The template is no valid Jinja{where}. {line}",
+            "console-undefined": "The template reads a field that the messages do not have{where}. {line}",
+            "console-refused": "The template refused a conversation{where}. {line}",
+            "console-prefix": (
+                "The prompt rendered alone is no prefix of prompt and answer: what is masked is not "
+                "what was meant{where}. {line}"
+            ),
         },
         why="The model learns another conversation than the one it is asked for later, or none.",
         wrong_if="the template was changed knowingly, and the served model uses the same one",
@@ -146,6 +215,12 @@ WORDS = {
             "roles": "The data hold roles, an order of turns or a system message that the template does not take.",
             "edited": "The template was edited, or cut when it was copied.",
             "family": "The template is that of another model family than the tokenizer's.",
+            "console-rows": "Rows with two messages of one role in a row, or that begin with the assistant.",
+            "console-lost": (
+                "The tokenizer was saved without its own template, and a default one that is stricter took its place."
+            ),
+            "console-template": "The template belongs to another model or was edited.",
+            "console-fields": "The messages have other fields than role and content (from and value).",
         },
         fixes={
             "eos": "Make {end} the end token (eos_token)",
@@ -153,6 +228,15 @@ WORDS = {
             "rows": "Change the rows' roles: fold the system message into the first question, merge turns of one speaker",
             "template": "Take the template of the model's own family again (chat_template.jinja beside its weights; TRL ships "
             "training variants for assistant_only_loss)",
+            "console-rows": (
+                "Merge messages of one role, drop or mend the rows that do not alternate, move the "
+                "system text into the first user message"
+            ),
+            "console-template": (
+                "Put back the template of the model (tokenizer_config.json, chat_template.jinja) or "
+                "one of TRL's training templates"
+            ),
+            "console-whole": "Train on all tokens",
         },
         about="""Plays fixed conversations through the template and reads what comes out: whether every content is there once, in
 its letters and in order; whether the turns tell user and assistant apart; whether the prompt ends where an answer
@@ -162,7 +246,12 @@ beginning of what training sees.
 
 Templates that TRL ships are known and accepted for what they are for: those of thinking models differ between prompt and
 training text in their empty thought, by design. A template that is nearly one of them is compared with it. Sources:
-huggingface/trl#6363, #6433, #6044.""",
+huggingface/trl#6363, #6433, #6044.
+
+After a crash, reads the console for what chat templates raise (`Conversation roles must alternate`, `System role not
+supported`), for Jinja's own errors, and for TRL's warning that the prompt is no prefix of prompt and completion.
+
+Sources: huggingface/alignment-handbook#93, huggingface/smol-course#260.""",
     ),
     "zh": Words(
         title="对话模板不合适",
@@ -185,6 +274,17 @@ huggingface/trl#6363, #6433, #6044.""",
             "parity": "部署时发送的提示与训练所见的不同（第 {row} 行）。",
             "stop-differs": "模板以 {end} 结束回答，但模型只在 {stops} 处停止。",
             "changed-copy": "该模板是 {family} 的改动版，对同一段对话写法不同。{sentence}",
+            "console-roles": "模板不接受这样的角色顺序{where}。{line}",
+            "console-system": "模板不支持系统消息{where}。{line}",
+            "console-empty": "某行的对话为空{where}。{line}",
+            "console-training": "模板无法区分对话中哪些部分要训练{where}。{line}",
+            "console-tools": "模板不能渲染工具调用{where}。{line}",
+            "console-final": "模板改动了最后一条消息，因此无法续写{where}。{line}",
+            "console-query": "模板没有找到用户消息{where}。{line}",
+            "console-syntax": "模板不是合法的 Jinja{where}。{line}",
+            "console-undefined": "模板读取了消息里没有的字段{where}。{line}",
+            "console-refused": "模板拒绝了某段对话{where}。{line}",
+            "console-prefix": "单独渲染的提示不是“提示加回答”的前缀：被掩码的部分与本意不符{where}。{line}",
         },
         why="模型学到的对话与之后使用时的不同，甚至什么对话也没学到。",
         wrong_if="模板是有意改动的，部署时也使用同一模板",
@@ -192,18 +292,30 @@ huggingface/trl#6363, #6433, #6044.""",
             "roles": "数据里有模板不接受的角色、轮次顺序或 system 消息。",
             "edited": "模板被编辑过，或复制时被截断。",
             "family": "模板属于另一个模型系列，与分词器不符。",
+            "console-rows": "有的行里同一角色连续出现两次，或以 assistant 开头。",
+            "console-lost": "保存的分词器丢了自己的模板，被更严格的默认模板代替。",
+            "console-template": "模板属于另一个模型，或被改过。",
+            "console-fields": "消息的字段不是 role 与 content（而是 from 与 value）。",
         },
         fixes={
             "eos": "把 {end} 设为结束词元（eos_token）",
             "whole": "在整段对话上训练",
             "rows": "调整数据的角色：把 system 消息并入第一个问题，合并同一说话者的连续轮次",
             "template": "重新采用该模型系列自己的模板（权重旁的 chat_template.jinja；assistant_only_loss 可用 TRL 附带的训练版）",
+            "console-rows": "合并同一角色的连续消息，删除或修正不交替的行，把系统文本并入第一条用户消息",
+            "console-template": "换回模型自己的模板（tokenizer_config.json、chat_template.jinja）或 TRL 的训练模板",
+            "console-whole": "在全部词元上训练",
         },
         about="""用固定的对话试写模板并读取结果：每条内容是否恰好出现一次、字母与顺序不变；轮次能否区分用户与 assistant；提示是否
 恰好止于回答开始处；回答是否以独立词元结束；generation 标记是否包住回答。然后看数据自己的行：模板拒绝或丢失了什么，以及
 Compare 或部署时发送的提示是否是训练所见内容的前缀。
 
 TRL 附带的模板都已知并按其用途接受：思考型模型的提示与训练文本在空的思考段上本来就不同。与其中之一几乎相同的模板会与之
-比较。来源：huggingface/trl#6363、#6433、#6044。""",
+比较。来源：huggingface/trl#6363、#6433、#6044。
+
+崩溃之后，在控制台里查找对话模板抛出的错误（`Conversation roles must alternate`、`System role not supported`）、Jinja 自身的
+错误，以及 TRL 关于提示不是前缀的警告。
+
+来源：huggingface/alignment-handbook#93、huggingface/smol-course#260。""",
     ),
 }

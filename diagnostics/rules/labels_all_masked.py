@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 
-from diagnostics.finding import Evidence, Finding, Fix, Limit, TableEvidence, Words
+from diagnostics.finding import Evidence, Finding, Fix, Limit, TableEvidence, TextEvidence, Words
 from diagnostics.fixing import edits
 from diagnostics.measure import argument, evidence, need, shown
-from diagnostics.messages import Message, find
+from diagnostics.postmortem.causes import cause_for, verdict_of
 from diagnostics.preflight.material import Material
 from diagnostics.preflight.need import change, need_prepared, need_sequences
 from diagnostics.run import Run
@@ -24,6 +24,7 @@ EXPLAINS = (
     "memorised",
     "run-died",
     "gradient-not-finite",
+    "collective-timeout",
     "preparation-refused",
     "rows-dropped",
 )
@@ -43,9 +44,9 @@ SAID = re.compile(
 
 def check(run: Run) -> Finding | None:
     """Look for a loss of exactly 0 from the first row on, and for what the trainers say of it."""
-    said = find(run, SAID)
+    said = by_console(run)
     if said is not None:
-        return finding(run, "message", 0, 0.95, (said.evidence,), said)
+        return said
     if run.method not in ("sft", None):
         return None
     loss = need(run.get("train/loss"), "train/loss", ROWS)
@@ -62,7 +63,19 @@ def check(run: Run) -> Finding | None:
         return None
     step = int(loss.steps[0])
     shown_curves = (evidence(loss, step), *shown(run, step, "grad_norm", "entropy", "token_accuracy"))
-    return finding(run, "zero", step, 0.95 if silent or norms is not None else 0.75, shown_curves, None)
+    return finding(run, "zero", step, 0.95 if silent or norms is not None else 0.75, shown_curves, "")
+
+
+def by_console(run: Run) -> Finding | None:
+    """What the trainers say of it on the console; of a run whose loss is above 0 all the same, only some rows are meant."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    loss = run.get("train/loss")
+    if cause.role == "warning" and loss is not None and (loss.finite().values > NOTHING).mean() > 1 - SHARE:
+        return None
+    lines = TextEvidence(verdict_of(run).console.name, verdict_of(run).lines(cause.place))
+    return finding(run, cause.kind, 0, cause.confidence, (lines,), str(cause.facts.get("line", "")))
 
 
 def preflight(material: Material) -> Finding | None:
@@ -97,9 +110,7 @@ def planned(material: Material, kind: str, share: float, rows: tuple[tuple[str, 
     )
 
 
-def finding(
-    run: Run, kind: str, step: int, confidence: float, seen: tuple[Evidence, ...], said: Message | None
-) -> Finding:
+def finding(run: Run, kind: str, step: int, confidence: float, seen: tuple[Evidence, ...], said: str) -> Finding:
     """The finding, with the arguments that decide what is masked."""
     fixes = []
     if argument(run, "assistant_only_loss") is True:
@@ -112,7 +123,7 @@ def finding(
         confidence=confidence,
         first_step=step,
         last_step=max(run.last_step, step),
-        facts={"kind": kind, "line": said.line.strip()[:200] if said else ""},
+        facts={"kind": kind, "line": said.strip()[:200]},
         evidence=seen,
         causes=("markers", "template", "length"),
         fixes=(*fixes, Fix("data", "show")),
@@ -125,6 +136,7 @@ WORDS = {
         summary={
             "zero": "The loss is exactly 0 from the first row on: no token of any row counts.",
             "message": "The trainer said so: {line}",
+            "told": "The text beside the log tells of a loss of 0 (or of NaN, as a mean over no token is): {line}",
             "all-rows": "In no row a single token carries loss.",
             "some-rows": "In {share:.0%} of the rows no token carries loss.",
             "refused": "TRL refuses the rows: {line}",
@@ -155,6 +167,7 @@ to 0 over many passes is memorised; a preference loss of 0 with large margins is
         summary={
             "zero": "从第一行起损失就恰好为 0：没有任何词元计入损失。",
             "message": "训练器已经说明：{line}",
+            "told": "日志旁的文字提到损失为 0（或 NaN，即对零个词元求平均）：{line}",
             "all-rows": "没有任何一行有词元计入损失。",
             "some-rows": "{share:.0%} 的行没有任何词元计入损失。",
             "refused": "TRL 拒绝了数据：{line}",

@@ -6,7 +6,8 @@ import numpy as np
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, Words
 from diagnostics.fixing import RATE_WORDS, edits, lower_rate
-from diagnostics.measure import argument, evidence, shown
+from diagnostics.measure import ONLINE, argument, evidence, shown
+from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.run import Run, Series
 
 NAME = "loss-not-finite"
@@ -24,6 +25,8 @@ EXPLAINS = (
     "preference-saturated",
     "reward-collapse",
     "value-function-failing",
+    "collective-timeout",
+    "run-died",
 )
 
 # The HF Trainer's `logging_nan_inf_filter` (on by default) replaces a NaN step loss by 0 in the logged mean, so a dead
@@ -32,6 +35,8 @@ EXPLAINS = (
 HIDDEN_ROWS = Limit(2, "rows in a row", "ours: one may be a skipped step of mixed precision")
 # DeepSpeed reports the norm of NaN gradients as a constant, the square root of the number of parameter groups.
 FROZEN_ROWS = Limit(2, "rows in a row", "hiyouga/LLaMA-Factory#8261 (1.4142135), #9567 (1.7320508)")
+CONFIDENCE = {"open": 0.98, "hidden": 0.95, "frozen": 0.85, "policy": 0.95, "evaluation": 0.9}
+FEW = 0.85  # of the confidence where a single row is all there is
 LAST_ROWS = Limit(
     3, "rows at the end", "ours: a policy loss that is NaN to the end is dead, a NaN between is a skipped step"
 )
@@ -42,17 +47,19 @@ def check(run: Run) -> Finding | None:
     loss, gradient = run.get("train/loss"), run.get("train/grad_norm")
     evaluation, policy = run.get("eval/loss"), run.signal("policy_loss")
     if loss is None and evaluation is None and gradient is None and policy is None:
+        if said := by_console(run):
+            return said
         raise CannotJudge("no-series", tag="train/loss")
     onsets = {
         "open": first_not_finite(loss),
-        "hidden": first_hidden(loss, gradient),
+        "hidden": first_hidden(loss, gradient, run.method in ONLINE),
         "frozen": first_frozen(loss, gradient),
         "policy": first_of_the_end(policy),
         "evaluation": first_not_finite(evaluation),
     }
     found = {kind: step for kind, step in onsets.items() if step is not None}
     if not found:
-        return None
+        return by_console(run)
     kind = min(found, key=lambda one: (found[one], list(onsets).index(one)))
     step = found[kind]
 
@@ -69,7 +76,7 @@ def check(run: Run) -> Finding | None:
     return Finding(
         rule=NAME,
         severity="error",
-        confidence={"open": 0.98, "hidden": 0.95, "frozen": 0.85, "policy": 0.95, "evaluation": 0.9}[kind],
+        confidence=CONFIDENCE[kind] if loss is None or len(loss) >= HIDDEN_ROWS else FEW * CONFIDENCE[kind],
         first_step=step,
         last_step=max(run.last_step, step),
         facts={"kind": kind, "step": step, "rose": before or 1.0, "norm": norm_at(gradient, step)},
@@ -81,19 +88,30 @@ def check(run: Run) -> Finding | None:
 
 def first_frozen(loss: Series | None, gradient: Series | None) -> int | None:
     """The first of the last rows whose loss is exactly 0 beside a gradient norm frozen at sqrt(2), sqrt(3) and so on."""
-    if loss is None or gradient is None or len(gradient) < FROZEN_ROWS or len(loss) < FROZEN_ROWS:
+    if loss is None or gradient is None:
         return None
     last = float(gradient.values[-1])
     squared = last * last
     if not (
-        np.isfinite(last) and 1.5 < squared < 64.5 and abs(squared - round(squared)) < 1e-5 and loss.values[-1] == 0
+        np.isfinite(last) and 0.5 < squared < 64.5 and abs(squared - round(squared)) < 1e-5 and loss.values[-1] == 0
     ):
         return None
     same = gradient.values == last
     rows = len(same) - (int(np.flatnonzero(~same)[-1]) + 1 if not same.all() else 0)
-    if rows < FROZEN_ROWS:
+    # A norm of 1 may be one row's by chance.
+    if rows < min(FROZEN_ROWS, len(gradient)) or (rows < FROZEN_ROWS and squared < 1.5):
         return None
     return int(gradient.steps[len(gradient) - rows])
+
+
+def by_console(run: Run) -> Finding | None:
+    """What PyTorch, DeepSpeed or a person says of it, where no logged number shows it."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    fp16 = bool(argument(run, "fp16"))
+    causes = (*(["fp16"] if fp16 or cause.kind == "scale" else []), "learning-rate", "kernel")
+    return finding_of(run, cause, causes=causes, fixes=fixes(run, max(run.last_step, 0)), severity="error")
 
 
 def first_of_the_end(series: Series | None) -> int | None:
@@ -120,7 +138,7 @@ def first_not_finite(series: Series | None) -> int | None:
     return int(series.steps[bad[0]]) if len(bad) else None
 
 
-def first_hidden(loss: Series | None, gradient: Series | None) -> int | None:
+def first_hidden(loss: Series | None, gradient: Series | None, online: bool = False) -> int | None:
     """The first of `HIDDEN_ROWS` rows in a row with a NaN grad_norm beside a loss of exactly 0 or the one before it.
 
     The loss of the first NaN step is still averaged with healthy ones in its logging window, so the onset is the
@@ -143,7 +161,9 @@ def first_hidden(loss: Series | None, gradient: Series | None) -> int | None:
                 return stretch[0]
         if value is not None:
             previous = value
-    return None
+    # The last row alone, with a loss of exactly 0: what is 0 in GRPO on any day is nothing but NaN elsewhere.
+    last = values.get(stretch[-1]) if stretch else None
+    return stretch[0] if last == 0.0 and not online else None
 
 
 def gradient_before(gradient: Series | None, step: int) -> float | None:
@@ -177,6 +197,12 @@ WORDS = {
             "sign of NaN gradients.",
             "policy": "From step {step} to the end the policy loss is NaN or infinite.",
             "evaluation": "At step {step} the evaluation loss is NaN or infinite.",
+            "sampling": "The model's probabilities are NaN or infinite, so no answer could be drawn{where}. {line}",
+            "zero3": "ZeRO-3 found a gradient norm that is no number{where}. {line}",
+            "scale": "fp16's loss scale fell to its minimum: every step overflows{where}. {line}",
+            "anomaly": "The backward pass returned NaN{where}. {line}",
+            "said": "The program itself says so{where}: {line}",
+            "told": "The text beside the log tells of it: {line}",
         },
         why="Every step after the first NaN trains on nothing, and the checkpoints saved since hold NaN weights.",
         wrong_if="a single bad evaluation batch made eval/loss NaN while training went on well",
@@ -215,6 +241,12 @@ scaler at work).""",
             "frozen": "从第 {step} 步起损失记录为 0.0，grad_norm 停在 {norm:.7g}：这是 DeepSpeed 梯度为 NaN 的标志。",
             "policy": "从第 {step} 步到结束，策略损失是 NaN 或无穷大。",
             "evaluation": "第 {step} 步的评估损失是 NaN 或无穷大。",
+            "sampling": "模型的概率是 NaN 或无穷大，无法采样回答{where}。{line}",
+            "zero3": "ZeRO-3 发现梯度范数不是有限数{where}。{line}",
+            "scale": "fp16 的损失缩放降到最小：每一步都溢出{where}。{line}",
+            "anomaly": "反向传播返回了 NaN{where}。{line}",
+            "said": "程序自己说明{where}：{line}",
+            "told": "日志旁的文字提到：{line}",
         },
         why="第一个 NaN 之后的每一步都是白训，此后保存的检查点权重里全是 NaN。",
         wrong_if="只是某个评估批次让 eval/loss 变成 NaN，而训练本身正常",

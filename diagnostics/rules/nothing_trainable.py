@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
 
 from diagnostics.checkpoints import label, settled
-from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, TableEvidence, Words
+from diagnostics.finding import CannotJudge, Evidence, Finding, Fix, Limit, TableEvidence, TextEvidence, Words
 from diagnostics.fixing import edits
 from diagnostics.measure import argument, evidence, shown
-from diagnostics.messages import find
-from diagnostics.run import Run
+from diagnostics.postmortem.causes import cause_for, verdict_of
+from diagnostics.run import Run, Series
 from diagnostics.run.checkpoint import Checkpoint, base_folder, checkpoint_at
 from diagnostics.run.tensors import same_values, zero
 
 NAME = "nothing-trainable"
 METHODS = None
-EXPLAINS = ("not-learning", "run-died", "preference-flat", "reward-model-at-chance", "reward-collapse")
+EXPLAINS = (
+    "not-learning",
+    "run-died",
+    "preference-flat",
+    "reward-model-at-chance",
+    "reward-collapse",
+    "collective-timeout",
+)
 
 ROWS = Limit(3, "logged rows", "ours: a single 0 may be a skipped step")
-# PyTorch's message when the loss depends on no trainable parameter; and what only peft says.
 BUDGET = Limit(1 << 30, "bytes compared", "ours: weights that were trained differ in the first tensors")
 # A rate below this share of the peak may leave bfloat16 weights as they were in the last steps of a schedule.
 LIVE_RATE = Limit(0.1, "of the peak learning rate", "ours")
 SHARED = Limit(0.9, "of the tensors", "ours: names that two models hardly share are no comparison")
-MESSAGE = re.compile(r"element 0 of tensors does not require grad|None of the inputs have requires_grad=True")
 
 
 def check(run: Run) -> Finding | None:
@@ -44,11 +48,10 @@ def check(run: Run) -> Finding | None:
 
 def by_gradient(run: Run) -> Finding | None:
     """Look for PyTorch's own message, else for a gradient that is exactly 0 in every row and has no other cause."""
-    said = find(run, MESSAGE)
     gradient = run.get("train/grad_norm")
-    dead = said is not None and "element 0" in said.line
-    if said is not None and (dead or gradient is None or not np.any(gradient.values > 0)):
-        return finding(run, "message", 0, run.last_step, 0.98 if dead else 0.85, (said.evidence,))
+    said = by_console(run, gradient)
+    if said is not None:
+        return said
     if gradient is None:
         raise CannotJudge("no-series", tag="train/grad_norm")
     if len(gradient) < ROWS:
@@ -61,6 +64,22 @@ def by_gradient(run: Run) -> Finding | None:
     step = int(gradient.steps[0])
     curves = (evidence(gradient, step), *shown(run, step, "loss"))
     return finding(run, "zero", step, int(gradient.steps[-1]), 0.85, curves)
+
+
+def by_console(run: Run, gradient: Series | None) -> Finding | None:
+    """PyTorch's error; or its warning, where no gradient above 0 says otherwise and nothing else ended the run."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    verdict = verdict_of(run)
+    warned = cause.role == "warning"
+    if warned and (verdict.first not in (None, cause) or verdict.unknown is not None):
+        return None
+    if warned and gradient is not None and np.any(gradient.values > 0):
+        return None
+    lines = TextEvidence(verdict.console.name, verdict.lines(cause.place))
+    confidence = 0.7 if warned and gradient is None else cause.confidence
+    return finding(run, cause.kind, 0, run.last_step, confidence, (lines,))
 
 
 def by_weights(run: Run) -> Finding | None:
@@ -175,6 +194,7 @@ WORDS = {
         title="Nothing is trained",
         summary={
             "message": "PyTorch stopped the run: the loss depends on no parameter that requires a gradient.",
+            "cut": "PyTorch warned that no input of a checkpointed layer requires a gradient: its gradients are None.",
             "zero": "The gradient norm is exactly 0 in every logged row: no parameter receives a gradient.",
             "same-as-base": "{checkpoint} holds the very weights of the base model {other}, after training at a learning "
             "rate above 0.",
@@ -217,6 +237,7 @@ exist in the base (huggingface/trl#1311, huggingface/peft#2125).""",
         title="没有任何参数被训练",
         summary={
             "message": "PyTorch 中止了训练：损失不依赖任何需要梯度的参数。",
+            "cut": "PyTorch 警告：梯度检查点层的输入都不需要梯度，其梯度为 None。",
             "zero": "每一行记录的梯度范数都恰好是 0：没有参数收到梯度。",
             "same-as-base": "{checkpoint} 的权重与底座模型 {other} 完全相同，而训练的学习率大于 0。",
             "same-as-before": "{checkpoint} 的权重与 {other} 完全相同，而其间训练的学习率大于 0。",

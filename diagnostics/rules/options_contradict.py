@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostics.finding import Edit, Finding, Fix, TextEvidence, Words
+from diagnostics.fixing import edits as run_edits
+from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.preflight import plan
 from diagnostics.preflight.material import Material
 from diagnostics.preflight.own_arguments import PPO_OTHER_NAMES
+from diagnostics.run import Run
 
 NAME = "options-contradict"
 METHODS = None
-EXPLAINS = ("run-died",)
+EXPLAINS = ("run-died", "collective-timeout")
 
 # What is not refused by the config class or the trainer: every other contradiction is a ValueError before the first step.
 MILDER = {"adapter-unused": "warning", "steps-and-epochs": "info"}
@@ -46,6 +49,60 @@ class Clash:
     def severity(self) -> str:
         """How grave it is."""
         return MILDER.get(self.kind, "error")
+
+
+# What is behind each kind of sentence on a console, most likely first.
+CAUSES = {
+    "parallel": ("console-launch",),
+    "device-map": ("console-mapped",),
+    "no-evaluation-data": ("console-missing",),
+    "best-model": ("console-missing",),
+    "weights": ("console-missing",),
+    "length": ("console-missing",),
+    "labels": ("console-missing",),
+    "loss-type": ("console-missing",),
+    "*": ("console-twice",),
+}
+
+
+def check(run: Run) -> Finding | None:
+    """Look on the console of a run that died."""
+    return by_console(run)
+
+
+def by_console(run: Run) -> Finding | None:
+    """The cause that the table of signs tells from the console."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    return finding_of(
+        run,
+        cause,
+        causes=CAUSES.get(cause.kind, CAUSES["*"]),
+        fixes=console_fixes(run, cause.kind),
+        facts={"kind": f"console-{cause.kind}"},
+    )
+
+
+def console_fixes(run: Run, kind: str) -> tuple[Fix, ...]:
+    """What mends each kind, as edits of the run's own config where it has one."""
+    if kind == "parallel":
+        return (Fix("console-launch", "show"),)
+    if kind == "same-model":
+        return (Fix("console-reference", "show"),)
+    if kind == "no-evaluation-data":
+        return (Fix("console-evaluate", "ask", run_edits(run, eval_strategy="no")),)
+    if kind == "best-model":
+        return (Fix("console-best", "ask", run_edits(run, load_best_model_at_end=False)),)
+    if kind == "batch-finder":
+        return (Fix("console-finder", "safe", run_edits(run, auto_find_batch_size=False)),)
+    if kind == "device-map":
+        return (Fix("console-device", "show"),)
+    if kind == "reference-sync":
+        return (Fix("console-sync", "ask", run_edits(run, sync_ref_model=False)),)
+    if kind == "padding-free":
+        return (Fix("console-padding", "safe", run_edits(run, padding_free=False)),)
+    return (Fix("console-one", "show"),)
 
 
 def preflight(material: Material) -> Finding | None:
@@ -383,16 +440,73 @@ WORDS = {
             "best-by-loss": "load_best_model_at_end goes by {a}, and an evaluation of PPO has no loss.",
             "out-of-range": "{b} is {a}, which PPO does not take.",
             "two-names": "{a} and {b} are two names of one argument, and both are given.",
+            "console-parallel": (
+                "Several GPUs in one process (DataParallel), which the trainer does not support{where}. {line}"
+            ),
+            "console-quantized-twice": "The quantisation was asked for in two places{where}. {line}",
+            "console-instantiated": (
+                "Arguments of loading were given together with a model that is loaded already{where}. {line}"
+            ),
+            "console-same-model": "The model was given as its own reference{where}. {line}",
+            "console-weights": "There are not as many weights or processors as reward functions{where}. {line}",
+            "console-sharding-twice": "The ways of sharding exclude each other or the launcher{where}. {line}",
+            "console-batch-finder": (
+                "The batch size cannot be searched for in this set-up (auto_find_batch_size){where}. {line}"
+            ),
+            "console-batches-twice": "generation_batch_size and steps_per_generation were both set{where}. {line}",
+            "console-deepspeed": "The DeepSpeed config says other than the trainer's arguments{where}. {line}",
+            "console-device-map": "The model's parts lie on other devices than training uses{where}. {line}",
+            "console-no-evaluation-data": "An evaluation was asked for without data for it{where}. {line}",
+            "console-best-model": (
+                "The best checkpoint cannot be told: saving, evaluation and metric do not go together{where}. {line}"
+            ),
+            "console-padding-free": "Training without padding does not go with the other options{where}. {line}",
+            "console-formatting": (
+                "A formatting function makes plain text, of which no completion can be told{where}. {line}"
+            ),
+            "console-reference-sync": (
+                "There is no reference model of its own that could be brought up to date{where}. {line}"
+            ),
+            "console-checkpointing-twice": "Activation checkpointing was asked for in two places{where}. {line}",
+            "console-length": "The data have no length, and max_steps is not set{where}. {line}",
+            "console-labels": "A reward model needs exactly one output{where}. {line}",
+            "console-loss-type": "There is no such loss{where}. {line}",
+            "console-refused": "A config or a trainer refused its arguments{where}. {line}",
         },
         why="The trainer refuses to start, or one of the options does nothing.",
         wrong_if="another version of TRL or transformers trains than the one installed here",
-        causes={"both": "Options from two recipes, or one was changed without the other."},
-        fixes={"set": "Set {edits} (- takes an argument out)", "choose": "Choose one of them"},
+        causes={
+            "both": "Options from two recipes, or one was changed without the other.",
+            "console-launch": "The script was started with plain python on a machine with several GPUs.",
+            "console-twice": "The same thing is set in two places.",
+            "console-missing": "One of two arguments that belong together is missing.",
+            "console-mapped": "The model was loaded with device_map='auto', which spreads it over all GPUs.",
+        },
+        fixes={
+            "set": "Set {edits} (- takes an argument out)",
+            "choose": "Choose one of them",
+            "console-launch": "Start with `accelerate launch`, or show one GPU only (CUDA_VISIBLE_DEVICES=0)",
+            "console-reference": "Leave out ref_model: the trainer makes its own",
+            "console-evaluate": "Do not evaluate",
+            "console-best": "Do not load the best checkpoint at the end",
+            "console-finder": "Do not search for the batch size",
+            "console-device": (
+                "Load each process's model onto its own GPU: device_map=PartialState().local_process_index"
+            ),
+            "console-sync": "Do not bring the reference up to date",
+            "console-padding": "Train with padding",
+            "console-one": "Keep the one of the two settings that is meant, as the message names them",
+        },
         about="""Reads the config for what the installed config classes and trainers refuse with a ValueError before the first
 step, and for options that do nothing beside others. Taken from the sources of TRL 1.16 and transformers 5.23.
 
 Several contradictions of one config are one finding: its sentence is the gravest one's, its evidence shows all of them, its
-fix ends all of them. What stands in a DeepSpeed or accelerate file is not seen.""",
+fix ends all of them. What stands in a DeepSpeed or accelerate file is not seen.
+
+After a crash, reads the console for the refusals of TRL's, transformers' and accelerate's configs and trainers.
+
+A ValueError that a config or a trainer raised while it was made, and that is not in the table of known sentences, is said
+with a confidence of 0.5.""",
     ),
     "zh": Words(
         title="选项相互矛盾",
@@ -439,15 +553,57 @@ fix ends all of them. What stands in a DeepSpeed or accelerate file is not seen.
             "best-by-loss": "load_best_model_at_end 以 {a} 为准，而 PPO 的评估没有损失。",
             "out-of-range": "{b} 为 {a}，PPO 不接受。",
             "two-names": "{a} 与 {b} 是同一个参数的两个名字，却都给了。",
+            "console-parallel": "单进程使用多块 GPU（DataParallel），训练器不支持{where}。{line}",
+            "console-quantized-twice": "在两处要求了量化{where}。{line}",
+            "console-instantiated": "模型已经载入，却又给了载入参数{where}。{line}",
+            "console-same-model": "把模型本身当作参考模型{where}。{line}",
+            "console-weights": "权重或处理器的个数与奖励函数不同{where}。{line}",
+            "console-sharding-twice": "分片方式之间或与启动方式冲突{where}。{line}",
+            "console-batch-finder": "这种设置下不能自动寻找批量（auto_find_batch_size）{where}。{line}",
+            "console-batches-twice": "同时设置了 generation_batch_size 与 steps_per_generation{where}。{line}",
+            "console-deepspeed": "DeepSpeed 配置与训练参数不一致{where}。{line}",
+            "console-device-map": "模型各部分所在设备与训练使用的不同{where}。{line}",
+            "console-no-evaluation-data": "要求评估却没有评估数据{where}。{line}",
+            "console-best-model": "无法确定最佳检查点：保存、评估与指标设置不匹配{where}。{line}",
+            "console-padding-free": "无填充训练与其他选项冲突{where}。{line}",
+            "console-formatting": "格式化函数生成纯文本，无法区分回答部分{where}。{line}",
+            "console-reference-sync": "没有可同步的独立参考模型{where}。{line}",
+            "console-checkpointing-twice": "在两处要求了激活检查点{where}。{line}",
+            "console-length": "数据没有长度，又没有设置 max_steps{where}。{line}",
+            "console-labels": "奖励模型必须只有一个输出{where}。{line}",
+            "console-loss-type": "没有这种损失{where}。{line}",
+            "console-refused": "配置或训练器拒绝了参数{where}。{line}",
         },
         why="训练器会拒绝启动，或其中一个选项不起作用。",
         wrong_if="实际训练使用的 TRL 或 transformers 版本与这里安装的不同",
-        causes={"both": "选项来自两份不同的配方，或只改了其中一个。"},
-        fixes={"set": "设置 {edits}（- 表示去掉该参数）", "choose": "只保留其中一个"},
+        causes={
+            "both": "选项来自两份不同的配方，或只改了其中一个。",
+            "console-launch": "在多 GPU 机器上直接用 python 启动脚本。",
+            "console-twice": "同一件事在两处设置。",
+            "console-missing": "两个配套的参数缺了一个。",
+            "console-mapped": "以 device_map='auto' 载入的模型会分布到所有 GPU。",
+        },
+        fixes={
+            "set": "设置 {edits}（- 表示去掉该参数）",
+            "choose": "只保留其中一个",
+            "console-launch": "用 `accelerate launch` 启动，或只暴露一块 GPU（CUDA_VISIBLE_DEVICES=0）",
+            "console-reference": "去掉 ref_model：训练器会自己创建",
+            "console-evaluate": "不做评估",
+            "console-best": "结束时不载入最佳检查点",
+            "console-finder": "不自动寻找批量",
+            "console-device": "让每个进程把模型载入自己的 GPU：device_map=PartialState().local_process_index",
+            "console-sync": "不同步参考模型",
+            "console-padding": "使用填充训练",
+            "console-one": "按报错所指，只保留要用的那一项设置",
+        },
         about="""检查配置里会被已安装的配置类和训练器在第一步之前以 ValueError 拒绝的组合，以及与其他选项同用时不起作用的选项。
 依据 TRL 1.16 和 transformers 5.23 的源码。
 
 一份配置里的多处矛盾合为一个发现：句子取最严重的一处，证据列出全部，修复一次解决全部。DeepSpeed 或 accelerate 文件里的
-内容看不到。""",
+内容看不到。
+
+崩溃之后，在控制台里查找 TRL、transformers 与 accelerate 的配置和训练器拒绝参数的报错。
+
+配置或训练器在创建时抛出、又不在已知句子表里的 ValueError，以 0.5 的置信度报告。""",
     ),
 }

@@ -8,22 +8,62 @@ from typing import Any
 
 from diagnostics.finding import CannotJudge, Edit, Finding, Fix, TableEvidence, Words
 from diagnostics.fixing import edits
+from diagnostics.fixing import edits as run_edits
+from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.run import Run
 from diagnostics.run.checkpoint import Checkpoint, base_folder, checkpoint_at, json_object
 from diagnostics.run.folder import ADAPTER_FILE, CHECKPOINT, STATE_FILE
 
 NAME = "resume-mismatch"
 METHODS = None
-EXPLAINS = ()
+EXPLAINS = ("run-died",)
 
 RANK = 16  # TRL's default of lora_r (trl.ModelConfig, 1.16)
 SHAPE = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads")
 Row = tuple[str, str, str]
 
 
+# What is behind each kind of sentence on a console, most likely first.
+CAUSES = {
+    "optimizer": ("console-config", "console-vocabulary"),
+    "adapter": ("console-config",),
+    "weights": ("console-vocabulary", "console-config"),
+    "missing": ("console-path",),
+    "sharding": ("console-launch",),
+    "world": ("console-launch",),
+    "exists": ("console-path",),
+}
+
+
+def by_console(run: Run) -> Finding | None:
+    """The cause that the table of signs tells from the console."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    return finding_of(
+        run,
+        cause,
+        causes=CAUSES[cause.kind],
+        fixes=console_fixes(run, cause.kind),
+        facts={"kind": f"console-{cause.kind}"},
+    )
+
+
+def console_fixes(run: Run, kind: str) -> tuple[Fix, ...]:
+    """What mends each kind, as edits of the run's own config where it has one."""
+    if kind in ("missing", "exists"):
+        return (Fix("console-afresh", "ask", run_edits(run, resume_from_checkpoint=False)),)
+    if kind in ("sharding", "world"):
+        return (Fix("console-launch", "show"),)
+    return (
+        Fix("console-same", "show"),
+        Fix("console-weights", "show"),
+    )
+
+
 def check(run: Run) -> Finding | None:
     """Judge the checkpoint that was resumed from, and the run's own by their steps."""
-    return by_checkpoint(run)
+    return by_console(run) or by_checkpoint(run)
 
 
 def by_checkpoint(run: Run) -> Finding | None:
@@ -167,6 +207,13 @@ WORDS = {
             "file-shape": "{checkpoint} holds a model with {what}={had}; that of the model asked for is {asked}.",
             "file-step": "{checkpoint}: the Trainer's state in it is at step {had}, its name says {asked}.",
             "file-optimizer": "{checkpoint} holds no optimizer state: the run goes on with an optimizer that begins anew.",
+            "console-optimizer": "The optimizer's state is for another set of trainable parameters{where}. {line}",
+            "console-adapter": "The checkpoint's adapter has another shape than this run's{where}. {line}",
+            "console-weights": "The checkpoint's weights have other shapes than this run's model{where}. {line}",
+            "console-missing": "There is no checkpoint to resume from{where}. {line}",
+            "console-sharding": "The checkpoint was saved under another kind of sharding{where}. {line}",
+            "console-world": "The checkpoint was saved by another number of processes{where}. {line}",
+            "console-exists": "The output folder is not empty, and nothing says whether to resume{where}. {line}",
         },
         why="Resumed so, a run ends in a size mismatch, or goes on at another step or with other moments than it seems to.",
         wrong_if="the checkpoint is only meant as a starting point, not to be resumed from",
@@ -174,6 +221,12 @@ WORDS = {
             "other": "The config was changed between the two parts of the training.",
             "renamed": "A folder was copied or renamed by hand, or two runs wrote into one folder.",
             "only-model": "save_only_model=True, or the optimizer's file was removed to save space.",
+            "console-config": (
+                "The adapter's config (rank, target modules, modules_to_save) or the frozen layers changed since."
+            ),
+            "console-vocabulary": "The vocabulary was resized in one of the two runs only.",
+            "console-path": ("The path is wrong, or the checkpoint was deleted by save_total_limit, or never saved."),
+            "console-launch": "The run was started with another launcher, number of GPUs or sharding.",
         },
         fixes={
             "rank": "Ask for lora_r={r}, as in the checkpoint",
@@ -183,13 +236,26 @@ WORDS = {
             "choose": "Name the checkpoint of this very training in resume_from_checkpoint, or start anew from its weights",
             "keep-optimizer": "Save with save_only_model=False; without the optimizer's state begin a new run from these "
             "weights, with a warm-up",
+            "console-same": (
+                "Resume with the same adapter config, frozen layers and vocabulary as the "
+                "checkpoint; adapter_config.json beside it tells"
+            ),
+            "console-weights": (
+                "Start a new training from these weights instead (model_name_or_path), without the optimizer's state"
+            ),
+            "console-afresh": "Start without resuming",
+            "console-launch": "Resume with the launcher, sharding and number of processes that saved it",
         },
         about="""Looks at the checkpoint that resume_from_checkpoint names: its adapter's rank and modules, or its model's sizes,
 against the run's config; the step in its trainer_state.json against its folder's name; whether the optimizer's state is
 there. Of the run's own checkpoints the step is compared too.
 
 PyTorch's own words are "size mismatch for ...lora_A.default.weight" or "loaded state dict contains a parameter group that
-doesn't match the size of optimizer's group" (huggingface/peft#859).""",
+doesn't match the size of optimizer's group" (huggingface/peft#859).
+
+Reads the console for the errors of torch, transformers and DeepSpeed while a checkpoint is loaded to be resumed.
+
+Sources: huggingface/peft#859, unslothai/unsloth#3108, modelscope/ms-swift#107.""",
     ),
     "zh": Words(
         title="检查点与这次训练不符",
@@ -201,6 +267,13 @@ doesn't match the size of optimizer's group" (huggingface/peft#859).""",
             "file-shape": "{checkpoint} 里的模型 {what}={had}，而所要求的模型是 {asked}。",
             "file-step": "{checkpoint}：其中 Trainer 的状态在第 {had} 步，文件夹名却是 {asked}。",
             "file-optimizer": "{checkpoint} 里没有优化器状态：继续训练时优化器从头开始。",
+            "console-optimizer": "优化器状态对应的可训练参数与现在不同{where}。{line}",
+            "console-adapter": "检查点的适配器与当前训练的形状不同{where}。{line}",
+            "console-weights": "检查点的权重与当前模型的形状不同{where}。{line}",
+            "console-missing": "没有可恢复的检查点{where}。{line}",
+            "console-sharding": "检查点是以另一种分片方式保存的{where}。{line}",
+            "console-world": "检查点是由不同数量的进程保存的{where}。{line}",
+            "console-exists": "输出目录非空，而没有说明是否恢复训练{where}。{line}",
         },
         why="这样恢复，要么报 size mismatch，要么从另一步、以另外的动量继续，而表面看不出来。",
         wrong_if="该检查点只用作起点，并非要恢复训练",
@@ -208,6 +281,10 @@ doesn't match the size of optimizer's group" (huggingface/peft#859).""",
             "other": "两段训练之间改了配置。",
             "renamed": "文件夹被手工复制或改名，或两次训练写进了同一个文件夹。",
             "only-model": "save_only_model=True，或为省空间删掉了优化器文件。",
+            "console-config": "此后改过适配器配置（秩、目标模块、modules_to_save）或冻结的层。",
+            "console-vocabulary": "只有其中一次训练扩过词表。",
+            "console-path": "路径不对，或检查点被 save_total_limit 删除，或从未保存。",
+            "console-launch": "启动方式、GPU 数量或分片方式与之前不同。",
         },
         fixes={
             "rank": "改为 lora_r={r}，与检查点一致",
@@ -216,11 +293,19 @@ doesn't match the size of optimizer's group" (huggingface/peft#859).""",
             "full": "设 use_peft=false 继续",
             "choose": "在 resume_from_checkpoint 里写这次训练自己的检查点，或以它的权重重新开始",
             "keep-optimizer": "保存时设 save_only_model=False；没有优化器状态时，用这些权重开一次带预热的新训练",
+            "console-same": "以与检查点相同的适配器配置、冻结层与词表恢复；旁边的 adapter_config.json 可查",
+            "console-weights": "改为以这些权重重新开始（model_name_or_path），不用优化器状态",
+            "console-afresh": "不恢复，从头开始",
+            "console-launch": "用保存它时的启动方式、分片方式与进程数恢复",
         },
         about="""查看 resume_from_checkpoint 所指的检查点：适配器的秩与目标模块，或模型的大小，是否与训练配置一致；trainer_state.json
 里的步数是否与文件夹名一致；优化器状态是否存在。训练自己的检查点也比较步数。
 
 PyTorch 自己的报错是 "size mismatch for ...lora_A.default.weight"，或
-"loaded state dict contains a parameter group that doesn't match the size of optimizer's group"（huggingface/peft#859）。""",
+"loaded state dict contains a parameter group that doesn't match the size of optimizer's group"（huggingface/peft#859）。
+
+在控制台里查找 torch、transformers 与 DeepSpeed 在恢复检查点时的报错。
+
+来源：huggingface/peft#859、unslothai/unsloth#3108、modelscope/ms-swift#107。""",
     ),
 }

@@ -38,6 +38,8 @@ def check(run: Run) -> Finding | None:
     share = constant_share(run)
     if share is None:
         raise CannotJudge("no-series", tag="train/frac_reward_zero_std")
+    if (few := of_few_rows(run, share)) is not None:
+        return few
     known = need(share, share.tag, ROWS)
     end = late(known)
     if run.signal("zero_std_groups") is None:
@@ -64,6 +66,27 @@ def check(run: Run) -> Finding | None:
         evidence=(evidence(known, step), *shown(run, step, "reward", "reward_std", "grad_norm", "entropy")),
         causes=(where, "few-answers", "temperature") if where != "mixed" else ("few-answers", "temperature", "coarse"),
         fixes=fixes(run, where),
+    )
+
+
+def of_few_rows(run: Run, share: Series) -> Finding | None:
+    """A log of a few rows that are all without any spread and any gradient: said as a warning, with less confidence."""
+    known, gradient = share.finite(), run.get("train/grad_norm")
+    if not 0 < len(known) < ROWS or run.status.active or gradient is None:
+        return None
+    if np.any(known.values < 1) or np.any(gradient.values != 0):
+        return None
+    step = int(known.steps[0])
+    return Finding(
+        rule=NAME,
+        severity="warning",
+        confidence=0.65,
+        first_step=step,
+        last_step=int(known.steps[-1]),
+        facts={"kind": "mixed", "share": 1.0, "step": step, "reward": reward_end(run)},
+        evidence=(evidence(known, step), *shown(run, step, "reward", "reward_std", "grad_norm")),
+        causes=("few-answers", "temperature", "coarse"),
+        fixes=fixes(run, "mixed"),
     )
 
 

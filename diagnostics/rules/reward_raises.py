@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from diagnostics.finding import CannotJudge, Finding, Fix, Severity, TableEvidence, TextEvidence, Words
+from diagnostics.finding import CannotJudge, Finding, Fix, Severity, TableEvidence, Words
 from diagnostics.measure import ONLINE
-from diagnostics.messages import console_lines, traceback_frames
+from diagnostics.messages import has_console
+from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.preflight.material import Material, RewardTrial
 from diagnostics.preflight.trials import failed, junk_failures, said, trials_of
 from diagnostics.run import Run
@@ -15,45 +16,22 @@ from diagnostics.run import Run
 NAME = "reward-raises"
 METHODS = ("grpo", "rloo", "ppo", None)
 PREFLIGHT_METHODS = ONLINE
-EXPLAINS = ("run-died",)
-
-# The functions of TRL that call a reward function: what lies below them in a traceback is the user's.
-CALLERS = ("_calculate_rewards", "get_reward", "_compute_rewards")
-LIBRARIES = ("site-packages", "dist-packages")
-LINES = 12
+EXPLAINS = ("run-died", "collective-timeout", "server-unreachable")
 
 
 def check(run: Run) -> Finding | None:
-    """Look in the last traceback for a frame below TRL's call of the reward functions."""
-    name, lines = console_lines(run)
-    if not lines:
-        raise CannotJudge("no-console")
-    frames = traceback_frames(lines)
-    called = [place for place, (_, _, function) in enumerate(frames) if function in CALLERS]
-    if not called or called[-1] + 1 >= len(frames):
+    """Look in the tracebacks, of whatever rank, for a frame below TRL's call of the reward functions."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        if not has_console(run):
+            raise CannotJudge("no-console")
         return None
-    users = [one for one in frames[called[-1] + 1 :] if not any(part in LIBRARIES for part in one[0].parts)]
-    where = users[-1] if users else frames[called[-1] + 1]
-    begins = max(place for place, line in enumerate(lines) if "Traceback (most recent call last)" in line)
-    error = next((line for line in lines[begins + 1 :] if line and not line.startswith((" ", "\t"))), lines[-1])
-    step = max(run.last_step, run.status.step)
-    at = next((place for place, line in enumerate(lines) if place > begins and str(where[0]) in line), begins)
-    shown = (*lines[at : at + LINES], *([error] if error not in lines[at : at + LINES] else []))
-    return Finding(
-        rule=NAME,
-        severity="error",
-        confidence=0.95,
-        first_step=step,
-        last_step=step,
-        facts={
-            "kind": "console",
-            "function": where[2],
-            "file": Path(where[0]).name,
-            "line": where[1],
-            "error": error.strip()[:200],
-        },
-        evidence=(TextEvidence(name, tuple(shown)),),
-        causes=("argument",) if "positional argument" in error or "keyword argument" in error else ("shape", "value"),
+    error = str(cause.facts["error"])
+    signature = "positional argument" in error or "keyword argument" in error
+    return finding_of(
+        run,
+        cause,
+        causes=("argument",) if signature else ("shape", "value"),
         fixes=(Fix("signature", "show"),),
     )
 
@@ -122,7 +100,7 @@ WORDS = {
     "en": Words(
         title="A reward function raised an exception",
         summary={
-            "console": "{function} ({file}, line {line}) raised: {error}",
+            "console": "{function} ({file}, line {line}) raised{where}: {error}",
             "import": "{said}",
             "raises": "Tried on rows of the data, {function} ({file}, line {line}) raised, first at row {row}: {error}",
             "columns": "{function} asks for {missing}, and the data set has no such column: {error}",
@@ -148,8 +126,8 @@ WORDS = {
             'completion[0]["content"]; return 0.0 for answers that cannot be judged',
             "import": "Name it as FILE.py:FUNCTION, from the folder in which training is started",
         },
-        about="""Reads the last traceback of the console log: if TRL was calling the reward functions (_calculate_rewards), the
-frame below is the function that raised.
+        about="""Reads the tracebacks of the console log: if TRL was calling the reward functions (_calculate_rewards), the frame below
+is the function that raised. Of several ranks the first counts: the others wait for it until they time out.
 
 Before a run, each function is called as TRL 1.16 calls it, on up to 32 rows of the data in a process of its own, with
 reference answers, ordinary ones and junk. An error where it fails on the former, a warning where only junk (an empty
@@ -158,7 +136,7 @@ answer, say) makes it fail: a model will give such answers.""",
     "zh": Words(
         title="奖励函数抛出异常",
         summary={
-            "console": "{function}（{file} 第 {line} 行）抛出：{error}",
+            "console": "{function}（{file} 第 {line} 行）抛出异常{where}：{error}",
             "import": "奖励函数无法导入：{said}",
             "raises": "在数据的若干行上试运行时，{function}（{file} 第 {line} 行）抛出异常，最先在第 {row} 行：{error}",
             "columns": "{function} 需要 {missing}，而数据集没有这一列：{error}",
@@ -182,8 +160,8 @@ answer, say) makes it fail: a model will give such answers.""",
             "返回 0.0",
             "import": "写成 FILE.py:FUNCTION，路径相对于启动训练的文件夹",
         },
-        about="""读取控制台日志的最后一个 traceback：如果 TRL 正在调用奖励函数（_calculate_rewards），其下一层就是抛出异常的
-函数。只看属于用户自己代码的那一层；库里的层不算。
+        about="""读取控制台日志的 traceback：如果 TRL 正在调用奖励函数（_calculate_rewards），其下一层就是抛出异常的函数。只看属于用户
+自己代码的那一层；库里的层不算。多个 rank 时以最先的为准：其他 rank 只是等它直到超时。
 
 训练之前，在独立的进程里按 TRL 1.16 的方式、用数据中最多 32 行试调每个函数，分别给参考回答、普通回答和垃圾回答。前两者出错为错误；
 只有垃圾回答（例如空回答）出错为警告：模型迟早会给出这样的回答。""",

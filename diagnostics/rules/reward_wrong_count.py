@@ -6,7 +6,7 @@ import re
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Words
 from diagnostics.measure import ONLINE
-from diagnostics.messages import console_lines, find
+from diagnostics.messages import find, has_console
 from diagnostics.preflight.material import Material
 from diagnostics.preflight.trials import failed, said, trials_of
 from diagnostics.run import Run
@@ -14,7 +14,7 @@ from diagnostics.run import Run
 NAME = "reward-wrong-count"
 METHODS = ("grpo", "rloo", None)
 PREFLIGHT_METHODS = ONLINE
-EXPLAINS = ("run-died", "reward-raises")
+EXPLAINS = ("run-died", "reward-raises", "collective-timeout")
 
 # grpo_trainer.py of TRL 1.16; before 1.9 the same fault ended in an error of torch's about tensor sizes.
 SAID = re.compile(
@@ -26,7 +26,7 @@ def check(run: Run) -> Finding | None:
     """Look for TRL's error on the console."""
     line = find(run, SAID)
     if line is None:
-        if not console_lines(run)[1]:
+        if not has_console(run):
             raise CannotJudge("no-console")
         return None
     step = max(run.last_step, run.status.step)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from diagnostics.finding import CannotJudge, Edit, Evidence, Finding, Fix, Limit, Words
+from diagnostics.fixing import edits as run_edits
+from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.preflight.columns import (
     ROLES,
     SPEAKERS,
@@ -26,9 +28,11 @@ from diagnostics.preflight.material import Material, Rows
 from diagnostics.preflight.shapes import FATES, Proposal, propose
 from diagnostics.preflight.telling import table
 from diagnostics.preflight.texts import all_rows, column
+from diagnostics.run import Run
 
 NAME = "wrong-columns"
-METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
+METHODS = None
+PREFLIGHT_METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 EXPLAINS = (
     "run-died",
     "rows-dropped",
@@ -40,6 +44,7 @@ EXPLAINS = (
     "chat-template-missing",
     "chat-template-mismatch",
     "preparation-refused",
+    "collective-timeout",
 )
 
 CONSTANT = Limit(20, "rows", "ours: fewer may say the same by chance")
@@ -49,6 +54,77 @@ NAMED = 5  # rows
 WRITTEN_OUT = re.compile(r"""\s*\[\s*\{\s*["'](?:role|from|content|value)["']\s*:""")
 
 TALKING = (*TALKS, "prompt", "completion", "chosen", "rejected")
+
+
+# What is behind each kind of sentence on a console, most likely first.
+CAUSES = {
+    "key": ("console-names", "console-removed"),
+    "keys": ("console-names",),
+    "absent": ("console-names",),
+    "no-match": ("console-names", "console-removed"),
+    "no-labels": ("console-collator", "console-names"),
+    "batch": ("console-removed", "console-names"),
+    "type": ("console-values", "console-names"),
+    "ragged": ("console-values", "console-collator"),
+    "files": ("console-mixed",),
+    "kind": ("console-names",),
+    "split": ("console-names",),
+}
+
+
+def check(run: Run) -> Finding | None:
+    """Look on the console of a run that died."""
+    return by_console(run)
+
+
+def by_console(run: Run) -> Finding | None:
+    """The cause that the table of signs tells from the console."""
+    cause = cause_for(run, NAME)
+    if cause is None:
+        return None
+    return finding_of(
+        run,
+        cause,
+        causes=CAUSES[cause.kind],
+        fixes=console_fixes(run, cause.kind),
+        facts={"kind": f"console-{cause.kind}"},
+    )
+
+
+def console_fixes(run: Run, kind: str) -> tuple[Fix, ...]:
+    """What mends each kind, as edits of the run's own config where it has one."""
+    if kind == "key":
+        return (Fix("console-rename", "show"),)
+    if kind == "no-match":
+        return (
+            Fix("console-rename", "show"),
+            Fix("console-keep", "ask", run_edits(run, remove_unused_columns=False)),
+        )
+    if kind == "no-labels":
+        return (
+            Fix("console-collator", "show"),
+            Fix("console-rename", "show"),
+        )
+    if kind == "batch":
+        return (
+            Fix("console-keep", "ask", run_edits(run, remove_unused_columns=False)),
+            Fix("console-rename", "show"),
+        )
+    if kind == "type":
+        return (Fix("console-clean", "show"),)
+    if kind == "ragged":
+        return (
+            Fix("console-clean", "show"),
+            Fix("console-collator", "show"),
+        )
+    if kind == "kind":
+        return (
+            Fix("console-options", "ask", run_edits(run, assistant_only_loss=False)),
+            Fix("console-rename", "show"),
+        )
+    if kind == "split":
+        return (Fix("console-split", "show"),)
+    return (Fix("console-rename", "show"),)
 
 
 def sentence(facts: Mapping[str, Any], lang: Literal["en", "zh"] = "en") -> str:
@@ -346,6 +422,19 @@ WORDS = {
             "and chat templates know system, user and assistant.",
             "turns": "{where}: in {count} of {of} conversations the user speaks twice in a row, first in row {row}.",
             "constant": "{where}: the column '{column}' holds the same in all {count} rows.",
+            "console-key": "The rows have no column {what}{where}. {line}",
+            "console-keys": "The rows have none of the sets of columns that the trainer knows{where}. {line}",
+            "console-absent": "A column that is not there was asked for{where}. {line}",
+            "console-no-match": "No column of the data is an argument of the model{where}. {line}",
+            "console-no-labels": "The model was given no labels, so it returned no loss{where}. {line}",
+            "console-batch": "The batch held nothing that the model or the tokenizer takes{where}. {line}",
+            "console-type": "A column holds values of another type than texts{where}. {line}",
+            "console-ragged": (
+                "Rows of different length, or columns that are no numbers, came into one batch{where}. {line}"
+            ),
+            "console-files": "The data files have different columns{where}. {line}",
+            "console-kind": "The rows are of another kind than the options ask for{where}. {line}",
+            "console-split": "The data set has no such split{where}. {line}",
         },
         why="TRL reads columns by name: with others a run ends before its first step, or trains on something else than meant.",
         wrong_if="a template or a reward function of your own reads these columns and roles",
@@ -353,6 +442,17 @@ WORDS = {
             "mapping": "column_mapping names columns that this data set does not have.",
             "method": "The data set was made for another method, or keeps its columns under other names.",
             "file": "Some rows were written in another form than the rest.",
+            "console-names": (
+                "The columns have other names: SFT reads text, messages or prompt and completion; "
+                "DPO and reward chosen and rejected; KTO prompt, completion and label; GRPO and RLOO "
+                "prompt."
+            ),
+            "console-removed": "Columns were removed on the way (remove_unused_columns, a map with remove_columns).",
+            "console-collator": (
+                "A data collator that makes no labels, such as DataCollatorForSeq2Seq on rows without labels."
+            ),
+            "console-values": "Empty or missing values, numbers, or lists where a text is expected.",
+            "console-mixed": "Files of different kinds were loaded as one data set.",
         },
         fixes={
             "map": "Name the columns in column_mapping",
@@ -360,6 +460,12 @@ WORDS = {
             "(preflight --convert)",
             "rows": "Mend or leave out the rows shown, and look at how the file was written",
             "columns": "Write the file with the columns that the method reads",
+            "console-rename": "Name the columns as the method asks (column_mapping, or dataset.rename_columns)",
+            "console-keep": "Keep all columns of the data",
+            "console-collator": "Leave out the data collator of your own: the trainer's makes the labels",
+            "console-clean": "Filter rows whose value is empty or no text",
+            "console-options": "Turn off the option that needs another kind of rows",
+            "console-split": "Name a split that the data set has",
         },
         about="""Looks at the columns of both splits after column_mapping, and at every value in those that the method reads:
 missing columns, empty values (null), values of the wrong kind, kinds that differ within a row. These end a run, and a worker
@@ -372,7 +478,12 @@ the same in every row.
 Other shapes are known (Alpaca, ShareGPT, OpenAI's messages, pairs under other names, UltraFeedback, HH-RLHF, ratings): the
 finding names the mapping, or says what a conversion does to each column.
 
-What each method reads: docs/data.md. Seen in huggingface/trl#1267, axolotl#2415, ms-swift#1922.""",
+What each method reads: docs/data.md. Seen in huggingface/trl#1267, axolotl#2415, ms-swift#1922.
+
+After a crash, reads the console for the errors of TRL, transformers and datasets about columns: a KeyError whose key is a
+column's name or that was raised while rows were read, `The model did not return a loss`, `No columns in the dataset match`.
+
+Sources: huggingface/trl#1267, unslothai/unsloth#1102.""",
     ),
     "zh": Words(
         title="列与训练方法读取的不符",
@@ -409,6 +520,17 @@ What each method reads: docs/data.md. Seen in huggingface/trl#1267, axolotl#2415
             "assistant。",
             "turns": "{where}：{of} 个对话中有 {count} 个出现用户连续说两次，最早在第 {row} 行。",
             "constant": "{where}：列 '{column}' 在全部 {count} 行里都相同。",
+            "console-key": "数据行里没有 {what} 列{where}。{line}",
+            "console-keys": "数据行的列不属于训练器认识的任何一种组合{where}。{line}",
+            "console-absent": "要求的列不存在{where}。{line}",
+            "console-no-match": "数据里没有任何一列是模型的输入{where}。{line}",
+            "console-no-labels": "没有给模型标签，因此没有损失{where}。{line}",
+            "console-batch": "批次里没有模型或分词器可用的内容{where}。{line}",
+            "console-type": "某列的值不是文本{where}。{line}",
+            "console-ragged": "不同长度的行或非数值的列进入了同一批{where}。{line}",
+            "console-files": "各数据文件的列不同{where}。{line}",
+            "console-kind": "数据行的类型与选项要求的不同{where}。{line}",
+            "console-split": "数据集没有这个划分{where}。{line}",
         },
         why="TRL 按列名读取数据：列不对，训练在第一步之前就会中止，或者训练的并不是你想要的内容。",
         wrong_if="你自己的模板或奖励函数会读取这些列和角色",
@@ -416,12 +538,26 @@ What each method reads: docs/data.md. Seen in huggingface/trl#1267, axolotl#2415
             "mapping": "column_mapping 写了这个数据集没有的列。",
             "method": "数据集是为别的方法准备的，或列名不同。",
             "file": "一部分行的写法与其余的不同。",
+            "console-names": (
+                "列名不同：SFT 读取 text、messages 或 prompt 与 completion；DPO 与奖励模型读取 chosen 与 rejected；KTO 读取"
+                " prompt、completion 与 label；GRPO 与 RLOO 读取 prompt。"
+            ),
+            "console-removed": "列在途中被删除（remove_unused_columns，或带 remove_columns 的 map）。",
+            "console-collator": "数据整理器没有生成标签，例如对没有标签的数据用 DataCollatorForSeq2Seq。",
+            "console-values": "应为文本之处是空值、数字或列表。",
+            "console-mixed": "不同类型的文件被当作一个数据集载入。",
         },
         fixes={
             "map": "在 column_mapping 里写明各列",
             "convert": "转换文件：格式是 {shape}，查看的 {of} 行可得到 {converted} 行（preflight --convert）",
             "rows": "修正或去掉所示的行，并检查文件是怎样写出来的",
             "columns": "按该方法读取的列重写文件",
+            "console-rename": "按方法要求命名列（column_mapping 或 dataset.rename_columns）",
+            "console-keep": "保留数据的所有列",
+            "console-collator": "去掉自定义的数据整理器：训练器自带的会生成标签",
+            "console-clean": "过滤值为空或不是文本的行",
+            "console-options": "关闭需要另一种数据的选项",
+            "console-split": "指定数据集实有的划分",
         },
         about="""查看两个数据划分在 column_mapping 之后的列，以及该方法所读各列的每一个值：缺列、空值（null）、类型不对、同一行里类型
 不一。这些会使训练中止，训练进程也会用同一句话拒绝。
@@ -432,6 +568,11 @@ What each method reads: docs/data.md. Seen in huggingface/trl#1267, axolotl#2415
 能识别其他格式（Alpaca、ShareGPT、OpenAI 的 messages、列名不同的偏好对、UltraFeedback、HH-RLHF、评分）：结论会给出列映射，或说明
 转换时每一列如何处理。
 
-各方法读取哪些列：docs/data.md。见 huggingface/trl#1267、axolotl#2415、ms-swift#1922。""",
+各方法读取哪些列：docs/data.md。见 huggingface/trl#1267、axolotl#2415、ms-swift#1922。
+
+崩溃之后，在控制台里查找 TRL、transformers 与 datasets 关于列的报错：键为列名、或在读取数据行时抛出的 KeyError，
+`The model did not return a loss`，`No columns in the dataset match`。
+
+来源：huggingface/trl#1267、unslothai/unsloth#1102。""",
     ),
 }

@@ -25,6 +25,29 @@ PEEK = 512 * 1024
 ANY_KEY = re.compile(
     rb"['\"](?:\w*loss|\w*runtime|epoch|reward|grad_norm|(?:train|eval|ppo|objective|rewards)/[^'\"]*)['\"]"
 )
+# A text that somebody's crash is in, whatever it is called.
+TRACE = re.compile(
+    rb"Traceback \(most recent call last\)|^(?:[\w.]+\.)?\w+(?:Error|Exception): |^\s*File \"[^\"]+\", line \d+, in "
+    rb"|^\S* ?-{3,}> \d+ |\[rank\d+\]:|srun: error|slurmstepd: error|^Killed$",
+    re.MULTILINE,
+)
+# What a text named like a console is a console by: one word that only programs and those who quote them use, or two of those
+# that training is talked about in.
+TECHNICAL = re.compile(
+    rb"\b(?:grad_norm|grad_fn|tensors?|cuda|nccl|torch|trl|transformers|vllm|deepspeed|zero-?3|fsdp|lora|dtype|tokenizer|state_dict"
+    rb"|fp16|bf16|traceback|stderr|exit code|exitcode|sig(?:kill|term|segv)|out of (?:memory|range)|must be|unexpected keyword"
+    rb"|errno|assert(?:ion)?|oom|killed|num_samples|shm|undefined symbol|no space left|Trainer|\w+Error|\w+Trainer|\w+Config)\b",
+    re.IGNORECASE,
+)
+WORD = re.compile(
+    rb"\b(?:loss|gradients?|epochs?|steps?|tokens?|checkpoints?|trainer|batch|warning|error|failed|signal|rank|gpus?|memory"
+    rb"|arguments?|datasets?|columns?|weights?|model|training|reward|entropy|nan|timeout|labels?|template|instance)\b",
+    re.IGNORECASE,
+)
+# What is written for people: the usual names, and headings. A log that is quoted in it shows by its traceback.
+PAPER = re.compile(r"(?i)^(?:readme|licen[cs]e|changelog|changes|notice|contributing|authors|requirements)")
+HEADING = re.compile(rb"^#{1,4} \w", re.MULTILINE)
+ENDINGS = (".log", ".txt", ".out", ".err")
 # How LLaMA-Factory's board logs a row once more, rounded, after the Trainer has printed it.
 ECHO = b">> "
 
@@ -86,6 +109,50 @@ def read(path: Path) -> tuple[bytes, list[str]]:
     if size <= MOST:
         return data, []
     return data, [f"{path.name}: only its last {MOST >> 20} MiB of {size >> 20} were read."]
+
+
+def is_told(path: Path) -> bool:
+    """Whether a text without any row is the console of a run all the same.
+
+    It is where it holds a traceback, or is named as a console and speaks of training. Binary files and texts written for people
+    are none.
+    """
+    data = read_ends(path)
+    if b"\0" in data or not data.strip() or undecodable(data):
+        return False
+    if TRACE.search(data):
+        return True
+    paper = bool(PAPER.match(path.name)) or len(HEADING.findall(data)) > 1
+    if path.suffix not in ENDINGS or paper:
+        return False
+    return bool(TECHNICAL.search(data)) or len({one.lower() for one in WORD.findall(data)}) > 1
+
+
+def holds_trace(path: Path) -> bool:
+    """Whether the trace of a crash is in the beginning or the end of a file; False if it cannot be read."""
+    try:
+        return bool(TRACE.search(read_ends(path)))
+    except OSError:
+        return False
+
+
+def read_ends(path: Path) -> bytes:
+    """The beginning and the end of a file, as UTF-8."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        data = file.read(PEEK)
+        if size > PEEK:
+            file.seek(max(PEEK, size - PEEK))
+            data += file.read()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = decoded(data).encode("utf-8", errors="replace")
+    return data
+
+
+def undecodable(data: bytes) -> bool:
+    """Whether bytes are no text in UTF-8, but for a few damaged places."""
+    return data.decode("utf-8", errors="replace").count("\ufffd") > len(data) / 20
 
 
 def holds_rows(path: Path) -> bool:

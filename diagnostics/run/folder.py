@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from diagnostics.run.console import PEEK, holds_rows
+from diagnostics.run.console import PEEK, holds_rows, holds_trace
 
 RUN_FILE = "run.json"
 SAMPLES_FILE = "samples.jsonl"
@@ -20,7 +20,7 @@ HISTORY_MARK = "log_history"
 CHECKPOINT = re.compile(r"checkpoint-(\d{1,18})$")
 EXPECTED = (
     "a run folder (run.json), a Trainer's output folder, a TensorBoard log folder, a trainer_state.json, "
-    "a trainer_log.jsonl, log rows as JSON or a console log with log rows"
+    "a trainer_log.jsonl, log rows as JSON or a console log with log rows or a traceback"
 )
 # Names that console logs go by, tried in this order before other `.log`, `.txt` and `.out` files. `running_log.txt` is
 # LLaMA-Factory's, `output.log` that of Weights & Biases.
@@ -89,7 +89,7 @@ def history_files(folder: Path) -> list[Path]:
 
 
 def console_files(folder: Path) -> list[Path]:
-    """The console logs that hold log rows near their beginning, those of usual names first."""
+    """The console logs that hold log rows near their beginning, or the trace of a crash; those of usual names first."""
     names = [entry.name for entry in entries_of(folder) if entry.name.endswith(CONSOLE_ENDINGS) and entry.is_file()]
     usual = [name for name in CONSOLE_NAMES if name in names]
     others = [name for name in names if name not in CONSOLE_NAMES]
@@ -99,7 +99,10 @@ def console_files(folder: Path) -> list[Path]:
 
 
 def is_console(path: Path) -> bool:
-    """Whether a file holds log rows near its beginning. Looked into once for as long as that does not change."""
+    """Whether a file holds log rows near its beginning; of a usual name also, whether somebody's crash is in it.
+
+    Looked into once for as long as that does not change.
+    """
     try:
         stat = path.stat()
     except OSError:
@@ -110,7 +113,7 @@ def is_console(path: Path) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_console(path: Path, inode: int, size: int, changed: int) -> bool:
-    return holds_rows(path)
+    return holds_rows(path) or (path.name in CONSOLE_NAMES and holds_trace(path))
 
 
 def is_run(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from diagnostics.run.console import MOST, log_of_console
+from diagnostics.run.console import MOST, is_told, log_of_console
 from diagnostics.run.events import EventFile
 from diagnostics.run.files import decoded, parse_json, parse_json_lines
 from diagnostics.run.folder import (
@@ -92,9 +92,9 @@ def log_of_lines(path: Path, text: str, logging_steps: int | None, error: ValueE
 
 
 def log_of_text(path: Path, logging_steps: int | None = None) -> Log:
-    """A console log. Without any row it is a log only where it is the console of one of our runs: nothing logged yet."""
+    """A console log. Without any row it is one where it is the console of one of our runs, or tells how a run ended."""
     log = log_of_console(path, logging_steps)
-    if log.series or (path.name == CONSOLE_FILE and (path.parent / RUN_FILE).is_file()):
+    if log.series or (path.name == CONSOLE_FILE and (path.parent / RUN_FILE).is_file()) or is_told(path):
         return log
     raise RunUnreadable(f"{path}: holds no log row such as {{'loss': 1.2, 'epoch': 0.1}}; expected {EXPECTED}.")
 

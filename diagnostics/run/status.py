@@ -13,7 +13,12 @@ from diagnostics.run.files import read_json
 
 State = Literal["waiting", "starting", "running", "finished", "failed", "stopped", "unknown"]
 
+# How a run ended. `killed`: by a signal, from outside; `crashed`: by an error of its own.
+Ending = Literal["finished", "stopped", "crashed", "killed", "running", "unknown"]
+
 STATUS_FILE = "status.json"
+# Exit codes by which a shell or a container says: ended by signal 9, by signal 15.
+SIGNALLED = (137, 143)
 HEARTBEAT_SECONDS = 5.0
 # A worker on another machine cannot be looked up, only listened to. Five missed heartbeats: long enough for a slow
 # shared filesystem, short enough to show a dead run within half a minute.
@@ -40,6 +45,16 @@ class Status:
     reason: str | None = None
     vanished: bool = False
     activity: str | None = None
+
+    @property
+    def ending(self) -> Ending:
+        """How it ended, as far as the status alone tells; a worker that vanished without a word was killed."""
+        if self.state in ("finished", "stopped"):
+            return "finished" if self.state == "finished" else "stopped"
+        if self.state == "failed":
+            killed = self.exit_code is not None and (self.exit_code < 0 or self.exit_code in SIGNALLED)
+            return "killed" if killed or self.vanished else "crashed"
+        return "running" if self.active else "unknown"
 
     @property
     def active(self) -> bool:

@@ -50,6 +50,11 @@ def test_form_is_the_command_that_a_person_would_type() -> None:
     assert words_of_command(replace(form, data_file="/tmp/dropped.jsonl"), WORDS)[6] == "/tmp/dropped.jsonl"
 
 
+def test_field_that_was_never_on_the_screen_is_none() -> None:
+    form = Form("sft", None, "/tmp/x/a.jsonl", None, None, None, None, None, None)
+    assert words_of_command(form, WORDS) == ["preflight", "--method", "sft", "--data", "/tmp/x/a.jsonl"]
+
+
 @pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize(
     "form",
@@ -118,6 +123,12 @@ def test_failed_job_says_the_last_line_of_its_console(monkeypatch: pytest.Monkey
     assert "no such file" in progress_html(last, WORDS)
     fake(monkeypatch, "raise SystemExit(3)")
     assert list(look(Form(method="sft", data_path="a.jsonl"), WORDS))[-1].error == "exit code 3"
+
+
+def test_dropped_files_are_called_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(monkeypatch, REPORTS.replace('"method": "sft"', '"where": "/tmp/gradio/ab12/a.jsonl (train)"'))
+    last = list(look(Form(method="sft", data_file="/tmp/gradio/ab12/a.jsonl"), WORDS))[-1]
+    assert last.report == {"where": "a.jsonl (train)"}
 
 
 def test_who_stops_looking_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

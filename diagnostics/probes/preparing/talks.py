@@ -201,27 +201,14 @@ def end_of_turn(gaps: Sequence[str], tokenizer: Any) -> tuple[str | None, list[T
                 return None
         return None
 
-    begins = {one for one in (tokenizer.bos_token,) if one}
-    last, inner, question = first(gaps[4]), first(gaps[2]), first(gaps[1])
-    # What stands before the first question, or opens the turn of the next one, closes nothing.
-    opens = opener(gaps[2], gaps[0], tokenizer)
-    if inner is not None and inner in opens:
-        inner = None
+    last, inner = first(gaps[4]), first(gaps[2])
+    if gaps[2].strip() and gaps[0].strip().endswith(gaps[2].strip()):
+        inner = None  # nothing but what opens a question's turn: it closes nothing
     end = last or inner
-    if end is not None and end not in begins:
+    if end is not None and end != tokenizer.bos_token:
         return end, []
-    if not gaps[4].strip() and inner is None and question is None and not special & set(MARKS.findall("".join(gaps))):
-        text = gaps[2].strip()
-        return None, [TemplateFault("no-end", (f"after an answer: {text!r}",))]
-    return None, [
-        TemplateFault("no-end", (f"after the last answer: {gaps[4]!r}", f"between answer and question: {gaps[2]!r}"))
-    ]
-
-
-def opener(gap: str, start: str, tokenizer: Any) -> set[str]:
-    """The tokens with which a question's turn opens, if the gap after an answer holds nothing else."""
-    heads = start.strip()
-    return set(MARKS.findall(gap)[:1]) if heads.endswith(gap.strip()) and gap.strip() else set()
+    lines = (f"after the last answer: {gaps[4]!r}", f"between answer and question: {gaps[2]!r}")
+    return None, [TemplateFault("no-end", lines)]
 
 
 def foreign(gaps: Sequence[str], tokenizer: Any) -> list[TemplateFault]:

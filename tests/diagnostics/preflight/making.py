@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,19 @@ def said(role: str, content: Any) -> dict[str, Any]:
 
 def tokenizer_for(base: Path, template: str, end: str | None = None) -> Any:
     """The kept base's tokenizer with the special tokens that a template names, and the template."""
+    tokenizer = with_tokens(base, template, end)
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+@cache
+def with_tokens(base: Path, template: str, end: str | None) -> Any:
+    """The tokenizer, one for all who ask: whoever does sets its template."""
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokenizer.model_max_length = 100_000
     found = sorted({*SPECIAL.findall(template), "<bos>", "<eos>"})
     tokenizer.add_special_tokens({"additional_special_tokens": found})
     tokenizer.bos_token, tokenizer.eos_token = "<bos>", end or "<eos>"
-    tokenizer.chat_template = template
     return tokenizer
 
 

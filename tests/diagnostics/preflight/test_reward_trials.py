@@ -346,6 +346,28 @@ def test_few_rows_make_no_verdict(tmp_path: Path) -> None:
     assert found(trial) == []
 
 
+@pytest.mark.parametrize(("every", "calls", "answers"), [(1, 9, 9 * 8), (4, 8, 2 * 8 + 6 * 2)])
+def test_a_slow_function_is_spared(every: int, calls: int, answers: int) -> None:
+    from diagnostics.probes.reward_probes import answers as answers_to
+    from diagnostics.probes.reward_trial_worker import Trial, junk, orders
+
+    asked: list[int] = []
+
+    def reward(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
+        asked.append(len(prompts))
+        return [1.0] * len(prompts)
+
+    class Nowhere:
+        def write(self, event: str, **fields: Any) -> None:
+            pass
+
+    data = ENGLISH[:8]
+    trial, events = Trial("f", reward, data), Nowhere()
+    orders(trial, answers_to(data), [1.0] * 8, every, events)  # type: ignore[arg-type]
+    junk(trial, answers_to(data), every, events)  # type: ignore[arg-type]
+    assert (len(asked), sum(asked)) == (calls, answers)
+
+
 def test_the_interval_of_a_share() -> None:
     from diagnostics.preflight.trials import wilson
 

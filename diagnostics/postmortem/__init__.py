@@ -1,0 +1,1 @@
+"""A run that died: from its console to the first cause."""
