@@ -18,6 +18,8 @@ from typing import Any
 
 from dashboard.clinic import Clinic
 from dashboard.texts import Words
+from diagnostics.finding import Edit
+from diagnostics.fixing import applied
 from diagnostics.package import python_path
 from diagnostics.run.files import write_json
 
@@ -276,7 +278,7 @@ def mended_config(form: Form, report: dict[str, Any]) -> Path | None:
         config.update(parse_settings(setting_lines(form.settings)))
     config.update({"model_name_or_path": report["model"]} if report["model"] else {})
     config.update({"dataset_name": form.data} if form.data else {})
-    config.update({edit["path"]: edit["to"] for edit in edits})
+    config = applied(config, (Edit(one["path"], one["from"], one["to"], one.get("removed", False)) for one in edits))
     path = Path(tempfile.mkdtemp(prefix="trl-clinic-")) / "config.json"
     write_json(path, config)
     return path

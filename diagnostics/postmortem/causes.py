@@ -94,6 +94,7 @@ ARGUMENT_FILES = re.compile(
     r"(?:training_args|_config|base_config|_trainer|trainer|accelerator|dataclasses|state)\.py$"
 )
 UNKNOWN = 0.5
+WAITED = ("timeout", "stuck")
 
 
 @dataclass(frozen=True)
@@ -198,11 +199,11 @@ def first_of(found: list[Cause], unknown: Raised | None, root: str | None) -> Ca
             if one.rule == first.rule and 0 <= one.place - first.place <= NEAR and one.rank == first.rank
         ]
         return max(near, key=lambda one: (one.confidence, -one.place))
-    for role in ("signal", "consequence"):
-        some = sorted(
-            (one for one in found if one.role == role),
-            key=lambda one: (-one.confidence if role == "signal" else 0, one.place),
-        )
+    signals = sorted((one for one in found if one.role == "signal"), key=lambda one: (-one.confidence, one.place))
+    others = sorted((one for one in found if one.role == "consequence"), key=lambda one: one.place)
+    # A process that was killed is missed within seconds: who waited to the end of a time limit did so before any kill.
+    waited = [one for one in others if one.kind in WAITED and signals and one.place < signals[0].place]
+    for some in (waited, signals, others):
         if some:
             return None if unknown is not None and unknown.start < some[0].place else some[0]
     return None

@@ -15,7 +15,7 @@ from diagnostics.run.folder import EVENT_MARK
 CONSOLE_FILES = ("console.log", "train.log")
 CONSOLE_ENDINGS = (".json", ".jsonl", ".ndjson")
 # What is read of a long console, in bytes: the first cause may stand before a flood of consequences, so the head counts too.
-HEAD, TAIL = 1 << 20, 4 << 20
+HEAD, TAIL = 1 << 20, 2 << 20
 
 COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 # A progress bar with whatever was printed behind it on the same line.
@@ -30,6 +30,8 @@ PREFIX = re.compile(
     | \[\d+,(?P<mpi>\d{1,5})\]<std(?:err|out)>:[ ]?                       # mpirun
     | (?P<label>\d{1,4}):[ ](?=Traceback|[ ]{2}File|[A-Z]\w*(?:Error|Exception)|\[rank|\{|slurm)  # srun --label
     | (?:[a-z][\w.]*-\d+):[ ](?=\S|[ ])                                   # pdsh: worker-0:
+    | >[ ]                                                                # quoted in a report
+    | \[\d{1,6}\][ ](?=\[rank|frame[ ]|Traceback|[ ]{2}File|[A-Z]\w*Error)   # lines with numbers
     | \[[IWEF]\d{3,4}[ ]\d\d:\d\d:\d\d[^\]]{0,80}\][ ]?                   # glog in brackets
     | [IWEF]\d{4}[ ]\d\d:\d\d:\d\d\.\d+[ ][^\]]{0,120}\][ ]?              # glog
     | \[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?[ ,:]?[ ]?(?:-[ ])?

@@ -647,6 +647,8 @@ SIGNS: tuple[Sign, ...] = (
     *of(
         "run-died",
         ("interrupted", "KeyboardInterrupt", 0.9, r"^(?:\w+\.)*KeyboardInterrupt\b"),
+        ("segfault", "SIGABRT) received by PID", 0.5),
+        ("segfault", "Aborted (core dumped)", 0.5),
         ("terminated", "Received signal", 0.7, r"(?i)sigterm|signal:? ?15|signal 15"),
         ("terminated", "got signal: 15", 0.7),
         ("terminated", "Signal 15 (SIGTERM) received by PID", 0.6),

@@ -15,6 +15,7 @@ from typing import Any
 
 from diagnostics.preflight.material import Machine
 from diagnostics.preflight.own_arguments import OWN_DEFAULTS, PPO_DEFAULTS, PPO_OTHER_NAMES
+from diagnostics.preflight.script.history import OVERRIDES
 from diagnostics.preflight.script.known import Signatures
 
 CONFIGS = {"sft": "SFTConfig", "reward": "RewardConfig", "dpo": "DPOConfig", "kto": "KTOConfig", "grpo": "GRPOConfig",
@@ -102,6 +103,10 @@ def classes() -> dict[str, frozenset[str]]:
                 found[name] = arguments(getattr(room, name))
     for name in ("TrainingArguments", "Seq2SeqTrainingArguments", "Trainer", "Seq2SeqTrainer"):
         found[name] = arguments(getattr(transformers, name))
+    for name in OVERRIDES:
+        if hasattr(transformers.Trainer, name):
+            method = getattr(transformers.Trainer, name)
+            found[f"Trainer.{name}"] = frozenset(inspect.signature(method).parameters) - {"self"}
     return found
 
 

@@ -54,7 +54,10 @@ def finding_object(finding: FindingInWords) -> dict[str, Any]:
             {
                 "title": fix.title,
                 "safety": fix.safety,
-                "edits": [{"path": edit.path, "from": edit.old, "to": edit.new} for edit in fix.edits],
+                "edits": [
+                    {"path": edit.path, "from": edit.old, "to": edit.new, **({"removed": True} if edit.removed else {})}
+                    for edit in fix.edits
+                ],
             }
             for fix in finding.fixes
         ],

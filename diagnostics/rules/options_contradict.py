@@ -20,12 +20,13 @@ METHODS = None
 EXPLAINS = ("run-died", "collective-timeout")
 
 # What is not refused by the config class or the trainer: every other contradiction is a ValueError before the first step.
-MILDER = {"adapter-unused": "warning", "steps-and-epochs": "info"}
+MILDER = {"server-unused": "warning", "adapter-unused": "warning", "steps-and-epochs": "info"}
 LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "lora_target_parameters", "lora_modules_to_save",
         "use_rslora", "use_dora")  # fmt: skip
 DIVERGENCE_LOSSES = {"sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop", "sft"}
 # Losses that DPOTrainer 1.16 has, by their names in `_compute_loss`.
 DPO_LOSSES = DIVERGENCE_LOSSES | {"nca_pair", "bco_pair", "sppo_hard", "aot", "aot_unpaired", "apo_zero", "apo_down"}
+SERVER = ("vllm_server_host", "vllm_server_port", "vllm_server_base_url", "vllm_server_timeout")
 REACTIVE = ("reduce_lr_on_plateau", "greedy")
 # PPO's arguments with the least and the greatest value that its config takes, and whether the least is one of them.
 PPO_RANGES: Mapping[str, tuple[float, float, bool]] = {
@@ -332,6 +333,10 @@ def of_groups(material: Material) -> Iterator[Clash]:
             yield Clash("synced-without-reference", ("sync_ref_model", "beta"), off)
         elif plan.on(material, "use_peft"):
             yield Clash("synced-adapter", ("sync_ref_model", "use_peft"), off)
+    server = [name for name in SERVER if plan.given(material, name)]
+    if server and plan.on(material, "use_vllm") and plan.word(material, "vllm_mode") != "server":
+        edits = (plan.edit(material, "vllm_mode", "server"),)
+        yield Clash("server-unused", ("use_vllm", "vllm_mode", *server), edits, {"a": server[0]})
     yield from of_rewards(material)
     if plan.value(material, "log_completions_hub_repo") is not None and not plan.on(material, "log_completions"):
         edits = (plan.edit(material, "log_completions", True),)
@@ -392,6 +397,7 @@ WORDS = {
     "en": Words(
         title="Options contradict each other",
         summary={
+            "server-unused": "{a} names a vLLM server, and vllm_mode is not 'server': vLLM runs inside the training.",
             "best-of-what": "save_strategy='best' needs a metric_for_best_model.",
             "best-strategies": "load_best_model_at_end needs save_strategy and eval_strategy "
             "to be the same; they are {a} and {b}.",
@@ -511,6 +517,7 @@ with a confidence of 0.5.""",
     "zh": Words(
         title="选项相互矛盾",
         summary={
+            "server-unused": "{a} 指定了 vLLM 服务器，但 vllm_mode 不是 'server'：vLLM 会在训练进程内运行。",
             "best-of-what": "save_strategy='best' 需要指定 metric_for_best_model。",
             "best-strategies": "load_best_model_at_end 要求 save_strategy 与 eval_strategy 相同，现在是 {a} 和 {b}。",
             "best-steps": "load_best_model_at_end 要求 save_steps 是 eval_steps 的整数倍，现在是 {a} 和 {b}。",

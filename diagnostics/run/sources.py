@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from diagnostics.run.record import RunUnreadable
 from diagnostics.run.rows import is_log_row
 
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
+# How JSON begins. `[rank0]: ...` begins like a list and is none.
+JSON_BEGIN = re.compile(r"\s*(?:\{|\[\s*(?:[\[{\]\"0-9tfnNI-]|$))")
 
 
 def log_of_file(path: Path, logging_steps: int | None = None) -> Log:
@@ -54,7 +57,7 @@ def is_json(path: Path) -> bool:
     if path.suffix in JSON_ENDINGS:
         return True
     with path.open("rb") as file:
-        return path.stat().st_size <= MOST and decoded(file.read(1024)).lstrip()[:1] in ("{", "[")
+        return path.stat().st_size <= MOST and bool(JSON_BEGIN.match(decoded(file.read(1024))))
 
 
 def log_of_json(path: Path, text: str, logging_steps: int | None) -> Log:

@@ -161,7 +161,7 @@ def test_progress_is_told_in_both_languages_and_as_text(lang: Any) -> None:
 
 def test_mended_config_trains_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("method: sft\nlearning_rate: 2e-5\nmax_length: 8\n")
-    report = {
+    report: dict[str, Any] = {
         "method": "sft",
         "model": "m",
         "findings": [
@@ -169,7 +169,8 @@ def test_mended_config_trains_as_it_is(tmp_path: Path) -> None:
             {"fixes": []},
         ],
     }
-    form = Form(config_file=str(tmp_path / "c.yaml"), data_path="a.jsonl", settings="packing=true")
+    report["findings"].append({"fixes": [{"edits": [{"path": "tokenizer", "from": "x", "to": None, "removed": True}]}]})
+    form = Form(config_file=str(tmp_path / "c.yaml"), data_path="a.jsonl", settings="packing=true\ntokenizer=x")
     path = mended_config(form, report)
     assert path is not None
     assert json.loads(path.read_text()) == {

@@ -108,6 +108,7 @@ def read_trainer(survey: Survey, call: ast.Call, trainer: str) -> None:
     args = config_argument(survey, call, [holder, *more])
     if config and trainer not in PLAIN:
         aim(survey, args, config)
+    read_reference(survey, call, trainer, holder)
     read_formatting(survey, call, trainer, holder)
     read_collator(survey, call, trainer, holder)
     read_rewards(survey, call, trainer, holder)
@@ -120,6 +121,23 @@ def read_trainer(survey: Survey, call: ast.Call, trainer: str) -> None:
         survey.cannot_tell(
             call.lineno, f"the order of {trainer}'s arguments changed; those without a name were not read."
         )
+
+
+def read_reference(survey: Survey, call: ast.Call, trainer: str, holder: Holder) -> None:
+    """One model given as the trained one and as its reference: it would move with the training, and is refused."""
+    if trainer not in ("DPOTrainer", "KTOTrainer"):
+        return
+    given = dict(zip(("model", "ref_model"), call.args, strict=False)) | {
+        name: argument.value for name, argument in holder.arguments.items()
+    }
+    model, reference = given.get("model"), given.get("ref_model")
+    if isinstance(model, ast.Name) and isinstance(reference, ast.Name) and model.id == reference.id:
+        survey.change("call", reference.lineno, f"ref_model is {model.id}", trainer, "left out", "0.9",
+                      "without a ref_model the trainer keeps a copy of the model as it was")  # fmt: skip
+        if "ref_model" in holder.arguments:
+            holder.remove(holder.arguments["ref_model"])
+        else:
+            survey.edits.replace(survey.source.span(reference), "None")
 
 
 def config_argument(survey: Survey, call: ast.Call, holders: list[Holder]) -> ast.expr | None:
@@ -326,6 +344,18 @@ def read_config(survey: Survey, call: ast.Call, owner: str) -> None:
         for name, argument in one.arguments.items():
             if name not in takes:
                 config_entry(survey, target, one, argument, holder)
+    read_server(survey, target, [holder, *more])
+
+
+def read_server(survey: Survey, owner: str, holders: list[Holder]) -> None:
+    """A vLLM server that is named where vLLM now starts inside the training unless a server is asked for."""
+    names = {name: argument for one in holders for name, argument in one.arguments.items()}
+    server = next((argument for name, argument in names.items() if name in history.VLLM_SERVER), None)
+    if owner not in ("GRPOConfig", "RLOOConfig") or server is None or "vllm_mode" in names or "use_vllm" not in names:
+        return
+    survey.change("argument", server.line, server.name, owner, 'vllm_mode="server"', "1.0",
+                  "vLLM runs inside the training unless vllm_mode says server", False)  # fmt: skip
+    holders[0].add("vllm_mode", '"server"')
 
 
 def config_entry(survey: Survey, owner: str, holder: Holder, argument: Argument, whole: Holder) -> None:

@@ -163,6 +163,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Past]] = {
     },
 }
 
+# Arguments that mean a vLLM server, which was the default until 1.0.
+VLLM_SERVER = ("vllm_server_host", "vllm_server_port", "vllm_server_base_url", "vllm_server_timeout")
 MOVED = "0.13"  # keyword arguments of SFTTrainer and DPOTrainer that became fields of their config
 # By trainer, what its own arguments became. `*`: of every trainer.
 TRAINERS: Mapping[str, Mapping[str, Past]] = {
@@ -231,6 +233,26 @@ NAMES: Mapping[str, Past] = {
 }  # fmt: skip
 # KTO lived elsewhere from 0.26 to 1.8; the way there still works, with a warning.
 KTO_AWAY, KTO_BACK = "trl.experimental.kto", "1.9"
+
+
+@dataclass(frozen=True)
+class Override:
+    """A method that scripts override, and the argument that the Trainer gives it since a version.
+
+    `most`: how many arguments it had before, `self` among them.
+    """
+
+    instead: str
+    since: str
+    most: int
+
+
+OVERRIDES: Mapping[str, Override] = {
+    "compute_loss": Override("num_items_in_batch", "transformers 4.46", 4),
+    "training_step": Override("num_items_in_batch", "transformers 4.46", 3),
+    "log": Override("start_time", "transformers 4.47", 2),
+    "_get_train_sampler": Override("train_dataset", "transformers 4.52", 1),
+}
 
 # Arguments of `from_pretrained` that transformers 5 hands on to the model, which refuses them.
 PRETRAINED: Mapping[str, Past] = {

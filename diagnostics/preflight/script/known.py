@@ -12,7 +12,7 @@ class Signatures:
 
     `versions`: by library. `modules`: by dotted name, the names that can be imported from it; a module that is not there
     does not exist, but for those below `unlisted`. `defined`: of those names the ones that are written there, not
-    imported from elsewhere. `classes`: by class, the arguments of its `__init__` (of a config class its fields).
+    imported from elsewhere. `classes`: by class, the arguments of its `__init__` (of a config class its fields); by `Trainer.method`, the method's.
     `unlisted`: modules that exist and whose names and submodules were not looked at.
     """
 
@@ -34,6 +34,10 @@ class Signatures:
             return True
         names = self.modules.get(module, frozenset())
         return name in names or f"{module}.{name}" in self.modules or f"{module}.{name}" in self.unlisted
+
+    def takes(self, called: str, argument: str) -> bool:
+        """Whether a class, or a method such as `Trainer.log`, takes an argument by name."""
+        return argument in self.classes.get(called, frozenset())
 
     def home(self, name: str, library: str) -> str | None:
         """The module of a library from which a name is best imported today: the library itself, then the shortest."""

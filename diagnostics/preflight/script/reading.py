@@ -14,6 +14,7 @@ from diagnostics.preflight.script import history
 from diagnostics.preflight.script.calls import read_calls
 from diagnostics.preflight.script.imports import read_imports
 from diagnostics.preflight.script.known import Signatures
+from diagnostics.preflight.script.overrides import read_overrides
 from diagnostics.preflight.script.survey import Survey, survey_of
 
 MOST_BYTES = 2_000_000  # a script of a person is far smaller; more is data in a file of code
@@ -90,6 +91,7 @@ def survey(text: str, known: Signatures, path: Path) -> Survey:
         found = survey_of(text, known)
         read_imports(found)
         read_calls(found)
+        read_overrides(found)
         if found.patched:
             found.unread.append(
                 "unsloth puts classes of its own in the place of TRL's; what those take was not looked at."

@@ -212,7 +212,9 @@ def finding_from(one: Mapping[str, Any]) -> FindingInWords:
             FixInWords(
                 fix["title"],
                 fix["safety"],
-                tuple(Edit(edit["path"], edit["from"], edit["to"]) for edit in fix["edits"]),
+                tuple(
+                    Edit(edit["path"], edit["from"], edit["to"], edit.get("removed", False)) for edit in fix["edits"]
+                ),
             )
             for fix in one["fixes"]
         ),

@@ -132,6 +132,17 @@ def test_the_summary_of_torchrun_gives_a_rank_to_lines_without_one(tmp_path: Pat
     assert judged(tmp_path, text).findings[0].facts["where"] == " (rank 6)"
 
 
+@pytest.mark.parametrize(("code", "said"), [(-6, "Signal 6 (SIGABRT)"), (-9, "Signal 9 (SIGKILL)")])
+def test_a_kill_after_a_time_limit_is_its_consequence(code: int, said: str, tmp_path: Path) -> None:
+    text = (
+        WATCHDOG.format(1)
+        + WATCHDOG.format(0)
+        + ROOT_CAUSE.format(rank=1, code=code, said=f"{said} received by PID 4711")
+    )
+    found = [one.rule for one in judged(tmp_path, text).findings if one.severity != "info"]
+    assert found == ["collective-timeout"]
+
+
 def test_an_unknown_cause_is_an_answer_with_the_last_own_frame(tmp_path: Path) -> None:
     text = crash(*STEP, "model.py:88 forward x[mask]", "torch/functional.py:9 inner", end="TypeError: no mask")
     finding = judged(tmp_path, text).findings[0]

@@ -27,6 +27,8 @@ GIB = 1 << 30
         ("[1,2]<stderr>:Traceback", "Traceback", "2"),
         ("3: Traceback (most recent call last):", "Traceback (most recent call last):", "3"),
         ("worker-0: Traceback", "Traceback", None),
+        ("> [rank1]:   File", "  File", "1"),
+        ("[1867] [rank2]:[E602 11:18:53.8 x.cpp:684] [Rank 2] no", "[Rank 2] no", "2"),
         ("2026-03-01 10:00:00,123 - ERROR - __main__ - no", "no", None),
         ("2026-03-01T10:00:00.123456Z no", "no", None),
         ("[2026-03-01 10:00:00,1] [INFO] [launch.py:319:sigkill_handler] Killing", "Killing", None),

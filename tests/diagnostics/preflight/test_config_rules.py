@@ -139,6 +139,7 @@ NEAR_MISSES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("run-too-short", "sft", {"max_steps": 20}, {}),
     ("options-contradict", "sft", {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 100}, {}),
     ("options-contradict", "sft", {"padding_free": True, "max_length": None}, {}),
+    ("options-contradict", "grpo", {"use_vllm": True, "vllm_server_host": "a", "vllm_mode": "server"}, {}),
     ("options-contradict", "sft", {"assistant_only_loss": True}, {"form": "conversational"}),
     ("options-contradict", "kto", {"loss_type": "apo_zero_unpaired", "per_device_train_batch_size": 1}, {}),
     ("options-contradict", "dpo", {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 0.1]}, {}),
@@ -190,10 +191,16 @@ CLASHES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("sharding-twice", "sft", {"fsdp": "full_shard", "deepspeed": "ds.json"}, {}),
     ("best-sharded", "sft", {"fsdp": "full_shard", "save_only_model": True, "load_best_model_at_end": True, "eval_strategy": "steps"}, {}),
     ("adapter-unused", "sft", {"lora_r": 8}, {}),
+    ("server-unused", "grpo", {"use_vllm": True, "vllm_server_host": "10.0.0.1"}, {}),
     ("steps-and-epochs", "sft", {"max_steps": 100, "num_train_epochs": 3}, {}),
 ]  # fmt: skip
 FAULTS += [
-    ("options-contradict", kind, {"adapter-unused": "warning", "steps-and-epochs": "info"}.get(kind, "error"), *rest)
+    (
+        "options-contradict",
+        kind,
+        {"adapter-unused": "warning", "server-unused": "warning", "steps-and-epochs": "info"}.get(kind, "error"),
+        *rest,
+    )
     for kind, *rest in CLASHES
 ]
 
@@ -296,3 +303,28 @@ def test_own_arguments_are_those_of_the_workers() -> None:
     own = {name for one in PPOConfig.__mro__[:1] for name in one.__annotations__} - {"OTHER_NAMES"}
     assert {name: value for name, value in defaults(PPOConfig).items() if name in own} == PPO_DEFAULTS
     assert PPOConfig.OTHER_NAMES == PPO_OTHER_NAMES
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_usable_names_are_those_that_the_worker_takes(method: str) -> None:
+    """A name that the worker takes and the probe does not know would keep a run from its start."""
+    import ast
+    from dataclasses import fields
+
+    import trl
+    from trl.scripts.grpo import GRPOScriptArguments
+
+    from training.ppo_config import PPOConfig
+    from training.request import ClinicArguments
+
+    tree = ast.parse((Path(__file__).parents[3] / "training" / f"{method}.py").read_text(encoding="utf-8"))
+    parsing = next(
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "parse"
+    )
+    named = [ast.unparse(one).rpartition(".")[2] for one in parsing.args[1:]]
+    own = {"PPOConfig": PPOConfig, "GRPOScriptArguments": GRPOScriptArguments}
+    classes = [own.get(name) or getattr(trl, name) for name in named]
+    classes += [trl.ModelConfig, trl.ScriptArguments, ClinicArguments, trl.DatasetMixtureConfig]
+    taken = {field.name for one in classes for field in fields(one) if field.init}
+    taken |= set(getattr(classes[0], "OTHER_NAMES", {}))
+    assert config_of(method)[1] == taken

@@ -13,6 +13,7 @@ from tests.diagnostics.preflight.test_config_rules import CLASHES, FAULTS
 
 # Refused by the trainer or the loading of the model, which this test does not build, or by a parser of two names.
 LATER = {
+    "server-unused",
     "best-of-what",
     "quantised-both-ways", "quantised-without-adapter", "selective-checkpointing", "padding-free",
     "assistant-only", "unknown-loss", "exo-smoothing", "weighted-aot", "divergence-loss", "synced-and-precomputed",

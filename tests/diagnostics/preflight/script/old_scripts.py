@@ -327,6 +327,51 @@ for batch in ppo_trainer.dataloader:
     ppo_trainer.step(batch["input_ids"], response, rewards)
 """
 
+SFT_CUSTOM_0_11 = """
+import os
+
+from datasets import Dataset
+from transformers import AutoTokenizer, DataCollatorForLanguageModeling, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+tokenizer = AutoTokenizer.from_pretrained(os.environ["MODEL"])
+seen = []
+
+
+class Saver(TrainerCallback):
+    def on_train_end(self, args, state, control, tokenizer, **kwargs):
+        seen.append(tokenizer.eos_token)
+
+
+class WeightedTrainer(SFTTrainer):
+    def compute_loss(self, model, inputs, return_outputs=False):
+        seen.append("loss")
+        return super().compute_loss(model, inputs, return_outputs)
+
+    def log(self, logs):
+        seen.append("log")
+        super().log(logs)
+
+
+class Experiment:
+    def __init__(self):
+        self.trainer = None
+
+    def run(self):
+        args = SFTConfig(output_dir=os.environ["OUT"], max_steps=1, use_cpu=True, save_strategy="no", max_seq_length=32)
+        self.trainer = WeightedTrainer(
+            os.environ["MODEL"], args=args, train_dataset=Dataset.from_dict({"text": ["a text", "a longer text"] * 4}),
+            tokenizer=tokenizer, callbacks=[Saver()], data_collator=DataCollatorForLanguageModeling(tokenizer, mlm=False))
+        self.trainer.train()
+
+
+Experiment().run()
+assert {"loss", "log", tokenizer.eos_token} <= set(seen)
+trainer = SFTTrainer(os.environ["MODEL"], SFTConfig(os.environ["OUT"], use_cpu=True),
+                     train_dataset=Dataset.from_dict({"text": ["a"] * 2}))
+assert trainer.tokenizer.eos_token == tokenizer.eos_token
+"""
+
 # Those that become scripts that start and train.
 STARTING = {
     "sft-collator-0.7": SFT_COLLATOR_0_7,
@@ -338,6 +383,7 @@ STARTING = {
     "grpo-0.17": GRPO_0_17,
     "argparse-0.9": ARGPARSE_0_9,
     "sft-0.20": SFT_0_20,
+    "sft-custom-0.11": SFT_CUSTOM_0_11,
 }
 # Those whose libraries, devices or methods are not to be had here.
 READ_ONLY = {"sft-qlora-0.9": SFT_QLORA_0_9, "sft-bare-0.12": SFT_BARE_0_12, "rloo-0.12": RLOO_0_12, "ppo-0.7": PPO_0_7}
