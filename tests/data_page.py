@@ -28,6 +28,10 @@ is read only if there is evaluation (`eval_strategy`). Several data sets at once
 
 The test rows are drawn by `seed`, so that every process and every resume has the same.
 
+JSON may be an object a line, one list, a list under a name (`{"data": [...]}`), a list a split, or lists by column; CSV may be
+parted by comma, semicolon, tab or bar; texts may be UTF-8 with or without a mark, UTF-16, GB18030 or Windows-1252. A line that
+cannot be read is named.
+
 ## Columns
 
 | method | reads |
@@ -50,6 +54,10 @@ Where a refusal knows what was probably meant, it names the mapping. It knows:
 |---|---|
 """
 TAIL = """
+Other shapes are recognised by the pre-flight, which says what becomes of each column and writes the converted file: Alpaca,
+ShareGPT, OpenAI's messages with tools, pairs under other names, two answers with a choice or scores, UltraFeedback's rated
+completions, HH-RLHF's transcripts, single answers with thumbs or stars, questions, documents.
+
 ## From easy to hard
 
     curriculum=length            tokens of a row, through the chat template

@@ -6,6 +6,7 @@ import numpy as np
 
 from diagnostics.finding import CannotJudge, Finding, Fix, Limit, TableEvidence, Words
 from diagnostics.preflight.material import Material
+from diagnostics.preflight.near import LEAST as LEAST_RUNS
 from diagnostics.preflight.near import near_pairs
 from diagnostics.preflight.telling import interval, spread, table
 from diagnostics.preflight.texts import Texts, length, texts_of
@@ -31,10 +32,13 @@ def preflight(material: Material) -> Finding | None:
     same = [one for one in evaluation.parts if one in training.parts]
     if not same:
         raise CannotJudge("no-data", why="wrong-columns")
-    whole = found_again(joined(training, same), joined(evaluation, same))
     prompts: dict[int, tuple[int, float]] = {}
-    if "prompt" in same and len(same) > 1:
+    told = "prompt" in same and len(same) > 1
+    if told:
         prompts = found_again(training.normal("prompt"), evaluation.normal("prompt"))
+        # What is near as a whole is near in its prompt, unless that is too short to be compared.
+        told = float(np.median(evaluation.lengths("prompt"))) >= 2 * LEAST_RUNS
+    whole = found_again(joined(training, same), joined(evaluation, same), nearly=not told)
     rows = {**prompts, **whole}
     exact = {at: one for at, one in rows.items() if one[1] == 1.0}
     of = len(evaluation)
@@ -72,7 +76,7 @@ def joined(texts: Texts, parts: list[str]) -> list[str]:
     return ["\x1f".join(row) for row in zip(*(texts.normal(part) for part in parts), strict=True)]
 
 
-def found_again(training: list[str], evaluation: list[str]) -> dict[int, tuple[int, float]]:
+def found_again(training: list[str], evaluation: list[str], nearly: bool = True) -> dict[int, tuple[int, float]]:
     """For the evaluation texts that are among the training texts: the place there and the overlap, 1 if equal.
 
     Short texts count as found only if they stand out: everybody asks the same few short questions.
@@ -89,6 +93,8 @@ def found_again(training: list[str], evaluation: list[str]) -> dict[int, tuple[i
             found[at] = (first[text], 1.0)
         else:
             rest.append(at)
+    if not nearly:
+        return found
     unique = list(first.values())
     pairs = near_pairs([training[at] for at in unique] + [evaluation[at] for at in rest])
     for one, other, overlap in pairs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -49,6 +50,8 @@ EXPLAINS = (
 CONSTANT = Limit(20, "rows", "ours: fewer may say the same by chance")
 IN_A_ROW = Limit(0.02, "share of the conversations", "ours: single slips are in most data sets")
 NAMED = 5  # rows
+# A list of messages as JSON or as Python writes it.
+WRITTEN_OUT = re.compile(r"""\s*\[\s*\{\s*["'](?:role|from|content|value)["']\s*:""")
 
 TALKING = (*TALKS, "prompt", "completion", "chosen", "rejected")
 
@@ -161,6 +164,7 @@ def judged(material: Material, rows: Rows) -> Finding | None:
     return (
         empty(material, rows, values, numbers, text_field)
         or of_wrong_kind(material, rows, values, numbers, text_field)
+        or written_out(material, rows, values, numbers, text_field)
         or unlike_conversations(material, rows, values, numbers, text_field)
         or constant(material, rows, values, text_field)
     )
@@ -278,6 +282,28 @@ def of_wrong_kind(
     return finding(material, rows, first.facts, (shown,), text_field)
 
 
+def written_out(
+    material: Material, rows: Rows, values: Mapping[str, list[Any]], numbers: np.ndarray, text_field: str
+) -> Finding | None:
+    """Conversations that became texts: of a CSV file, or of a column that holds texts too, for which the table makes them one."""
+    for name in TEXTS:
+        places = [
+            at for at, value in enumerate(values.get(name, ())) if isinstance(value, str) and WRITTEN_OUT.match(value)
+        ]
+        if places:
+            facts = {
+                "kind": "written-out",
+                "where": rows.where,
+                "column": name,
+                "count": len(places),
+                "of": len(values[name]),
+                "row": int(numbers[places[0]]),
+            }
+            shown = table(rows.where, ("row", name), [(int(numbers[at]), values[name][at]) for at in places])
+            return finding(material, rows, facts, (shown,), text_field, "warning", 0.9)
+    return None
+
+
 def conversations(values: Mapping[str, list[Any]]) -> Iterator[tuple[str, int, list[Any]]]:
     """Every conversation of the rows: its column, its place, its messages."""
     for name in TALKING:
@@ -387,6 +413,8 @@ WORDS = {
             "kinds-mixed-text": "{where}, row {row}: '{column}' is a text, and a conversation in the rows before; expected all of "
             "one kind.",
             "no-conversion": "{where}: has the columns {columns}, which are of no shape that could be converted for {method}.",
+            "written-out": "{where}: in {count} of {of} rows, first in row {row}, '{column}' is a conversation written out as a text: "
+            "training would take its brackets and quotes for what is said.",
             "none-inside": "{where}: {count} of {of} conversations have a message without content (null), first in row {row}; "
             "templates print None, or fail.",
             "roles": "{where}: the conversations know the roles {roles} ({count} messages), which chat templates do not know.",
@@ -484,6 +512,8 @@ Sources: huggingface/trl#1267, unslothai/unsloth#1102.""",
             "kinds-mixed-talk": "{where}，第 {row} 行：'{column}' 是对话，而之前的行是文本；应为同一种类型。",
             "kinds-mixed-text": "{where}，第 {row} 行：'{column}' 是文本，而之前的行是对话；应为同一种类型。",
             "no-conversion": "{where}：现有的列是 {columns}，不是可以为 {method} 转换的已知格式。",
+            "written-out": "{where}：{of} 行中有 {count} 行（最早在第 {row} 行）的 '{column}' 是写成文本的对话：训练会把括号和引号当作"
+            "内容。",
             "none-inside": "{where}：{of} 个对话中有 {count} 个含有没有内容（null）的消息，最早在第 {row} 行；模板会写出 None 或报错。",
             "roles": "{where}：对话里有聊天模板不认识的角色 {roles}（{count} 条消息）。",
             "roles-renamed": "{where}：对话里的说话者叫 {roles}（{count} 条消息）；TRL 只改键名，而聊天模板只认 system、user 和 "

@@ -74,6 +74,8 @@ CASES: dict[str, Case] = {
     "a strange role": (W, material("sft", with_row(TALKS, 9, messages=talk(("user", "a"), ("narrator", "b")))), "roles", "warning"),
     "two turns": (W, material("sft", with_row(TALKS, 9, messages=talk(("user", "a"), ("user", "b"), ("assistant", "c")))), "turns", "warning"),
     "two turns in one of many": (W, material("sft", with_row(TALKS * 3, 9, messages=talk(("user", "a"), ("user", "b"), ("assistant", "c")))), None, ""),
+    "a conversation as a text": (W, material("grpo", with_row(PLAIN, 9, prompt='[{"role": "user", "content": "a"}]')), "written-out", "warning"),
+    "a list as a text": (W, material("grpo", with_row(PLAIN, 9, prompt='[{"name": "role"}, 3]')), None, ""),
     "one answer to all": (W, material("sft", [{**row, "completion": "Yes."} for row in PLAIN]), "constant", "warning"),
     "one answer to few": (W, material("sft", [{**row, "completion": "Yes."} for row in PLAIN[:15]]), None, ""),
     "the columns fit": (W, material("sft", PLAIN, PLAIN), None, ""),
