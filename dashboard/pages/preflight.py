@@ -57,12 +57,12 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 label=words("pre.rewards"), placeholder="rewards.py:polite", lines=1, scale=3, elem_id="pre-rewards"
             )
             reward_file = gr.File(
-                label=words("pre.reward_file"), file_types=[".py"], height=100, scale=2, elem_id="pre-reward-file"
+                label=words("pre.reward_file"), file_types=[".py"], height=130, scale=2, elem_id="pre-reward-file"
             )
         with gr.Row(equal_height=True):
-            script = gr.File(label=words("pre.script"), file_types=[".py", ".ipynb"], height=100, elem_id="pre-script")
+            script = gr.File(label=words("pre.script"), file_types=[".py", ".ipynb"], height=130, elem_id="pre-script")
             config = gr.File(
-                label=words("pre.config"), file_types=[".yaml", ".yml", ".json"], height=100, elem_id="pre-config"
+                label=words("pre.config"), file_types=[".yaml", ".yml", ".json"], height=130, elem_id="pre-config"
             )
             settings = gr.Textbox(
                 label=words("pre.settings"), placeholder="max_length=512", lines=3, elem_id="pre-settings"

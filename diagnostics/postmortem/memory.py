@@ -37,7 +37,7 @@ PARTS = {
     "unallocated": re.compile(rf"{SIZE} is reserved by PyTorch but unallocated"),
     "reserved-old": re.compile(rf"{SIZE} reserved in total by PyTorch"),
 }
-OTHERS = re.compile(rf"Process \d+ has {SIZE} memory in use")
+OTHERS = re.compile(rf"Process (?P<number>\d+) has {SIZE} memory in use")
 # Memory that torch holds without using it, as a share of the card, from which fragmentation is the first suspect.
 FRAGMENTED = Limit(
     0.1,
@@ -109,7 +109,9 @@ def sizes_in(text: str) -> Sizes:
     unallocated, reserved = of("unallocated"), of("reserved-old")
     if unallocated is None and reserved is not None and allocated is not None:
         unallocated = max(0.0, reserved - allocated)
-    others = [float(one["size"].rstrip(".")) * UNITS[one["unit"]] for one in OTHERS.finditer(text)]
+    # By its number: a message that stands twice in a text counts each process once.
+    held = {one["number"]: float(one["size"].rstrip(".")) * UNITS[one["unit"]] for one in OTHERS.finditer(text)}
+    others = list(held.values())
     process = of("process")
     if process is None and len(others) == 1:
         process, others = others[0], []  # older 2.x calls the process itself by its number

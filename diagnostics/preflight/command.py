@@ -15,7 +15,7 @@ from diagnostics.output import refuse, to_file, to_stdout, unwritable
 from diagnostics.preflight.asking import METHODS, AskedWrong, asked, parse_settings, read_config
 from diagnostics.preflight.columns import WrongColumns
 from diagnostics.preflight.judge import judge
-from diagnostics.preflight.material import Material
+from diagnostics.preflight.material import Material, Script
 from diagnostics.preflight.shapes import REASONS, write_converted
 from diagnostics.preflight.unreadable import DataUnreadable
 from diagnostics.report.preflight.formats import FORMATS
@@ -120,8 +120,16 @@ def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
             raise AskedWrong("--modernise: no script was given; expected --script FILE.")
         text = material.script.modern or material.script.path.read_text(encoding="utf-8")
         to_file(text, arguments.modernise)
-        said.append(f"The script for the installed TRL is in {arguments.modernise}.")
+        said.append(modernised(material.script, arguments.modernise))
     return said
+
+
+def modernised(script: Script, path: Path) -> str:
+    """What was written of a script, in a sentence that does not promise more than was mended."""
+    left = sum(not one.mended for one in script.changes)
+    if left:
+        return f"The script is in {path}: {len(script.changes) - left} place(s) mended, {left} left to do by hand."
+    return f"The script for the installed TRL is in {path}" + ("." if script.changes else ", unchanged.")
 
 
 def convert(material: Material, path: Path) -> str:

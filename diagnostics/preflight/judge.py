@@ -34,6 +34,6 @@ def judge(material: Material, rules: Sequence[ModuleType] = PREFLIGHT_RULES) -> 
             judged += 1
             if found:
                 findings.append(found)
-    kept = fold(findings, {rule.NAME: rule.EXPLAINS for rule in rules})
+    kept = fold(findings, {rule.NAME: getattr(rule, "PREFLIGHT_EXPLAINS", rule.EXPLAINS) for rule in rules})
     kept.sort(key=lambda one: SEVERITIES.index(one.severity))
     return Diagnosis(tuple(kept), tuple(not_checked), judged)

@@ -172,12 +172,18 @@ class Holder:
         return ids
 
 
-def prompt_text(tokenizer: Any, messages: Sequence[dict[str, str]]) -> tuple[str, bool]:
-    """A conversation as the text that is tokenized, and whether special tokens are still to be added to it."""
+def prompt_text(tokenizer: Any, messages: Sequence[dict[str, str]], tools: Any = None) -> tuple[str, bool]:
+    """A conversation as the text that is tokenized, and whether special tokens are still to be added to it.
+
+    `tools`: those that the model is offered, as a client of a server sends them with the conversation.
+    """
     if not tokenizer.chat_template:
         return "\n".join(message["content"] for message in messages), True
     try:
-        return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True), False
+        options = {"tools": tools} if tools else {}
+        return tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=True, **options
+        ), False
     except Exception as error:  # a template may raise whatever it likes, for example on a system prompt
         raise ValueError(f"The chat template refuses this conversation: {first_line(error)}.") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from diagnostics.preflight.asking import ONLINE, AskedWrong
@@ -63,7 +64,25 @@ def with_data(material: Material, limit: int, progress: Progress) -> Material:
     train = open_rows(asked.method, asked.config, "train", limit=limit, progress=read)
     evaluated = material.value("eval_strategy") not in (None, "no")
     evaluation = open_rows(asked.method, asked.config, "test", limit=limit, progress=read) if evaluated else None
-    return replace(material, train=train, evaluation=evaluation)
+    held_out = None if evaluated else holds_test(asked)
+    return replace(material, train=train, evaluation=evaluation, held_out=held_out)
+
+
+def holds_test(asked: Asked) -> bool | None:
+    """Whether data on this machine have a split to evaluate on; None for others, which would be fetched for the question."""
+    from diagnostics.preflight.unreadable import DataUnreadable
+    from diagnostics.probes.data import HUGE, open_rows
+
+    path = Path(str(asked.config.get("dataset_name") or ""))
+    if not asked.method or asked.config.get("datasets") or not path.exists():
+        return None
+    if path.is_file() and path.stat().st_size > HUGE:
+        return None
+    try:
+        open_rows(asked.method, asked.config, "test", limit=1)
+    except DataUnreadable as problem:
+        return False if problem.kind == "no-split" else None
+    return True
 
 
 def with_preparation(material: Material, progress: Progress) -> Material:

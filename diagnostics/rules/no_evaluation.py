@@ -54,6 +54,12 @@ def preflight(material: Material) -> Finding | None:
     steps = plan.planned_steps(material)
     every = max(1, steps // TIMES) if steps else EVERY
     changes = (plan.edit(material, "eval_strategy", "steps"), plan.edit(material, "eval_steps", every))
+    # Without rows to evaluate on, these two arguments alone would end the run before its first step.
+    fix = (
+        Fix("split", "show", facts={"every": every})
+        if material.held_out is False
+        else Fix("evaluate", "safe", changes, {"every": every})
+    )
     return Finding(
         rule=NAME,
         severity="info",
@@ -62,8 +68,8 @@ def preflight(material: Material) -> Finding | None:
         last_step=0,
         facts={"kind": "planned", "every": every},
         evidence=(TextEvidence("config", plan.shown(material, "eval_strategy")),),
-        causes=("none-asked",),
-        fixes=(Fix("evaluate", "safe", changes, {"every": every}),),
+        causes=("none-asked",) if material.held_out is not False else ("none-held-out",),
+        fixes=(fix,),
     )
 
 
@@ -76,8 +82,15 @@ WORDS = {
         },
         why="A training loss that falls looks the same whether the model learns or memorises.",
         wrong_if="the run is evaluated elsewhere, on its checkpoints",
-        causes={"none-asked": "eval_strategy is left at its default, 'no'."},
-        fixes={"evaluate": "Evaluate every {every} steps on a held-out split (eval_dataset or a test split is needed)"},
+        causes={
+            "none-asked": "eval_strategy is left at its default, 'no'.",
+            "none-held-out": "The data have no test split to evaluate on.",
+        },
+        fixes={
+            "evaluate": "Evaluate every {every} steps on a held-out split (eval_dataset or a test split is needed)",
+            "split": "Hold some rows back (a folder with train.jsonl and test.jsonl is read as two splits), name the folder "
+            "as the data, and set eval_strategy=steps and eval_steps={every}",
+        },
         about="""Says that a run logged no evaluation at all.
 
 Known for how common it is: 41 of 89 public runs had none (finetune-doctor 0.2.2). A note, no fault: the training may
@@ -93,8 +106,15 @@ Online methods (GRPO, RLOO, PPO) are not judged here: their reward is measured o
         },
         why="无论模型是在学习还是在死记，训练损失下降的样子都一样。",
         wrong_if="训练之外另有对检查点的评估",
-        causes={"none-asked": "eval_strategy 保持默认值 'no'。"},
-        fixes={"evaluate": "每 {every} 步在留出的数据上评估一次（需要 eval_dataset 或 test 划分）"},
+        causes={
+            "none-asked": "eval_strategy 保持默认值 'no'。",
+            "none-held-out": "数据里没有可用于评估的 test 划分。",
+        },
+        fixes={
+            "evaluate": "每 {every} 步在留出的数据上评估一次（需要 eval_dataset 或 test 划分）",
+            "split": "留出一部分行（一个含 train.jsonl 与 test.jsonl 的文件夹会读作两个划分），以该文件夹为数据，"
+            "再设 eval_strategy=steps 与 eval_steps={every}",
+        },
         about="""提示训练没有记录任何评估。
 
 这很常见：89 个公开训练里有 41 个没有评估（finetune-doctor 0.2.2）。这只是提示，不是故障：训练也许很好，但无人能判断。

@@ -61,6 +61,7 @@ def look_first(worker: Worker) -> None:
     kept = request.folder / PREFLIGHT_FILE
     kept.unlink(missing_ok=True)
     worker.status.write(activity="preflight")
+    print(f"pre-flight: looking at the data and {ROWS:,} of the rows at most as training will see them", flush=True)
     code = wait(forked(request), worker) if hasattr(os, "fork") else fresh(request)
     worker.status.write(activity="loading")
     try:

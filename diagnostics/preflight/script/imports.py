@@ -86,7 +86,7 @@ def read_statement(survey: Survey, statement: ast.ImportFrom, imported: list[Imp
         if home and new:
             (stay if home == module else elsewhere.setdefault(home, [])).append(new + as_)
         elif name in DROPPED_WITH_ITS_USE and not used(survey, one.local):
-            survey.changes.pop()
+            pass  # the import goes; it was told of above, or by the reading before this one
         else:
             stay.append(name + as_)
     if len(stay) != len(imported) or any(

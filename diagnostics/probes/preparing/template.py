@@ -199,7 +199,7 @@ def parted(
     """Whether prompts are the beginning of what training sees, and where a server's prompt parts from it.
 
     The server's prompt is the one that Compare sends (`prompt_text`): the template saved beside the model, and nothing
-    that a row passes to its template.
+    that a row passes to its template but its tools, which a client sends along.
     """
     prefix: bool | None = None
     found: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = []
@@ -207,7 +207,7 @@ def parted(
         if one.whole is None or len(one.whole) <= len(one.prompt):
             continue
         try:
-            sent, special = prompt_text(tokenizer, one.prompt)
+            sent, special = prompt_text(tokenizer, one.prompt, one.options.get("tools"))
             whole = tokenizer.apply_chat_template(one.whole, tokenize=False, chat_template=training, **one.options)
         except Exception:  # a template may raise whatever it likes; `tried` has told of it
             return prefix, tuple(found)

@@ -57,6 +57,8 @@ def reward_cells(rewards: list[Mapping[str, Any]], lang: Lang) -> list[list[str]
     label = LABELS[lang]
     order = ("reference", "ordinary", "empty", "long", "prompt", "repeated", "keywords", "foreign")
     probes = probes_of(rewards, order)
+    if not probes and any(one["failed"] for one in rewards):
+        probes = ["reference"]  # no function gave a reward: the column holds what each of them said instead
     cells = [[label["function"], *(label.get(f"probe_{probe}", probe) for probe in probes)]]
     for one in rewards:
         if one["failed"]:

@@ -150,3 +150,12 @@ def test_of_a_long_console_head_and_tail_are_read(tmp_path: Path) -> None:
 def test_what_people_write(text: str, rule: str | None) -> None:
     told = prose_cause((text,))
     assert (told.rule if told else None) == rule
+
+
+def test_message_that_stands_twice_counts_a_process_once() -> None:
+    said = (
+        "CUDA out of memory. Tried to allocate 18.55 GiB. GPU 0 has a total capacity of 79.15 GiB of which 11.20 GiB is free. "
+        "Process 2921 has 67.94 GiB memory in use."
+    )
+    sizes = sizes_in(f"{said} {said}")
+    assert (sizes.process, sizes.others) == (67.94 * (1 << 30), None)

@@ -14,6 +14,7 @@ from diagnostics.fixing import applied
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Asked, Machine, Material, Prepared, Rows
 from diagnostics.preflight.own_arguments import OWN_DEFAULTS, PPO_DEFAULTS, PPO_OTHER_NAMES
+from diagnostics.probes.preflight import with_data
 from diagnostics.probes.signatures import config_of
 from diagnostics.report.words import LANGS, in_words
 from training.demo.recipes import Stage, stages
@@ -328,3 +329,18 @@ def test_usable_names_are_those_that_the_worker_takes(method: str) -> None:
     taken = {field.name for one in classes for field in fields(one) if field.init}
     taken |= set(getattr(classes[0], "OTHER_NAMES", {}))
     assert config_of(method)[1] == taken
+
+
+@pytest.mark.parametrize(("names", "safety", "edits"), [(("train",), "show", 0), (("train", "test"), "safe", 2)])
+def test_evaluation_is_planned_only_where_rows_are_held_out(
+    tmp_path: Path, names: tuple[str, ...], safety: str, edits: int
+) -> None:
+    """eval_strategy on data without a test split ends the run before its first step."""
+    for name in names:
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n', encoding="utf-8")
+    measured = with_data(material("sft", {"dataset_name": str(tmp_path)}), 10, lambda *_: None)
+    finding = found("no-evaluation", measured)
+    assert finding is not None
+    [fix] = finding.fixes
+    assert (fix.safety, len(fix.edits)) == (safety, edits)
+    assert in_words(finding).causes

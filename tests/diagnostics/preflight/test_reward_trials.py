@@ -15,6 +15,8 @@ from diagnostics.finding import Finding
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Asked, Material, RewardTrial, Rows
 from diagnostics.probes.reward_trials import trial_rewards
+from diagnostics.report.preflight.contents import trial_object
+from diagnostics.report.preflight.sentences import reward_cells
 from diagnostics.report.words import LANGS, in_words
 from diagnostics.run.status import process_alive
 
@@ -353,6 +355,17 @@ def test_several_functions_are_judged_together(tmp_path: Path) -> None:
     assert edit.new[0] > 10 * edit.new[1]
     assert found(*trials[:2], reward_weights=edit.new) == []
     assert names(found(trials[0], trials[2])) == [("reward-missing", "warning", "tried-function")]
+
+
+def test_one_function_that_raises_is_not_hidden_by_another_that_miscounts(tmp_path: Path) -> None:
+    short = mine(tmp_path, "return [1.0]", name="short.py")
+    breaks = mine(tmp_path, "return [1 / 0 for c in completions]", name="breaks.py")
+    trials = trial_rewards([short, breaks], rows(ENGLISH))
+    diagnosis = judge(Material(Asked("grpo", {}), train=rows(ENGLISH), rewards=tuple(trials)))
+    assert {"reward-wrong-count", "reward-raises"} <= {one.rule for one in diagnosis.findings}
+    head, *cells = reward_cells([trial_object(one) for one in trials], "en")
+    assert all(len(row) == len(head) for row in cells)
+    assert "ZeroDivisionError" in cells[1][1]
 
 
 def test_without_references_junk_is_only_noted(tmp_path: Path) -> None:

@@ -171,3 +171,15 @@ def test_prompt_that_a_server_sends_otherwise_is_shown_as_tokens(base_checkpoint
     same = measure(tokenizer, None, "tokenizer", rows_of([{"messages": talk(False)}]), (), masked=False)
     assert same.parity == ()
     assert found(same) is None
+
+
+def test_tools_of_a_row_are_sent_to_a_server_too(base_checkpoint: Path) -> None:
+    text = (
+        "{% if tools %}{{ '<|tools|>' + tools | tojson }}{% endif %}"
+        "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )
+    tokenizer = tokenizer_for(base_checkpoint, text, "<|end|>")
+    row = {"messages": talk(False), "tools": [{"type": "function", "function": {"name": "weather"}}]}
+    template = measure(tokenizer, None, "tokenizer", rows_of([row]), (), masked=False)
+    assert template.parity == ()

@@ -224,6 +224,15 @@ def test_helper_that_is_gone_is_written_out(tmp_path: Path, known: Signatures) -
     )
 
 
+def test_import_that_is_gone_is_told_of_though_nothing_uses_it(tmp_path: Path, known: Signatures) -> None:
+    text = "from trl import DataCollatorForCompletionOnlyLM, SFTTrainer\n"
+    script = read(tmp_path, text, known)
+    assert [(one.what, one.fatal, one.mended) for one in script.changes] == [
+        ("DataCollatorForCompletionOnlyLM", True, True)
+    ]
+    assert script.modern == "from trl import SFTTrainer\n"
+
+
 def test_collator_that_cannot_pad_labels_goes(tmp_path: Path, known: Signatures) -> None:
     text = (
         "from transformers import DataCollatorForLanguageModeling\nfrom trl import SFTTrainer\n"
