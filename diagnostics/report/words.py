@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from diagnostics.finding import Edit, Evidence, Finding, Fix, NotChecked, Words
+from diagnostics.report.evidence_words import in_chinese
 from diagnostics.rules import RULES
 
 Lang = Literal["en", "zh"]
@@ -169,7 +170,7 @@ def in_words(finding: Finding, lang: Lang = "en") -> FindingInWords:
         wrong_if=words.wrong_if.format_map(facts),
         causes=tuple(words.causes[key].format_map(facts) for key in finding.causes),
         fixes=tuple(fix_in_words(fix, words) for fix in finding.fixes),
-        evidence=finding.evidence,
+        evidence=finding.evidence if lang == "en" else tuple(in_chinese(one) for one in finding.evidence),
         explains=finding.explains,
     )
 
@@ -186,4 +187,23 @@ def fix_in_words(fix: Fix, words: Words) -> FixInWords:
 
 def reason_in_words(one: NotChecked, lang: Lang = "en") -> str:
     """Why a rule could not judge."""
-    return REASONS[lang][one.reason].format_map(one.facts)
+    facts = {**one.facts, "why": unseen_in_words(str(one.facts["why"]), lang)} if "why" in one.facts else one.facts
+    return REASONS[lang][one.reason].format_map(facts)
+
+
+# Why a part of a pre-flight is not there, as `diagnostics/probes/preflight.py` says it.
+UNSEEN_ZH = {
+    "no data was given": "没有给出数据",
+    "no model was given, whose tokenizer is needed": "没有给出模型，而这需要它的分词器",
+    "the columns do not fit: see wrong-columns": "列不符：见 wrong-columns",
+    "no reward function was named": "没有指定奖励函数",
+    "none was named": "没有指定",
+    "no script was given": "没有给出脚本",
+    "there are no evaluation rows": "没有评估数据",
+    "there is none": "没有",
+}
+
+
+def unseen_in_words(why: str, lang: Lang = "en") -> str:
+    """Why something was not looked at; a message of a library as it is."""
+    return why if lang == "en" else UNSEEN_ZH.get(why, why)

@@ -11,7 +11,7 @@ import numpy as np
 from diagnostics.finding import Diagnosis, Edit, Evidence, SeriesEvidence, TableEvidence, TextEvidence
 from diagnostics.preflight.material import Material, RewardTrial, Rows, Script, Sequences, Template, Tokens
 from diagnostics.report.as_json import finding_object, plain
-from diagnostics.report.words import FindingInWords, FixInWords, Lang, in_words, reason_in_words
+from diagnostics.report.words import FindingInWords, FixInWords, Lang, in_words, reason_in_words, unseen_in_words
 
 SCHEMA = 1
 BINS = 36  # bars of a histogram: each about as wide as a letter
@@ -49,7 +49,7 @@ def contents(material: Material, diagnosis: Diagnosis, lang: Lang = "en") -> dic
             "rewards": [trial_object(one) for one in material.rewards or ()],
             "script": script_object(material.script) if material.script else None,
             "conversion": material.facts.get("conversion"),
-            "unseen": dict(material.unseen),
+            "unseen": {part: unseen_in_words(why, lang) for part, why in material.unseen.items()},
         }
     )
     return whole
