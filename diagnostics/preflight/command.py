@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -58,6 +59,8 @@ def preflight(arguments: argparse.Namespace) -> int:
 
     0: nothing at or above --fail-on; 1: something; 2: what was asked cannot be looked at, or a file cannot be written.
     """
+    # TRL's word on its experimental modules, which are only asked for their names, is none about the training.
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     from diagnostics.probes.preflight import measure
 
     for path in (arguments.out, arguments.convert, arguments.modernise):

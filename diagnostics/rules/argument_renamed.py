@@ -36,6 +36,10 @@ def by_console(run: Run) -> Finding | None:
         return None
     owner, argument = names_of(run, cause)
     past = past_of(owner, argument)
+    if past is None and cause.kind == "parser":
+        # A command line does not say which config refused: the first that knows the old name tells what became of it.
+        known = ((one, history.past_argument(one, argument)) for one in dict.fromkeys(CONFIGS.values()))
+        owner, past = next(((one, later) for one, later in known if later is not None), (owner, None))
     kind = "console-other" if cause.kind in ("missing", "positional") else "console-unknown"
     if past is not None and cause.kind in ("unexpected", "parser"):
         kind = "console-renamed" if past.instead else "console-gone"

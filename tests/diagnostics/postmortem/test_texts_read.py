@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from diagnostics.engine import diagnose
 from diagnostics.run import RunUnreadable, open_run
 from tests.diagnostics.postmortem.texts import TRAIN, crash
 
@@ -48,3 +49,15 @@ def test_other_texts_are_refused_in_one_sentence(name: str, content: bytes, tmp_
     with pytest.raises(RunUnreadable, match="holds no log row") as caught:
         open_run(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_old_argument_of_a_command_line_is_told_with_its_new_name(tmp_path: Path) -> None:
+    path = tmp_path / "console.log"
+    path.write_text(
+        "Traceback (most recent call last):\n"
+        '  File "/opt/venv/lib/python3.11/site-packages/transformers/hf_argparser.py", line 364, in parse_args_into_dataclasses\n'
+        "ValueError: Some specified arguments are not used by the HfArgumentParser: ['--max_seq_length', '1024']\n",
+        encoding="utf-8",
+    )
+    [finding] = [one for one in diagnose(open_run(path)).findings if one.rule == "argument-renamed"]
+    assert (finding.facts["kind"], finding.facts["instead"]) == ("console-renamed", "max_length")
