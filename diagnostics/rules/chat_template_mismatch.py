@@ -252,7 +252,7 @@ WORDS = {
             "whole": "Train on the whole conversation",
             "rows": "Change the rows' roles: fold the system message into the first question, merge turns of one speaker",
             "talk": "If the model will be asked through a chat server: give the prompts as messages "
-            '([{"role": "user", "content": ...}]); if it will be asked bare, leave them',
+            '([{{"role": "user", "content": ...}}]); if it will be asked bare, leave them',
             "template": "Take the template of the model's own family again (chat_template.jinja beside its weights; TRL ships "
             "training variants for assistant_only_loss)",
             "console-rows": (
@@ -330,7 +330,7 @@ Sources: huggingface/alignment-handbook#93, huggingface/smol-course#260.""",
             "eos": "把 {end} 设为结束词元（eos_token）",
             "whole": "在整段对话上训练",
             "rows": "调整数据的角色：把 system 消息并入第一个问题，合并同一说话者的连续轮次",
-            "talk": '若模型将通过对话服务使用：把提示改为消息（[{"role": "user", "content": ...}]）；若直接补全使用则不必改',
+            "talk": '若模型将通过对话服务使用：把提示改为消息（[{{"role": "user", "content": ...}}]）；若直接补全使用则不必改',
             "template": "重新采用该模型系列自己的模板（权重旁的 chat_template.jinja；assistant_only_loss 可用 TRL 附带的训练版）",
             "console-rows": "合并同一角色的连续消息，删除或修正不交替的行，把系统文本并入第一条用户消息",
             "console-template": "换回模型自己的模板（tokenizer_config.json、chat_template.jinja）或 TRL 的训练模板",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from string import Formatter
+
+import pytest
+
 from diagnostics.finding import NotChecked, TableEvidence, TextEvidence
 from diagnostics.report.evidence_words import in_chinese
-from diagnostics.report.words import reason_in_words
+from diagnostics.report.words import LANGS, Lang, reason_in_words, words_of
+from diagnostics.rules import PREFLIGHT_RULES, RULES
 
 
 def test_our_words_are_chinese_and_the_users_are_left() -> None:
@@ -22,3 +27,14 @@ def test_why_something_was_not_looked_at_is_chinese() -> None:
     one = NotChecked("evaluation-leak", "no-data", {"why": "there are no evaluation rows"})
     assert reason_in_words(one, "zh") == "没有查看数据：没有评估数据"
     assert reason_in_words(NotChecked("x", "no-data", {"why": "KeyError: 'text'"}), "zh").endswith("KeyError: 'text'")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("rule", sorted({one.NAME for one in (*RULES, *PREFLIGHT_RULES)}))
+def test_every_sentence_of_a_rule_can_be_filled_in(rule: str, lang: Lang) -> None:
+    """A brace that is meant as one is written twice: else the report breaks where it is needed."""
+    words = words_of(rule, lang)
+    summaries = [words.summary] if isinstance(words.summary, str) else list(words.summary.values())
+    for sentence in (*summaries, words.why, words.wrong_if, *words.causes.values(), *words.fixes.values()):
+        names = [name for _, name, _, _ in Formatter().parse(sentence) if name is not None]
+        assert all(name.isidentifier() for name in names), sentence
