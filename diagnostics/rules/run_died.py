@@ -150,7 +150,7 @@ WORDS = {
         },
         fixes={
             "again": "Mend the cause and resume from checkpoint-{saved} (resume_from_checkpoint)",
-            "afresh": "Mend the cause and start the run again; no checkpoint was saved",
+            "afresh": "Mend the cause and start the run again; no checkpoint of it is known here",
         },
         about="""Checks whether a run ended before it was done.
 
@@ -195,7 +195,7 @@ user's own code, with a confidence of 0.5: that the cause is not known is an ans
         },
         fixes={
             "again": "解决原因后从 checkpoint-{saved} 恢复（resume_from_checkpoint）",
-            "afresh": "解决原因后重新开始；没有保存过检查点",
+            "afresh": "解决原因后重新开始；这里没有找到它的检查点",
         },
         about="""检查训练是否在完成之前就结束了。
 
