@@ -80,7 +80,11 @@ def preflight(material: Material) -> Finding | None:
     """Gather what the template does wrong to plain talk and to the data's own, and name the worst."""
     prepared = need_prepared(material)
     template = need_template(material)
-    if prepared.format != "conversational" or template.source is None:
+    if template.source is None:
+        return None
+    if prepared.format == "standard":
+        return plain(template)
+    if prepared.format != "conversational":
         return None
     found = faults_of(material, prepared, template)
     if not found:
@@ -107,6 +111,24 @@ def preflight(material: Material) -> Finding | None:
         evidence=(*shown(found), *parity(template)),
         causes=causes_of(worst.kind),
         fixes=fixes_of(material, template, worst.kind),
+    )
+
+
+def plain(template: Template) -> Finding | None:
+    """A note where prompts are texts: training sees them bare, a chat server writes them through the template."""
+    if not template.parity:
+        return None
+    row = template.parity[0][0]
+    return Finding(
+        rule=NAME,
+        severity="info",
+        confidence=0.9,
+        first_step=0,
+        last_step=0,
+        facts={"kind": "plain-prompts", "row": row},
+        evidence=parity(template),
+        causes=("texts",),
+        fixes=(Fix("talk", "show"),),
     )
 
 
@@ -191,6 +213,8 @@ WORDS = {
             "no-generation-prompt": "The prompt does not open the assistant's turn. {sentence}",
             "prompt-differs": "The prompt is not the beginning of what training sees before an answer. {sentence}",
             "parity": "The prompt that a server sends is not the one that training sees (row {row}).",
+            "plain-prompts": "The prompts are texts: training sees them without the template, a chat server and Compare "
+            "write them with it (row {row}).",
             "stop-differs": "The template ends answers with {end}, but the model stops only at {stops}.",
             "changed-copy": "The template is a changed copy of {family} and writes the same conversation differently. "
             "{sentence}",
@@ -213,6 +237,7 @@ WORDS = {
         wrong_if="the template was changed knowingly, and the served model uses the same one",
         causes={
             "roles": "The data hold roles, an order of turns or a system message that the template does not take.",
+            "texts": "The data hold prompts as texts, and TRL writes only conversations through the template.",
             "edited": "The template was edited, or cut when it was copied.",
             "family": "The template is that of another model family than the tokenizer's.",
             "console-rows": "Rows with two messages of one role in a row, or that begin with the assistant.",
@@ -226,6 +251,8 @@ WORDS = {
             "eos": "Make {end} the end token (eos_token)",
             "whole": "Train on the whole conversation",
             "rows": "Change the rows' roles: fold the system message into the first question, merge turns of one speaker",
+            "talk": "If the model will be asked through a chat server: give the prompts as messages "
+            '([{"role": "user", "content": ...}]); if it will be asked bare, leave them',
             "template": "Take the template of the model's own family again (chat_template.jinja beside its weights; TRL ships "
             "training variants for assistant_only_loss)",
             "console-rows": (
@@ -272,6 +299,7 @@ Sources: huggingface/alignment-handbook#93, huggingface/smol-course#260.""",
             "no-generation-prompt": "提示没有开启 assistant 的轮次。{sentence}",
             "prompt-differs": "提示不是训练时回答之前内容的前缀。{sentence}",
             "parity": "部署时发送的提示与训练所见的不同（第 {row} 行）。",
+            "plain-prompts": "提示是纯文本：训练看到的不带模板，而对话服务和对比页会套用模板（第 {row} 行）。",
             "stop-differs": "模板以 {end} 结束回答，但模型只在 {stops} 处停止。",
             "changed-copy": "该模板是 {family} 的改动版，对同一段对话写法不同。{sentence}",
             "console-roles": "模板不接受这样的角色顺序{where}。{line}",
@@ -290,6 +318,7 @@ Sources: huggingface/alignment-handbook#93, huggingface/smol-course#260.""",
         wrong_if="模板是有意改动的，部署时也使用同一模板",
         causes={
             "roles": "数据里有模板不接受的角色、轮次顺序或 system 消息。",
+            "texts": "数据里的提示是纯文本，TRL 只对对话套用模板。",
             "edited": "模板被编辑过，或复制时被截断。",
             "family": "模板属于另一个模型系列，与分词器不符。",
             "console-rows": "有的行里同一角色连续出现两次，或以 assistant 开头。",
@@ -301,6 +330,7 @@ Sources: huggingface/alignment-handbook#93, huggingface/smol-course#260.""",
             "eos": "把 {end} 设为结束词元（eos_token）",
             "whole": "在整段对话上训练",
             "rows": "调整数据的角色：把 system 消息并入第一个问题，合并同一说话者的连续轮次",
+            "talk": '若模型将通过对话服务使用：把提示改为消息（[{"role": "user", "content": ...}]）；若直接补全使用则不必改',
             "template": "重新采用该模型系列自己的模板（权重旁的 chat_template.jinja；assistant_only_loss 可用 TRL 附带的训练版）",
             "console-rows": "合并同一角色的连续消息，删除或修正不交替的行，把系统文本并入第一条用户消息",
             "console-template": "换回模型自己的模板（tokenizer_config.json、chat_template.jinja）或 TRL 的训练模板",

@@ -74,6 +74,7 @@ def measure(
     refuses, refuses_row, of_rows = tried(tokenizer, used, rows)
     faults += of_rows
     prefix, parity = parted(tokenizer, training, rows) if refuses is None else (None, ())
+    parity = parity or plain_prompts(tokenizer, rows)
     return Template(
         source=source,
         known=name,
@@ -224,6 +225,27 @@ def parted(
                 (one.row, tokens(tokenizer, seen[around : common + AROUND]), tokens(tokenizer, server[around:]))
             )
     return prefix, tuple(found)
+
+
+def plain_prompts(tokenizer: Any, rows: Rows) -> tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...]:
+    """Prompts that are texts, which training sees without a template, beside what Compare and a chat server would send.
+
+    Texts that hold marks of a template already are left out: they were written through one.
+    """
+    found = []
+    for place in range(min(len(rows.numbers), PARITY)):
+        prompt = rows.rows[place].get("prompt")
+        if not isinstance(prompt, str) or not prompt or talks.MARKS.search(prompt):
+            continue
+        try:
+            sent, special = prompt_text(tokenizer, [{"role": "user", "content": prompt}])
+        except ValueError:
+            return ()
+        seen = tokenizer(prompt)["input_ids"]
+        server = tokenizer(sent, add_special_tokens=special)["input_ids"]
+        if seen != server:
+            found.append((int(rows.numbers[place]), tokens(tokenizer, seen), tokens(tokenizer, server)))
+    return tuple(found)
 
 
 def answer_follows(tokenizer: Any, one: Talk, seen: list[int], server: list[int], common: int) -> bool:

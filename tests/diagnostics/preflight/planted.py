@@ -356,8 +356,9 @@ def few_rows(planted: Planted) -> Planted:
 
 def few_steps(planted: Planted) -> Planted:
     """So large a batch that a pass is a few steps."""
+    online = {"num_generations": 2} if planted.method in ("grpo", "rloo") else {}
     return replace(planted, config={**planted.config, "per_device_train_batch_size": 64, "gradient_accumulation_steps":
-                   max(1, len(planted.rows) // 64), "num_train_epochs": 1, "num_generations": 1})  # fmt: skip
+                   max(1, len(planted.rows) // 64), "num_train_epochs": 1, **online})  # fmt: skip
 
 
 def everywhere(planted: Planted, share: float, change: Callable[[str], str]) -> Planted:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from diagnostics.finding import Finding
-from diagnostics.preflight.material import Template
+from diagnostics.preflight.material import Asked, Material, Prepared, Template
 from diagnostics.probes.preparing import known
 from diagnostics.probes.preparing.talks import messages
 from diagnostics.probes.preparing.template import measure
@@ -171,3 +171,24 @@ def test_prompt_that_a_server_sends_otherwise_is_shown_as_tokens(base_checkpoint
     same = measure(tokenizer, None, "tokenizer", rows_of([{"messages": talk(False)}]), (), masked=False)
     assert same.parity == ()
     assert found(same) is None
+
+
+def test_prompts_as_texts_are_shown_beside_what_a_server_sends(base_checkpoint: Path) -> None:
+    """A note, no warning: a model that is asked bare is trained so. Prompts that were written through a template are let be."""
+    text = "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}" + OPENING
+    tokenizer = tokenizer_for(base_checkpoint, text, "<|end|>")
+    rows = rows_of([{"prompt": "Where is my parcel?"}, {"prompt": "订单C73可以退款吗？"}])
+    template = measure(tokenizer, None, "tokenizer", rows, (), masked=False)
+    assert [row for row, _, _ in template.parity] == [0, 1]
+    _, training, server = template.parity[0]
+    assert "".join(training) == "Where is my parcel?"
+    assert "".join(server) == "<|user|>Where is my parcel?<|end|><|assistant|>"
+    prepared = Prepared("standard", {}, (), None, template=template)
+    finding = chat_template_mismatch.preflight(Material(Asked("grpo", {}), prepared=prepared))
+    assert finding is not None
+    assert (finding.facts["kind"], finding.severity) == ("plain-prompts", "info")
+    written = rows_of([{"prompt": "<|user|>Where is my parcel?<|end|><|assistant|>"}])
+    assert measure(tokenizer, None, "tokenizer", written, (), masked=False).parity == ()
+
+
+OPENING = "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
