@@ -90,3 +90,16 @@ def test_a_sentence_of_no_exception_is_dropped_once_a_row_follows(tmp_path: Path
     row = "{'loss': 0.5, 'grad_norm': 0.31, 'learning_rate': 1e-05, 'epoch': 0.1}\n"
     assert said(tmp_path, row + line) == ["out-of-memory"]
     assert said(tmp_path, line + row) == []
+
+
+def test_a_surer_sentence_of_another_fault_does_not_displace_the_first(tmp_path: Path) -> None:
+    text = "IndexError: index out of range in self\nOSError: [Errno 28] No space left on device\n"
+    assert said(tmp_path, text) == ["embedding-too-small"]
+
+
+def test_what_trl_itself_raises_at_the_call_is_no_fault_of_the_reward(tmp_path: Path) -> None:
+    frames = (
+        'Traceback (most recent call last):\n  File "/x/site-packages/trl/trainer/grpo_trainer.py", line 9, in _prepare_inputs\n'
+        "    output = reward_func(prompts=prompts)\n"
+    )
+    assert said(tmp_path, frames + "RuntimeError: nothing known\n") == ["run-died"]
