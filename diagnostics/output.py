@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from pathlib import Path
 
 BAD_INPUT = 2
+
+
+def as_units(error: UnicodeError) -> tuple[str, int]:
+    r"""What cannot be encoded as `\uXXXX` a UTF-16 unit: as readable as Python's own `\xNN`, and valid in JSON as well."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2)), error.end
+
+
+codecs.register_error("clinic-units", as_units)
 
 
 def to_stdout(text: str) -> None:
@@ -18,7 +30,7 @@ def to_stdout(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     try:
         # What the terminal cannot show, or no encoding can hold, is written as an escape rather than lost with the rest.
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(text.encode(encoding, "clinic-units").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
         # Python flushes once more at its end: let it do so into nothing (as its page on SIGPIPE says).
@@ -44,7 +56,7 @@ def to_file(text: str, path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    data = text.encode("utf-8", "clinic-units")
     if path.exists() and not path.is_file():
         path.write_bytes(data)  # a device or a pipe, such as /dev/stdout: a rename would put a file in its place
         return

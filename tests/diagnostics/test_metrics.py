@@ -28,6 +28,7 @@ ALL = [(method, metric) for method, metrics in METHODS.items() for metric in met
 # Tags in the cases that the catalogue leaves out on purpose.
 NOT_EXPLAINED = {
     "train/completion_length": "TRL up to 0.16; completions/mean_length since, of which alone the pages speak",
+    "eval/accuracy": "a measure of the user's own compute_metrics, named by metric_for_best_model",
 }
 
 # What TRL 1.12's PPO v2 logs: the `metrics[...]` of trl/experimental/ppo/ppo_trainer.py, which TRL 1.16 no longer has.
@@ -142,7 +143,8 @@ def signals_of(rule: ModuleType) -> set[str]:
 # Read for another reason than to judge: whether a rule applies, or how much of the run there is.
 READ_BESIDE = {
     ("run-too-short", "kl"), ("run-too-short", "reward"), ("loss-spike", "epoch"), ("loss-diverged", "learning_rate"),
-    ("loss-not-finite", "entropy"),
+    ("loss-not-finite", "entropy"), ("nothing-trainable", "learning_rate"), ("best-checkpoint-not-saved", "reward"),
+    ("best-checkpoint-not-saved", "loss"),
 }  # fmt: skip
 # A rule for every method by what was printed, for one alone by its curves.
 BY_CURVES = {"labels-all-masked": ("sft",)}
