@@ -439,7 +439,7 @@ def messages() -> None:
         "ValueError: could not convert string to float: 'seven'\n"
     )
     folder("reward-raises", "bad-value", ended, raised, [], {}, "grpo")
-    elsewhere = raised.replace("_calculate_rewards", "_prepare_inputs")
+    elsewhere = raised.replace("_calculate_rewards", "_prepare_inputs").replace("reward_func(", "tokenize(")
     folder("reward-raises", "near-miss-elsewhere", ended, elsewhere, [], {}, "grpo")
 
 

@@ -25,12 +25,29 @@ MOST_PLACES = 40
 WENT_ON_ROWS = 3
 ROW = re.compile(r"\{\s*['\"](?:loss|reward|eval_loss|train_runtime|ppo/|objective/)[^{}]*\}")
 SUMMARY = re.compile(r"['\"]train_runtime['\"]")
+# A line that says so speaks of something that was met and dealt with, or is a hint: it ended nothing.
+HANDLED = re.compile(
+    r"(?i)\b(?:retrying|will retry|skipping|not up yet|will not be used|using internal implementation|falling back)\b|NCCL INFO"
+    r"|thrown while requesting|could not import|failed to import \S+: "
+)
+HINT = re.compile(r"(?i)\b(?:to (?:avoid|prevent)|in case of|if you (?:get|see|run into|encounter|hit|face))\b")
+# A sentence behind one of these is the text of a row or an answer that was printed, about errors perhaps.
+QUOTED = re.compile(
+    r"(?i)['\"](?:prompt|completion|text|content|response|answer|chosen|rejected|messages|question|query)s?['\"]\s*:\s*[\['\"{]"
+    r"|^\s*[*\[(]{0,2}(?:prompt|completion|response|generated(?: text)?|assistant|reference|chosen|rejected)\b[^:]{0,20}:\s"
+)
+CELL = re.compile("[│┃]")
 # Lines shown: of the frames before the exception, and after it.
 BEFORE, AFTER = 8, 3
 ROOT_CAUSE = "Root Cause (first observed failure)"
 ROOT_RANK = re.compile(r"rank\s*:\s*(?P<rank>\d+)")
 # TRL's functions that call a reward function: what lies below them in a traceback is the user's.
 CALLERS = ("_calculate_rewards", "get_reward", "_compute_rewards")
+# Before 0.20 the call stood in a longer function, and is told by the name of what is called there.
+# `reward_func(**reward_inputs)` calls a reward model.
+REWARD_CALL = re.compile(r"\breward_func(?:tion)?\((?!\*\*reward_inputs)")
+# A call that Python refused: there is no frame of the function yet.
+REFUSED_CALL = re.compile(r"^(?P<name>[\w.<>]+)\(\) (?:got an unexpected|missing \d|takes |got multiple)")
 # What may run out anywhere, a reward function included: the rule of the resource says more.
 RESOURCES = ("out-of-memory", "out-of-host-memory", "disk-full", "shared-memory-exhausted", "reward-wrong-count")
 # Exceptions that tell of another process's end, or only wrap an inner one.
@@ -39,6 +56,8 @@ FOLLOWING = (
     "BrokenPipeError", "SignalException", "ProcessExitedException", "RayTaskError", "ActorDiedError", "WorkerCrashedError",
     "EngineDeadError", "SystemExit", "KeyboardInterrupt", "RayActorError", "ConnectionAbortedError",
 )  # fmt: skip
+# Of these the console says by signs of their own what is to be said.
+ENDED = ("SystemExit", "KeyboardInterrupt", "SignalException")
 COLUMNS = frozenset(
     [
         "text",
@@ -151,12 +170,16 @@ def judged(console: Console, state: str, ours: bool) -> Verdict:
     rows = [place for place, line in enumerate(console.lines) if "{" in line.text and ROW.search(line.text)]
     summaries = [place for place in rows if SUMMARY.search(console.lines[place].text)]
 
-    def went_on(place: int) -> bool:
+    def went_on(place: int, enough: int = WENT_ON_ROWS) -> bool:
         """Whether the training went on after what stands there."""
-        return len(rows) - bisect_right(rows, place) >= WENT_ON_ROWS or bool(summaries and summaries[-1] > place)
+        return len(rows) - bisect_right(rows, place) >= enough or bool(summaries and summaries[-1] > place)
+
+    def passed(one: Cause) -> bool:
+        """Whether the run went on in spite of it. A sentence that is no exception's is believed less: one row is enough."""
+        return went_on(one.place, 1 if one.raised is None and one.role == "fatal" else WENT_ON_ROWS)
 
     alive = ours and state in ("finished", "running", "starting", "stopped", "waiting")
-    found = [one for one in matches(console, raised) if one.role == "warning" or not (alive or went_on(one.place))]
+    found = [one for one in matches(console, raised) if one.role == "warning" or not (alive or passed(one))]
     ends = [] if alive else [one for one in raised if not went_on(max(one.line, one.start))]
     found += [
         cause for one in ends for recognise in RECOGNISERS if (cause := recognise(one, console, found)) is not None
@@ -213,7 +236,8 @@ def first_unknown(ends: list[Raised]) -> Raised | None:
     """The first exception that is no mere consequence; of a chain of handlers the last, which is the one that ended the run."""
     own = [one for one in ends if one.type and one.kind not in FOLLOWING]
     if not own:
-        return next((one for one in ends if not one.type and one.frames), None)
+        cut = next((one for one in ends if not one.type and one.frames), None)
+        return cut or next((one for one in ends if one.type and one.kind not in ENDED), None)
     at = 0
     while at + 1 < len(own) and own[at + 1].link == "during" and own[at + 1].rank == own[at].rank:
         at += 1
@@ -233,13 +257,21 @@ def matches(console: Console, raised: list[Raised]) -> Iterator[Cause]:
                 break
             place = bisect_right(starts, at) - 1
             line = console.lines[place]
-            facts = matched(sign, line.text)
+            facts = matched(sign, line.text) if meant(sign, line.text, at - starts[place]) else None
             if facts is not None and line.rank not in seen and not ROW.search(line.text) and place not in taken:
                 seen.add(line.rank)
                 taken[place] = number
                 yield cause_at(sign, place, console, facts, owners(place, line.rank))
             after = starts[place + 1] if place + 1 < len(starts) else len(text)
             at = text.find(sign.says, after)
+
+
+def meant(sign: Sign, text: str, place: int) -> bool:
+    """Whether a sentence at a place of a line is said of this run: no hint, nothing that was dealt with, no row of the data."""
+    before = text[:place]
+    if QUOTED.search(before) or CELL.search(text):
+        return False
+    return sign.role == "warning" or not (HANDLED.search(text) or HINT.search(before))
 
 
 def matched(sign: Sign, text: str) -> dict[str, Any] | None:
@@ -304,15 +336,22 @@ def root_rank(console: Console) -> str | None:
 
 def reward_function(raised: Raised, console: Console, found: list[Cause]) -> Cause | None:
     """An exception below TRL's call of the reward functions; what the table says of its line is taken back."""
-    called = [at for at, frame in enumerate(raised.frames) if frame.function in CALLERS]
-    if not called or called[-1] + 1 >= len(raised.frames):
+    called = [
+        at
+        for at, frame in enumerate(raised.frames)
+        if frame.function in CALLERS or (not frame.own and REWARD_CALL.search(frame.code))
+    ]
+    refused = REFUSED_CALL.match(raised.message)
+    direct = bool(called) and called[-1] + 1 == len(raised.frames) and REWARD_CALL.search(raised.frames[-1].code)
+    if not called or not (called[-1] + 1 < len(raised.frames) or (direct and refused)):
         return None
     if any(one.raised is raised and one.rule in RESOURCES for one in found):
         return None
     found[:] = [one for one in found if one.raised is not raised]
-    below = raised.frames[called[-1] + 1 :]
+    below = raised.frames[called[-1] + 1 :] or raised.frames[-1:]
     where = next((frame for frame in reversed(below) if frame.own), below[0])
-    facts = {"function": where.function, "file": where.name, "line": where.line, "error": raised.said[:200] or "?"}
+    function = refused["name"] if direct and refused else where.function
+    facts = {"function": function, "file": where.name, "line": where.line, "error": raised.said[:200] or "?"}
     return Cause("reward-raises", "console", 0.95, "fatal", max(raised.line, raised.start), raised.rank, facts, raised)
 
 
@@ -332,6 +371,20 @@ def missing_column(raised: Raised, console: Console, found: list[Cause]) -> Caus
         sure = 0.93 if key["key"] in COLUMNS and (reading or not raised.frames) else 0.75
         return Cause("wrong-columns", "key", sure, "fatal", place, raised.rank, facts, raised)
     return None
+
+
+def messages_as_text(raised: Raised, console: Console, found: list[Cause]) -> Cause | None:
+    """TRL's reading of a row failed on its kind: a text where messages are expected, None where a text is."""
+    if (
+        raised.kind not in ("TypeError", "AttributeError")
+        or not raised.frames
+        or any(one.raised is raised for one in found)
+    ):
+        return None
+    last = raised.frames[-1]
+    if "trl/" not in last.file.replace("\\", "/") or last.name != "data_utils.py":
+        return None
+    return Cause("wrong-columns", "type", 0.8, "fatal", raised.line, raised.rank, {"line": raised.said}, raised)
 
 
 def vllm_memory(raised: Raised, console: Console, found: list[Cause]) -> Cause | None:
@@ -362,7 +415,13 @@ def refused_argument(raised: Raised, console: Console, found: list[Cause]) -> Ca
 
 
 Recogniser = Callable[[Raised, Console, list[Cause]], Cause | None]
-RECOGNISERS: tuple[Recogniser, ...] = (reward_function, missing_column, vllm_memory, refused_argument)
+RECOGNISERS: tuple[Recogniser, ...] = (
+    reward_function,
+    missing_column,
+    messages_as_text,
+    vllm_memory,
+    refused_argument,
+)
 
 
 def prose_as_cause(console: Console) -> Cause | None:
@@ -371,7 +430,8 @@ def prose_as_cause(console: Console) -> Cause | None:
     if told is None:
         return None
     facts = {"line": console.lines[told.place].text.strip()[:300]}
-    return Cause(told.rule, "told", told.confidence, "warning", told.place, None, facts)
+    kind = {"out-of-memory": "unplaced", "collective-timeout": "timeout"}.get(told.rule, "told")
+    return Cause(told.rule, kind, told.confidence, "warning", told.place, None, facts)
 
 
 # -- for the rules -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,16 @@ ZERO_LOSS = re.compile(
 NAN_LOSS = re.compile(
     r"(?:\bloss|损失)['\"]?[^.。\n]{0,25}(?<![a-z])nan(?![a-z])|\bnan\b[^.\n]{0,25}\bloss\b", re.IGNORECASE
 )
+# What is denied is not told: `no NaN found`, `loss is not nan`.
+DENIED = re.compile(
+    r"(?i)\b(?:no|not|never|isn't|without|neither)\b[^.\n]{0,12}\bnan\b|(?:没有|不是|无)[^。\n]{0,6}nan"
+)
+MEMORY = re.compile(
+    r"\bOOM(?:s|ed|ing)?\b|\bout of (?:gpu |cuda |video )?memory\b|显存(?:不足|不够|溢出|爆|耗尽)|爆显存|[Vv]RAM[^.\n]{0,30}(?:full|exceed)"
+)
+HANGS = re.compile(
+    r"(?i)\bNCCL\b[^.\n]{0,30}\b(?:time(?:d)? ?-?out|hang|stuck)|\b(?:hang|stuck)\w*\b[^.\n]{0,60}\bNCCL\b|NCCL[^。\n]{0,20}(?:超时|卡住)"
+)
 MASKING = re.compile(r"response_template|CompletionOnly|train_on_responses_only|-100|completion_only", re.IGNORECASE)
 ONLINE = re.compile(r"\bGRPO|\bRLOO|\bPPO", re.IGNORECASE)
 # Longer texts are logs, whose sentences are no report.
@@ -37,15 +47,16 @@ class Told:
 def prose_cause(lines: tuple[str, ...]) -> Told | None:
     """The fault that a text tells of, None if it tells of none.
 
-    A mean over no labels at all is 0 in some versions and NaN in others: a loss of both is one of masked labels. A loss of 0
+    `lines`: "" where a log row stood. A mean over no labels at all is 0 in some versions and NaN in others: a loss of both is one of masked labels. A loss of 0
     is normal in GRPO.
     """
     if len(lines) > MOST_LINES:
         return None
 
     def first(pattern: re.Pattern[str]) -> int | None:
-        return next((place for place, line in enumerate(lines) if pattern.search(line)), None)
+        return next((at for at, line in enumerate(lines) if pattern.search(line) and not DENIED.search(line)), None)
 
+    memory, hangs = first(MEMORY), first(HANGS)
     gradient, zero, nan, online = first(NAN_GRADIENT), first(ZERO_LOSS), first(NAN_LOSS), first(ONLINE)
     if gradient is not None:
         return Told("loss-not-finite", 0.7, gradient)
@@ -53,4 +64,10 @@ def prose_cause(lines: tuple[str, ...]) -> Told | None:
         return Told("labels-all-masked", 0.6 if first(MASKING) is not None else 0.5, zero)
     if nan is not None:
         return Told("loss-not-finite", 0.5, nan)
+    if not all(lines):
+        return None  # a run that logged rows and speaks of memory may have been spared
+    if memory is not None:
+        return Told("out-of-memory", 0.5, memory)
+    if hangs is not None:
+        return Told("collective-timeout", 0.5, hangs)
     return None

@@ -15,6 +15,8 @@ METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 ONLINE = ("grpo", "rloo", "ppo")
 # YAML 1.1 reads 1e-4 as text, because it wants a dot; everybody who writes it means the number.
 SCIENTIFIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
+# A config has some hundred values. YAML's aliases make of some lines more values than there is memory for.
+MOST_VALUES = 10_000
 # What `python -m diagnostics fix` writes beside the arguments.
 MARKS = ("method", "parent", "fixes")
 # Python's words for values that JSON writes otherwise.
@@ -33,15 +35,36 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    if path.exists() and not path.is_file():
+        raise AskedWrong(f"{path}: is no file; expected a config in YAML or JSON.")
     try:
         config = read_json(path) if path.suffix == ".json" else yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise AskedWrong(f"{path}: there is no such config file.") from error
+    except RecursionError as error:
+        raise AskedWrong(f"{path}: cannot be read as a config (it is nested too deeply).") from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise AskedWrong(f"{path}: cannot be read as a config ({' '.join(str(error).split())}).") from error
     if not isinstance(config, dict):
         raise AskedWrong(f"{path}: holds no config; expected argument names with their values.")
+    if too_large(config):
+        raise AskedWrong(f"{path}: holds more than {MOST_VALUES} values; expected a config.")
     return {str(key): number_of(value) for key, value in config.items()}
+
+
+def too_large(value: Any) -> bool:
+    """Whether there are more values in it than in any config, each alias counted as what it stands for."""
+    left, count = [value], 0
+    while left:
+        one = left.pop()
+        count += 1
+        if count > MOST_VALUES:
+            return True
+        if isinstance(one, dict):
+            left.extend(one.values())
+        elif isinstance(one, list | tuple):
+            left.extend(one)
+    return False
 
 
 def number_of(value: Any) -> Any:

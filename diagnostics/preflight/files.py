@@ -134,12 +134,12 @@ def json_layout(path: Path, encoding: str, text: str) -> Layout:
     first, _, rest = start.partition("\n")
     try:
         one = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         one = None
     if one is None and start.startswith("{") and path.stat().st_size <= WHOLE:
         try:
             one, rest = json.loads(path.read_text(encoding=encoding)), ""
-        except (ValueError, UnicodeError):
+        except (ValueError, RecursionError):
             return Layout("lines", encoding)  # the reader names the line
     if isinstance(one, Mapping) and not rest.strip():
         return wrapped(path, encoding, one)

@@ -127,11 +127,14 @@ def with_script(material: Material, progress: Progress) -> Material:
     """The script, read and never run."""
     if material.asked.script is None:
         return unseen(material, "script", "no script was given")
-    from diagnostics.preflight.script import BadScript, read_script
+    from diagnostics.preflight.script import BadScript, checked, read_script
     from diagnostics.probes.signatures import signatures
 
     progress(0, 1, "script")
     try:
+        checked(
+            material.asked.script
+        )  # a script that is none is said before the libraries are asked, which takes a while
         return replace(material, script=read_script(material.asked.script, signatures()))
     except BadScript as error:
         raise AskedWrong(str(error)) from error

@@ -69,6 +69,8 @@ def last_answer(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if not isinstance(value, Sequence):
+        return str(value)  # wrong-columns speaks of its kind
     last = value[-1] if len(value) else {}
     if not isinstance(last, Mapping):
         return str(last)

@@ -27,8 +27,9 @@ ANY_KEY = re.compile(
 )
 # A text that somebody's crash is in, whatever it is called.
 TRACE = re.compile(
-    rb"Traceback \(most recent call last\)|^(?:[\w.]+\.)?\w+(?:Error|Exception): |^\s*File \"[^\"]+\", line \d+, in "
-    rb"|^\S* ?-{3,}> \d+ |\[rank\d+\]:|srun: error|slurmstepd: error|^Killed$",
+    rb"Traceback \(most recent call last\)|^(?:[\w.]+\.)?\w*(?:Error|Exception)(?::[ ]|$)|^\s*File \"[^\"]+\", line \d+, in "
+    rb"|^\S* ?-{3,}> \d+ |\[rank\d+\]:|srun: error|slurmstepd: error|^Killed$"
+    rb"|" + "已杀死|段错误|显存|报错".encode(),
     re.MULTILINE,
 )
 # What a text named like a console is a console by: one word that only programs and those who quote them use, or two of those
@@ -36,7 +37,7 @@ TRACE = re.compile(
 TECHNICAL = re.compile(
     rb"\b(?:grad_norm|grad_fn|tensors?|cuda|nccl|torch|trl|transformers|vllm|deepspeed|zero-?3|fsdp|lora|dtype|tokenizer|state_dict"
     rb"|fp16|bf16|traceback|stderr|exit code|exitcode|sig(?:kill|term|segv)|out of (?:memory|range)|must be|unexpected keyword"
-    rb"|errno|assert(?:ion)?|oom|killed|num_samples|shm|undefined symbol|no space left|Trainer|\w+Error|\w+Trainer|\w+Config)\b",
+    rb"|errno|assert(?:ion)?|oom|core dumped|shared object|gpus?|nvcc|grpo|sft|dpo|qwen\d?|llama\d?|huggingface|killed|num_samples|shm|undefined symbol|no space left|Trainer|\w+Error|\w+Trainer|\w+Config)\b",
     re.IGNORECASE,
 )
 WORD = re.compile(

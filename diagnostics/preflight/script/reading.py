@@ -58,6 +58,26 @@ def read_script(path: Path, known: Signatures) -> Script:
     )
 
 
+def checked(path: Path) -> None:
+    """Whether there is Python to be read at all.
+
+    Raises:
+        BadScript: see `read_script`.
+    """
+    text = text_of(path)
+    try:
+        compile(text, str(path), "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise no_python(path, error) from error
+
+
+def no_python(path: Path, error: Exception) -> BadScript:
+    """What is said of a text that is no Python."""
+    line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+    said = error.msg if isinstance(error, SyntaxError) else type(error).__name__
+    return BadScript(f"{path}{line}: is no Python that can be read ({said}).")
+
+
 def text_of(path: Path) -> str:
     """The text of a script.
 
@@ -67,6 +87,8 @@ def text_of(path: Path) -> str:
     if path.suffix == ".ipynb":
         raise BadScript(f"{path}: is a notebook; expected a script, as `jupyter nbconvert --to script` writes one.")
     try:
+        if path.exists() and not path.is_file():
+            raise BadScript(f"{path}: is no file; expected a training script.")
         if path.stat().st_size > MOST_BYTES:
             raise BadScript(f"{path}: is larger than {MOST_BYTES // 1_000_000} MB; expected a training script.")
         return path.read_text(encoding="utf-8-sig")
@@ -97,9 +119,7 @@ def survey(text: str, known: Signatures, path: Path) -> Survey:
                 "unsloth puts classes of its own in the place of TRL's; what those take was not looked at."
             )
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        said = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-        raise BadScript(f"{path}{line}: is no Python that can be read ({said}).") from error
+        raise no_python(path, error) from error
     return found
 
 

@@ -15,6 +15,7 @@ from diagnostics.preflight.unreadable import WORDS, DataUnreadable
 from diagnostics.probes import data
 from diagnostics.probes.data import open_rows, spread_over
 from diagnostics.rules import wrong_columns
+from diagnostics.rules.completions_empty import last_answer
 from tests.diagnostics.preflight.materials import found
 from training.request import BadRequest, ClinicArguments
 from training.worker.data import load_splits
@@ -95,6 +96,7 @@ def test_every_layout_and_encoding_is_read_by_the_preflight_and_the_worker(
         ),
         ("rows.jsonl", (LINES * 9000).encode() + b"\xff\xfe{}\n", "line 54001"),
         ("rows.json", b'{"data": [{"a": 1},', "is no JSON ("),
+        ("rows.jsonl", b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}\n", "line 1: is no JSON ("),
         ("rows.json", b"[1, 2, 3]", "holds 1 as row 0; expected rows"),
         ("rows.json", b"[{", "is no JSON ("),
         ("rows.jsonl", b"PK\x03\x04rest", "is no data, it begins like a ZIP archive or a spreadsheet."),
@@ -229,3 +231,8 @@ def test_no_beginning_of_a_file_is_a_traceback(tmp_path: Path, head: str, suffix
     path.write_text(head, encoding="utf-8")
     with contextlib.suppress(DataUnreadable):
         assert opened(path).total == len(opened(path).rows)
+
+
+@pytest.mark.parametrize("value", [3, 2.5, {"a": 1}, True])
+def test_answers_of_another_kind_break_no_rule(value: object) -> None:
+    assert last_answer(value) == str(value)

@@ -121,6 +121,7 @@ CASES: dict[str, Case] = {
     "steps are named": (dataset_too_small, material("sft", PLAIN * 5, per_device_train_batch_size=64, max_steps=500), None, ""),
     "answers count as rows": (dataset_too_small, material("grpo", rows(60, prompt=asked), per_device_train_batch_size=8, num_train_epochs=1, num_generations=8), None, ""),
     "lost signs": (text_damaged, material("sft", with_row(with_row(with_row(PLAIN, 1, completion="a\ufffdb"), 2, completion="c\ufffd"), 3, prompt="\ufffd?")), "replaced", "warning"),
+    "half a sign": (text_damaged, material("sft", with_row(PLAIN, 1, completion="well \ud83d")), "half-signs", "error"),
     "UTF-8 as Windows-1252": (text_damaged, material("sft", [{**row, "completion": "It\u2019s caf\u00e9".encode().decode("cp1252")} for row in PLAIN]), "mojibake", "warning"),
     "UTF-8 as GBK": (text_damaged, material("sft", [{**row, "completion": "我们今天去图书馆看书".encode().decode("gb18030")} for row in PLAIN]), "mojibake", "warning"),
     "accents": (text_damaged, material("sft", [{**row, "completion": "Là-bas, l\u2019été à São Paulo: \u201cça va?\u201d \u20ac5 \u2013 naïve Ångström"} for row in PLAIN]), None, ""),

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from diagnostics.preflight.asking import AskedWrong
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Asked, Material, Script
-from diagnostics.preflight.script import BadScript, Signatures, read_script
+from diagnostics.preflight.script import BadScript, Signatures, checked, read_script
+from diagnostics.probes.preflight import measure
 from diagnostics.probes.signatures import signatures
 from diagnostics.report.words import LANGS, in_words
 from diagnostics.rules import api_removed, argument_renamed
@@ -322,7 +324,7 @@ def test_collator_that_cannot_be_cut_is_left_and_said(tmp_path: Path, known: Sig
         ("deep.py", b"(" * 5000, "is no Python that can be read"),
         ("large.py", b"#" * 2_000_001, "is larger than 2 MB"),
         ("notes.ipynb", b"{}", "is a notebook"),
-        (".", None, "cannot be read as text"),
+        (".", None, "is no file"),
     ],
 )
 def test_what_is_no_script_is_refused_in_one_sentence(
@@ -335,6 +337,27 @@ def test_what_is_no_script_is_refused_in_one_sentence(
         read_script(path, known)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+    with pytest.raises(BadScript) as before:
+        checked(path)
+    assert str(before.value) == str(raised.value)
+
+
+def test_a_script_that_is_none_is_said_before_the_libraries_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow() -> Signatures:
+        raise AssertionError("the libraries were asked")
+
+    monkeypatch.setattr("diagnostics.probes.signatures.signatures", slow)
+    (tmp_path / "bad.py").write_text("def (:\n", encoding="utf-8")
+    with pytest.raises(AskedWrong, match="is no Python that can be read"):
+        measure(Asked(None, {}, tmp_path / "bad.py"))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(BadScript, match="is no file"):
+        checked(tmp_path / "pipe.py")
 
 
 @pytest.mark.parametrize("name", [*STARTING, *READ_ONLY])
