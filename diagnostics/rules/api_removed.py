@@ -61,11 +61,14 @@ def by_console(run: Run) -> Finding | None:
         "note": past.note if past else "",
     }
     fix = {"console-moved": "console-rename", "console-gone": "console-other-way", "console-newer": "console-upgrade"}
+    chosen = (
+        "console-ppo" if kind == "console-gone" and past and past.note == history.PPO else fix.get(kind, "console-pin")
+    )
     return finding_of(
         run,
         cause,
         causes=("library-older",) if kind == "console-newer" else ("script-older", "library-older"),
-        fixes=(Fix(fix.get(kind, "console-pin"), "show", (), facts),),
+        fixes=(Fix(chosen, "show", (), facts),),
         facts=facts,
     )
 
@@ -146,6 +149,7 @@ WORDS = {
             "modernise": "Take the rewritten script (preflight --modernise FILE): {count} place(s) are mended in it",
             "hand": "By hand: {names} ({note})",
             "console-rename": ("Write {instead} instead of {name}"),
+            "console-ppo": "{note}",
             "console-other-way": ("Do it in today's way, or install the version before {since}. {note}"),
             "console-upgrade": ("Upgrade TRL to {since} or newer"),
             "console-pin": (
@@ -189,9 +193,11 @@ Sources: huggingface/trl#3250, #4009, #5449, volcengine/verl#5690.""",
         },
         fixes={
             "modernise": "使用改写后的脚本（preflight --modernise FILE），其中已修正 {count} 处",
-            "hand": "需要手动处理：{names}（{note}）",
+            "hand": "需要手动处理：{names}（说明见证据中的各行）",
             "console-rename": ("把 {name} 写成 {instead}"),
-            "console-other-way": ("按如今的方式实现，或安装 {since} 之前的版本。{note}"),
+            "console-other-way": "按如今的方式实现，或安装 {since} 之前的版本。",
+            "console-ppo": "TRL 自 1.13 起不再提供 PPO：用 `python -m training start --method ppo` 训练，或沿用 trl==0.11.4（PPO v1）"
+            "或 trl<=1.12（PPO v2）",
             "console-upgrade": ("把 TRL 升级到 {since} 或更新"),
             "console-pin": ("安装脚本所针对的版本，或按已安装版本的文档修改"),
         },
