@@ -35,11 +35,15 @@ def for_fake_tensors() -> Iterator[None]:
     """What the libraries do wrong or refuse with tensors that hold no data."""
     import transformers.utils.import_utils as import_utils
     from torch import nn
+    from torch._subclasses.fake_tensor import FakeTensorMode
 
     with ExitStack() as stack:
         # a fake tensor counts as being traced by torch.compile: 4-D masks, repeated keys and values, +1.5 %
         replace(stack, import_utils, "is_fake_tensor", lambda tensor: False)
         replace(stack, nn.Module, "_apply", apply_without_swapping)
+        # the guard against being compiled takes a third of the time, and nothing is compiled here
+        guarded = FakeTensorMode.__torch_dispatch__
+        replace(stack, FakeTensorMode, "__torch_dispatch__", getattr(guarded, "__wrapped__", guarded))
         yield
 
 

@@ -33,14 +33,20 @@ def watching(ledger: Ledger, vocabulary: int, workspaces: bool = True, filled: f
         aten.index.Tensor,
     )
     unknown = {item, equal, nonzero, index, aten.masked_select.default, aten.unique_consecutive.default}
-    cat = aten.cat.default
+    cat, device = aten.cat.default, torch.ops.prim.device.default
     names: dict[Any, str] = {}
 
     class Watching(TorchDispatchMode):
         """See the module."""
 
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # nothing is compiled here, and the guard costs as much as the operation
+
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
+            if func is device and type(args[0]) is FakeTensor:
+                return args[0].fake_device  # asked for at every turn; the fake mode takes longer
             known, out = only_known(func, args, kwargs)
             if not known:
                 out = answer(func, args) if func in unknown else NotImplemented
@@ -71,7 +77,7 @@ def watching(ledger: Ledger, vocabulary: int, workspaces: bool = True, filled: f
                         if isinstance(inner, FakeTensor) or inner.numel() > KNOWN_ELEMENTS or inner.is_floating_point():
                             return False, None
                         found = True
-        if not found or kwargs and any(isinstance(one, torch.Tensor) for one in kwargs.values()):
+        if not found or any(isinstance(one, torch.Tensor) for one in kwargs.values()):
             return False, None
         with unset_fake_temporarily():
             return True, func(*args, **kwargs)
