@@ -77,6 +77,7 @@ class NoKernel:
 @contextmanager
 def as_on_cuda(offloading: bool = False) -> Iterator[None]:
     """Let eager code on cpu tensors take the paths that it takes on a CUDA device."""
+    import torch
     import torch.nn.utils.clip_grad as clipping
     import torch.optim.optimizer as optimizer
     import torch.utils._foreach_utils as foreach
@@ -111,7 +112,16 @@ def as_on_cuda(offloading: bool = False) -> Iterator[None]:
                     replace(
                         stack, module, "get_act_offloading_ctx_manager", lambda model, *args, **kwargs: offloaded(model)
                     )
-        stack.enter_context(cuda_functions())
+        functions = cuda_functions()
+        stack.enter_context(functions)
+        # a function mode is off while it handles a function, `backward` too; what is checkpointed runs again in there
+        engine = torch.autograd._engine_run_backward
+
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            with functions:
+                return engine(*args, **kwargs)
+
+        replace(stack, torch.autograd, "_engine_run_backward", backward)
         yield
 
 
