@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -56,12 +57,12 @@ def trace(asked: Asked, package: str, cuda: bool = True, quick: bool = False) ->
         try:
             with ExitStack() as stack:
                 if cuda:
-                    stack.enter_context(patches.as_on_cuda(bool(asked.config.get("activation_offloading"))))
+                    stack.enter_context(patches.as_on_cuda())
                 stack.enter_context(without_data())
                 stack.enter_context(patches.head_marked(ledger))
                 vocabulary = prepared.trainer.model.config.get_text_config().vocab_size
                 begin(prepared, ledger, cuda)
-                answer_for(prepared, asked, ledger)
+                answer_for(prepared, asked, ledger, stack)
                 stack.enter_context(watching(ledger, vocabulary, workspaces=cuda))
                 if quick:
                     prepared.trainer.add_callback(states_first())
@@ -242,7 +243,7 @@ def mark_phases(trainer: Any, ledger: Ledger) -> None:
     trainer.compute_loss, trainer.accelerator.backward, trainer.create_optimizer = forward, back, made
 
 
-def answer_for(prepared: trainers.Prepared, asked: Asked, ledger: Ledger) -> None:
+def answer_for(prepared: trainers.Prepared, asked: Asked, ledger: Ledger, stack: ExitStack) -> None:
     """Replace what reads values of tensors: generation token by token, decoding, and scoring of texts."""
     trainer = prepared.trainer
     trainer.floating_point_ops = lambda inputs: 0  # counts the weights of 4-bit layers with bitsandbytes
@@ -267,6 +268,10 @@ def answer_for(prepared: trainers.Prepared, asked: Asked, ledger: Ledger) -> Non
 
         trainer.roll_out = rolled
         trainer.score = lambda rows, ids, mask: scores_of(trainer, ids)
+        # a loop over all tokens of an answer on numbers of a few bytes
+        math = sys.modules[type(trainer).__module__].ppo_math
+        stack.callback(setattr, math, "advantages_and_returns", math.advantages_and_returns)
+        math.advantages_and_returns = lambda rewards, values, mask, gamma, lam: (rewards * mask, rewards + values)
 
 
 def whole_answers(trainer: Any, asked: Asked) -> None:
