@@ -51,7 +51,9 @@ def measure(
         tracing.name_modules(model, ledger)
         for parameter in model.parameters():
             if parameter.requires_grad:
-                parameter.register_post_accumulate_grad_hook(lambda one: ledger.move(one.grad.untyped_storage(), "gradients"))
+                parameter.register_post_accumulate_grad_hook(
+                    lambda one: ledger.move(one.grad.untyped_storage(), "gradients")
+                )
         stack.enter_context(watching(ledger, model.config.vocab_size))
         loop(model, ledger)
     return ledger
@@ -62,7 +64,9 @@ def trained(model: Any) -> Iterator[Any]:
     return (one for one in model.parameters() if one.requires_grad)
 
 
-def litgpt_lora(config: Mapping[str, Any], batch: int, length: int, lora: bool, targets: list[str], quantized: str) -> Ledger:
+def litgpt_lora(
+    config: Mapping[str, Any], batch: int, length: int, lora: bool, targets: list[str], quantized: str
+) -> Ledger:
     """litgpt's finetune/lora.py and full.py at bf16-true.
 
     The adapter is in bf16 as all weights are. Lightning's HalfPrecision turns what `forward` returns into fp32: the chunks of

@@ -70,7 +70,9 @@ def rows() -> list[Row]:
         ]  # fmt: skip
 
 
-def llama(hidden: int, inner: int, layers: int, heads: int, kv: int, vocabulary: int, tied: bool = False, **more: Any) -> dict[str, Any]:
+def llama(
+    hidden: int, inner: int, layers: int, heads: int, kv: int, vocabulary: int, tied: bool = False, **more: Any
+) -> dict[str, Any]:
     """A config of Llama's type."""
     return {
         "model_type": "llama", "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
