@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from diagnostics.probes.memory import models, patches, tracing
+from diagnostics.probes.memory import marking, models, patches, tracing
 from diagnostics.probes.memory.ledger import Ledger
 from diagnostics.probes.memory.watching import watching
 
@@ -47,8 +47,8 @@ def measure(
         stack.enter_context(making())
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             ledger.add(tensor.untyped_storage(), "weights", tuple(tensor.shape), str(tensor.dtype), f"weight {name}")
-        ledger.begin(tracing.CUBLAS_WORKSPACE, "temporaries", op="cuBLAS workspace")
-        tracing.name_modules(model, ledger)
+        ledger.begin(marking.CUBLAS_WORKSPACE, "temporaries", op="cuBLAS workspace")
+        marking.name_modules(model, ledger)
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.register_post_accumulate_grad_hook(

@@ -100,7 +100,7 @@ def arguments(asked: Asked, folder: str, package: str) -> tuple[Any, list[str]]:
         notes.append("Liger's kernels are not traced: TRL's own fused head is.")
     if config.get("torch_compile"):
         notes.append("torch_compile is not traced: the eager step is.")
-    prompt, completion = parts(asked)
+    _, completion = parts(asked)
     if asked.method in ("sft", "dpo", "kto", "reward"):
         kept["max_length"] = asked.length
     if asked.method == "sft":

@@ -202,7 +202,7 @@ def estimate_of(
         source=source,
         timeline=timeline,
         largest=largest,
-        phases=dict(phases),
+        phases={str(name): size for name, size in phases.items()},
         fits=fits,
         seconds=round(time.monotonic() - begun, 3),
         versions=versions(),

@@ -86,7 +86,6 @@ def lengthen(cache: Any, length: int, ledger: Ledger) -> None:
             layer.cumulative_length = length
         if layer in growing:
             for name in ("keys", "values"):
-                number = held.pop((growing.index(layer), name), None)
-                if number is not None:
-                    ledger.end(number)
+                if (growing.index(layer), name) in held:
+                    ledger.end(held.pop((growing.index(layer), name)))
         del layer, place

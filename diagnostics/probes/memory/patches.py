@@ -33,6 +33,7 @@ def replace(stack: ExitStack, owner: Any, name: str, value: Any, optional: bool 
 @contextmanager
 def for_fake_tensors() -> Iterator[None]:
     """What the libraries do wrong or refuse with tensors that hold no data."""
+    import transformers.trainer_pt_utils as trainer_pt_utils
     import transformers.utils.import_utils as import_utils
     from torch import nn
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -41,10 +42,22 @@ def for_fake_tensors() -> Iterator[None]:
         # a fake tensor counts as being traced by torch.compile: 4-D masks, repeated keys and values, +1.5 %
         replace(stack, import_utils, "is_fake_tensor", lambda tensor: False)
         replace(stack, nn.Module, "_apply", apply_without_swapping)
+        replace(stack, trainer_pt_utils, "nested_numpify", zeros_like)  # what an evaluation gathers
         # the guard against being compiled takes a third of the time, and nothing is compiled here
         guarded = FakeTensorMode.__torch_dispatch__
         replace(stack, FakeTensorMode, "__torch_dispatch__", getattr(guarded, "__wrapped__", guarded))
         yield
+
+
+def zeros_like(tensors: Any) -> Any:
+    """Arrays of zeros in the shapes of tensors, however these are nested."""
+    import numpy as np
+
+    if isinstance(tensors, list | tuple):
+        return type(tensors)(zeros_like(one) for one in tensors)
+    if isinstance(tensors, dict):
+        return {name: zeros_like(one) for name, one in tensors.items()}
+    return np.zeros(tuple(tensors.shape))
 
 
 def apply_without_swapping(module: Any, change: Any, recurse: bool = True) -> Any:

@@ -36,7 +36,7 @@ def text(count: int) -> str:
 
 def rows_of(asked: Asked, count: int, loss: str | None = None) -> list[dict[str, Any]]:
     """`count` rows in the columns that the method's collator reads, the first of a batch the longest."""
-    prompt, completion = parts(asked)
+    prompt, _ = parts(asked)
     found: list[dict[str, Any]] = []
     for place in range(count):
         less = 1 if asked.padding and place % asked.batch else 0

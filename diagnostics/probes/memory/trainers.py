@@ -18,8 +18,9 @@ Make = Callable[[], AbstractContextManager[Any]]
 
 @dataclass
 class Prepared:
-    """A trainer ready for `train`. `helpers`: models that are not trained but lie on the device. `writers`: those that
-    generate. `notes`: what was assumed.
+    """A trainer ready for `train`, and the batches of training and of one evaluation.
+
+    `helpers`: models that are not trained but lie on the device. `writers`: those that generate. `notes`: what was assumed.
     """
 
     trainer: Any
@@ -27,6 +28,7 @@ class Prepared:
     helpers: list[Any] = field(default_factory=list)
     writers: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    evaluation: Any = None
 
 
 class Batches(list):
@@ -65,10 +67,13 @@ def prepare(asked: Asked, folder: str, making: Make, package: str) -> Prepared:
         if optimizer is not None:
             prepared.trainer.optimizer_cls_and_kwargs = (optimizer, {"lr": args.learning_rate})
     prepared.notes[:0] = notes
+    judged = (content * args.per_device_eval_batch_size)[: args.per_device_eval_batch_size]
+    prepared.evaluation = judged
     if asked.method not in ("grpo", "rloo", "ppo"):
         collate = prepared.trainer.data_collator
         content = [dict(row) for row in content]
         prepared.batches = [collate(content[at : at + asked.batch]) for at in range(0, len(content), asked.batch)]
+        prepared.evaluation = collate([dict(row) for row in judged])
     elif asked.method != "ppo":
         prepared.batches = [content] * passes
     else:
@@ -197,4 +202,6 @@ def feed(prepared: Prepared, asked: Asked) -> None:
     loader = Batches(prepared.batches)
     loader.batch_size, loader.dataset = asked.batch, prepared.batches
     prepared.trainer.get_train_dataloader = lambda: loader
-    prepared.trainer.get_eval_dataloader = lambda *_: Batches(prepared.batches[:1])
+    evaluation = Batches([prepared.evaluation])
+    evaluation.batch_size, evaluation.dataset = prepared.trainer.args.per_device_eval_batch_size, [None]
+    prepared.trainer.get_eval_dataloader = lambda *_: evaluation

@@ -52,11 +52,17 @@ def wait_for(child: int) -> int | None:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             return status
-        if select.select([sys.stdin], [], [], POLL_SECONDS)[0] and not sys.stdin.buffer.peek(1):
+        if select.select([sys.stdin], [], [], POLL_SECONDS)[0] and not at_hand():
             with contextlib.suppress(OSError):
                 os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return None
+
+
+def at_hand() -> bytes:
+    """What can be read from standard input; nothing at its end."""
+    found: bytes = sys.stdin.buffer.peek(1)  # type: ignore[union-attr]
+    return found
 
 
 def quiet() -> None:
@@ -77,8 +83,6 @@ def load() -> None:
 
     warnings.filterwarnings("ignore")
     import datasets
-    import torch._dynamo
-    import torch._subclasses.fake_tensor
     import transformers
     import trl.trainer.sft_trainer
     import trl.trainer.utils  # noqa: F401

@@ -88,14 +88,14 @@ def predicted(asked: Asked) -> dict[str, Any]:
 
 def differ(asked: Asked) -> list[str]:
     """The first allocations in which the trace and a real run differ, as both are seen by the same dispatch mode."""
-    from diagnostics.probes.memory import patches, tracing, trainers
+    from diagnostics.probes.memory import marking, patches, tracing, trainers
     from diagnostics.probes.memory.ledger import Ledger
     from diagnostics.probes.memory.watching import watching
 
     traced, real = tracing.trace(asked, "training", cuda=False).ledger, Ledger(rounding=False)
     with tempfile.TemporaryDirectory() as folder:
         prepared = trainers.prepare(asked, folder, contextlib.nullcontext, "training")
-        tracing.begin(prepared, real, cuda=False)
+        marking.begin(prepared, real, cuda=False)
         with patches.head_marked(real), watching(real, asked.model["vocab_size"], workspaces=False):
             prepared.trainer.train()
     both = [[(one[0], str(one[4]), one[5]) for one in book.made] for book in (traced, real)]

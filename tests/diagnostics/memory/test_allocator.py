@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -90,7 +91,7 @@ def test_no_two_blocks_in_use_overlap(seed: int) -> None:
         assert device.allocated == sum(device.used[one].size for one in held)
         assert device.allocated <= device.reserved
     places = sorted((block.address, block.size) for block in device.used.values())
-    assert all(start + size <= following for (start, size), (following, _) in zip(places, places[1:], strict=False))
+    assert all(start + size <= following for (start, size), (following, _) in itertools.pairwise(places))
     for number in held:
         device.free(number)
     device.give_back()
