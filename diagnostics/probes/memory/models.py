@@ -16,7 +16,7 @@ PER_LAYER = ("layer_types", "no_rope_layers", "mlp_layer_types", "layers_block_t
 
 
 def config_of(content: Mapping[str, Any], attention: str | None = None) -> Any:
-    """A transformers config from a config.json's content.
+    """A transformers config from a config.json's content; `attention` None is transformers' own choice for the model.
 
     Raises:
         NotTraceable: transformers has no model of that type, or the model needs code of its own.
@@ -33,7 +33,9 @@ def config_of(content: Mapping[str, Any], attention: str | None = None) -> Any:
         config = transformers.AutoConfig.for_model(kind, **plain)
     except (ValueError, TypeError, KeyError) as error:
         raise NotTraceable(f"model_type {kind}: transformers {transformers.__version__} has no such model.") from error
-    config._attn_implementation = attention or "sdpa"
+    if attention is not None:
+        # FlashAttention's own package keeps what PyTorch's fused attention keeps
+        config._attn_implementation = attention if attention in ("eager", "sdpa") else "sdpa"
     config._name_or_path = "traced"
     return config
 
