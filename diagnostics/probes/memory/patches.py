@@ -33,6 +33,8 @@ def replace(stack: ExitStack, owner: Any, name: str, value: Any, optional: bool 
 @contextmanager
 def for_fake_tensors() -> Iterator[None]:
     """What the libraries do wrong or refuse with tensors that hold no data."""
+    import torch
+    import transformers.integrations.moe as moe
     import transformers.trainer_pt_utils as trainer_pt_utils
     import transformers.utils.import_utils as import_utils
     from torch import nn
@@ -43,6 +45,13 @@ def for_fake_tensors() -> Iterator[None]:
         replace(stack, import_utils, "is_fake_tensor", lambda tensor: False)
         replace(stack, nn.Module, "_apply", apply_without_swapping)
         replace(stack, trainer_pt_utils, "nested_numpify", zeros_like)  # what an evaluation gathers
+        # without data, the product of many experts takes bf16 alone; what stands in for it elsewhere makes the same outputs
+        replace(
+            stack,
+            moe,
+            "_can_use_grouped_mm",
+            lambda inputs, weight, ends: inputs.dtype == weight.dtype == torch.bfloat16,
+        )
         # the guard against being compiled takes a third of the time, and nothing is compiled here
         guarded = FakeTensorMode.__torch_dispatch__
         replace(stack, FakeTensorMode, "__torch_dispatch__", getattr(guarded, "__wrapped__", guarded))
