@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -231,24 +232,12 @@ def times() -> None:
                 f"{found['peak_reserved'] / GIB:.3f}",
             ]
         )
-    resident = max_resident(worker.process.pid) if worker.process is not None else 0
     worker.end()
+    resident = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     load = os.getloadavg()[0]
     print(f"\n## Time of an 8B SFT step, {os.cpu_count()} cores, load {load:.1f} at the end\n")
     print(table(["estimate", "libraries loaded before", "seconds", "allocated, GiB", "reserved, GiB"], lines))
-    print(
-        f"\nMost memory of the process that holds the libraries: {resident / 2**20:.0f} MiB; of its children, see `seconds`."
-    )
-
-
-def max_resident(process: int) -> int:
-    """The most memory that a process has held, bytes (Linux)."""
-    try:
-        text = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
-    except OSError:
-        return 0
-    line = next((one for one in text.splitlines() if one.startswith("VmHWM")), "VmHWM: 0 kB")
-    return int(line.split()[1]) * 1024
+    print(f"\nMost memory of one process: {resident / 2**20:.0f} MiB")
 
 
 if __name__ == "__main__":

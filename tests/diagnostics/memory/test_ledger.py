@@ -38,7 +38,11 @@ def test_live_bytes_and_the_peak_of_each_phase() -> None:
     curve = ledger.curve()
     assert curve.tolist() == [100, 130, 180, 130, 230]
     peaks = ledger.peaks(curve)
-    assert {phase: int(curve[place]) for phase, place in peaks.items()} == {"load": 100, "forward": 180, "backward": 230}
+    assert {phase: int(curve[place]) for phase, place in peaks.items()} == {
+        "load": 100,
+        "forward": 180,
+        "backward": 230,
+    }
     assert ledger.place(peaks["forward"]) == ("forward", 1)
     assert ledger.operation(peaks["forward"]) == "aten.add in layer"
 
