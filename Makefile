@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose bench-preflight bench-postmortem base setup test-setup clean doctor
+.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose bench-preflight bench-postmortem bench-memory base setup test-setup clean doctor
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -59,6 +59,10 @@ bench-preflight: test-setup
 ## bench-postmortem: causes named from the consoles of failed runs in the folder that CLINIC_LABELLED_CONSOLES names
 bench-postmortem: test-setup
 	$(BIN)/python -m tests.bench.postmortem
+
+## bench-memory: predicted peaks beside the published ones that CLINIC_MEMORY_TRUTH names, beside real training, and the time
+bench-memory: test-setup
+	$(BIN)/python -m tests.bench.memory $(ARGS)
 
 ## base: train the demo's kept base model again, from random weights
 base: setup
