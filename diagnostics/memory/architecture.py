@@ -49,9 +49,10 @@ class Linear:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A decoder's dimensions. `norms`: parameters of a layer that are no linear layer; `outside`: of the model outside of
+    """A decoder's dimensions.
 
-    layers, embedding and output layer. `known`: whether the type's layers are known, not taken for Llama's.
+    `norms`: parameters of a layer that are in no linear layer; `outside`: those outside of layers, embedding and output
+    layer. `known`: whether the type's layers are known, not taken for Llama's.
     """
 
     type: str
@@ -153,10 +154,19 @@ def kv_heads_of(kind: str, config: Mapping[str, Any], size: Any, heads: int) -> 
 
 
 def parts(
-    kind: str, config: Mapping[str, Any], hidden: int, inner: int, q: int, kv: int, head: int, vocabulary: int, positions: int
+    kind: str,
+    config: Mapping[str, Any],
+    hidden: int,
+    inner: int,
+    q: int,
+    kv: int,
+    head: int,
+    vocabulary: int,
+    positions: int,
 ) -> tuple[tuple[Linear, ...], int, int]:
     """A layer's linear layers, its other parameters, and those outside: as the classes of transformers 5.23 make them."""
     bias = bool(config.get("attention_bias") or config.get("use_bias"))
+    mats: tuple[Linear, ...]
     if kind == "gpt2":
         mats = (
             Linear("c_attn", hidden, 3 * hidden, True),
@@ -219,6 +229,7 @@ def llama_like(
         Linear("o_proj", q, hidden, bias),
     )
     experts = config.get("num_local_experts") or config.get("num_experts") or 0
+    feed: tuple[Linear, ...]
     if kind in ROUTED and experts:
         wide = config.get("moe_intermediate_size") or inner
         feed = (

@@ -43,14 +43,18 @@ def check(method: str, config: Mapping[str, Any], processes: int) -> None:
             raise AskedWrong(f"{one} and {other} are both asked for: only one of them can be.")
     for name in ("load_in_4bit", "load_in_8bit"):
         if whole.get(name) and not whole.get("use_peft"):
-            raise AskedWrong(f"{name}: quantized weights cannot be trained themselves; add use_peft, which trains an adapter.")
+            raise AskedWrong(
+                f"{name}: quantized weights cannot be trained themselves; add use_peft, which trains an adapter."
+            )
     share = whole.get("vllm_gpu_memory_utilization")
     if whole.get("use_vllm") and (not isinstance(share, int | float) or not 0 < share <= 1):
         raise AskedWrong(f"vllm_gpu_memory_utilization: {share!r}: a share above 0 and up to 1 was expected.")
     if method in ("grpo", "rloo"):
         generations(method, whole, processes)
     if method == "kto" and whole["per_device_train_batch_size"] < 2:
-        raise AskedWrong("per_device_train_batch_size: KTO compares rows of a batch with each other; at least 2 was expected.")
+        raise AskedWrong(
+            "per_device_train_batch_size: KTO compares rows of a batch with each other; at least 2 was expected."
+        )
     if method == "ppo":
         mini_batches(whole)
 
@@ -64,12 +68,16 @@ def generations(method: str, whole: Mapping[str, Any], processes: int) -> None:
     at_once = whole["per_device_train_batch_size"] * processes
     group = whole["num_generations"]
     if group < 2:
-        raise AskedWrong(f"num_generations: {group}: {method.upper()} compares answers of a group; at least 2 was expected.")
+        raise AskedWrong(
+            f"num_generations: {group}: {method.upper()} compares answers of a group; at least 2 was expected."
+        )
     size = whole["generation_batch_size"]
     if size is None:
         size = at_once * (whole["steps_per_generation"] or whole["gradient_accumulation_steps"])
     elif size % at_once:
-        raise AskedWrong(f"generation_batch_size: {size} is no multiple of the {at_once} rows that the devices take at once.")
+        raise AskedWrong(
+            f"generation_batch_size: {size} is no multiple of the {at_once} rows that the devices take at once."
+        )
     if size % group:
         raise AskedWrong(f"num_generations: {group} does not divide the {size} answers that are generated at once.")
 
@@ -83,9 +91,13 @@ def mini_batches(whole: Mapping[str, Any]) -> None:
     rows = whole["per_device_train_batch_size"] * whole["gradient_accumulation_steps"]
     mini = max(rows // whole["num_mini_batches"], 1)
     if rows % whole["num_mini_batches"] or mini % min(whole["per_device_train_batch_size"], mini):
-        raise AskedWrong(f"num_mini_batches: {whole['num_mini_batches']} does not divide the {rows} rows of a rollout evenly.")
+        raise AskedWrong(
+            f"num_mini_batches: {whole['num_mini_batches']} does not divide the {rows} rows of a rollout evenly."
+        )
     if whole.get("fsdp") or stage_of(whole.get("deepspeed")) == 3:
-        raise AskedWrong("ppo: FSDP and ZeRO-3 are not supported, generation needs whole weights; use DDP or ZeRO-1 or 2.")
+        raise AskedWrong(
+            "ppo: FSDP and ZeRO-3 are not supported, generation needs whole weights; use DDP or ZeRO-1 or 2."
+        )
 
 
 def stage_of(deepspeed: Any) -> int:

@@ -61,7 +61,9 @@ class NoDevice(Exception):
 
 def plain(name: str) -> str:
     """A device's name without what people write or leave out: `NVIDIA A100-SXM4-80GB` is `a10080`."""
-    bare = re.sub(r"nvidia|geforce|tesla|rtx|sxm\d?|pcie|hbm\d?e?|gib|gb|amd|instinct|ada generation|apple", "", name.lower())
+    bare = re.sub(
+        r"nvidia|geforce|tesla|rtx|sxm\d?|pcie|hbm\d?e?|gib|gb|amd|instinct|ada generation|apple", "", name.lower()
+    )
     return re.sub(r"[^a-z0-9]", "", bare)
 
 

@@ -244,7 +244,12 @@ def key(name: str) -> tuple[str, ...]:
     words = WORD.findall(bare)
     kept = [one for one in words if one not in SILENT and not re.fullmatch(r"\d+k", one)]
     # A version behind the size (v0.1, v1.0) tells one model of a size from another for Mistral alone.
-    if "mistral" not in kept and kept and re.fullmatch(r"\d+\.\d+", kept[-1]) and any(one[-1] in "bm" for one in kept[:-1]):
+    if (
+        "mistral" not in kept
+        and kept
+        and re.fullmatch(r"\d+\.\d+", kept[-1])
+        and any(one[-1] in "bm" for one in kept[:-1])
+    ):
         kept = kept[:-1]
     return tuple(kept)
 
@@ -254,7 +259,11 @@ def keys() -> Mapping[tuple[str, ...], str]:
     found: dict[tuple[str, ...], str] = {}
     for name in MODELS:
         found.setdefault(key(name), name)
-    for short, name in (("tinyllama", "TinyLlama/TinyLlama-1.1B-Chat-v1.0"), ("mistral 7b", "mistralai/Mistral-7B-v0.1"), ("llama 3.3 70b", "meta-llama/Llama-3.3-70B-Instruct")):
+    for short, name in (
+        ("tinyllama", "TinyLlama/TinyLlama-1.1B-Chat-v1.0"),
+        ("mistral 7b", "mistralai/Mistral-7B-v0.1"),
+        ("llama 3.3 70b", "meta-llama/Llama-3.3-70B-Instruct"),
+    ):
         found.setdefault(key(short), name)
     return found
 

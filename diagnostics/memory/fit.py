@@ -137,7 +137,8 @@ class Search:
         touched = frozenset().union(*(one.helps for one in candidate.levers))
         left = sum(size for line, size in base.bill.items() if line not in touched)
         beaten = any(
-            candidate.weaker(other) and verdict(known, self.device) == "too-large" for other, known in self.made.values()
+            candidate.weaker(other) and verdict(known, self.device) == "too-large"
+            for other, known in self.made.values()
         )
         return left > self.device or beaten
 
@@ -203,9 +204,7 @@ def candidates(question: Question, base: Estimate) -> list[Candidate]:
         useful = [one for one in members if sum(base.bill.get(line, 0) for line in one.helps) > SMALL * peak]
         if useful:
             groups.append((group, useful))
-    choices: list[list[tuple[int, Lever | None]]] = [
-        [(0, None), *enumerate(members, 1)] for _, members in groups
-    ]
+    choices: list[list[tuple[int, Lever | None]]] = [[(0, None), *enumerate(members, 1)] for _, members in groups]
     places = [GROUPS.index(group) for group, _ in groups]
     found = []
     for chosen in itertools.product(*choices):
@@ -277,9 +276,7 @@ def edits(before: object, after: object) -> tuple[Edit, ...]:
     if not isinstance(before, dict) or not isinstance(after, dict):
         return ()
     names = dict.fromkeys((*after, *before))
-    return tuple(
-        Edit(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
-    )
+    return tuple(Edit(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name))
 
 
 def reasons(lever: Lever) -> tuple[str, str]:

@@ -12,15 +12,23 @@ from diagnostics.memory.records import BILL, Asked, Estimate, MemoryUnknown, Pha
 from diagnostics.memory.sizes import Pieces, mixed, pieces, strategy_of, value
 
 MIB, GIB = 1 << 20, 1 << 30
-ERROR = Limit(0.3, "of the peak", "the usual closed forms miss published GPU measurements by 8 % in the median and 33 % at worst")
+ERROR = Limit(
+    0.3, "of the peak", "the usual closed forms miss published GPU measurements by 8 % in the median and 33 % at worst"
+)
 CONTEXT = Limit(0.5 * GIB, "bytes", "CUDA's context and cuBLAS' kernels: 0.15 GiB on a T4, 0.5 to 0.6 on A100 and H100, 1.3 on "
                 "a V100 with drivers of 2022")  # fmt: skip
-WORKSPACE = Limit(16.25 * MIB, "bytes", "cuBLAS' workspaces on an A100, two threads of 8.125 MiB; 32 MiB each on Hopper")
-RESERVED = Limit(1.03, "of what is allocated", "PEFT's benchmark: max_memory_reserved lies 1 to 8 % above max_memory_allocated")
+WORKSPACE = Limit(
+    16.25 * MIB, "bytes", "cuBLAS' workspaces on an A100, two threads of 8.125 MiB; 32 MiB each on Hopper"
+)
+RESERVED = Limit(
+    1.03, "of what is allocated", "PEFT's benchmark: max_memory_reserved lies 1 to 8 % above max_memory_allocated"
+)
 # DeepSpeed, docs/_pages/config-json.md: buckets of 5e8 elements where transformers does not set them; it sets them to
 # hidden size squared for stage 3, and leaves stage 1 and 2 at the default.
 ZERO_BUCKET = Limit(5e8, "elements", "DeepSpeed: allgather_bucket_size and reduce_bucket_size, 2 bytes each")
-ZERO_COPIES = Limit(2, "buckets", "one to gather weights, one to reduce gradients; with overlap_comm DeepSpeed says 4.5")
+ZERO_COPIES = Limit(
+    2, "buckets", "one to gather weights, one to reduce gradients; with overlap_comm DeepSpeed says 4.5"
+)
 STRATEGIES = ("ddp", "zero1", "zero2", "zero3", "fsdp")
 
 # The phases that a closed form tells apart, and what a bill's line is then.
@@ -92,7 +100,8 @@ def phases(parts: Pieces, asked: Asked) -> dict[Phase, Bill]:
             "kv_cache": parts.kv_cache,
             "logits": parts.generation_logits,
             # Autocast keeps a copy of 2 bytes of each fp32 weight that is trained.
-            "temporaries": workspace + (2 * parts.architecture.linear if asked.dtype == "float32" and mixed(asked) else 0),
+            "temporaries": workspace
+            + (2 * parts.architecture.linear if asked.dtype == "float32" and mixed(asked) else 0),
         }
     if value(asked, "use_vllm") and value(asked, "vllm_mode") == "colocate" and asked.device:
         share = int(asked.device * float(value(asked, "vllm_gpu_memory_utilization")))
@@ -117,7 +126,9 @@ def shared(bill: Mapping[str, int], parts: Pieces, asked: Asked, strategy: str) 
     if strategy == "ddp":
         found["temporaries"] = found.get("temporaries", 0) + (parts.gradients if n > 1 else 0)
         return found
-    gathered = 2 * (model.embedding + model.head) + 2 * 2 * model.layer  # embedding and output layer, two layers, in 2 bytes
+    gathered = (
+        2 * (model.embedding + model.head) + 2 * 2 * model.layer
+    )  # embedding and output layer, two layers, in 2 bytes
     if strategy == "fsdp":
         # One reduce-scatter of the root group's gradient in fp32 beside its two copies of 2 bytes.
         buffers = gathered + (4 * (model.embedding + model.head) if found.get("gradients") else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,14 @@ from diagnostics.memory.resolve import Question
 from diagnostics.memory.sizes import BYTES, optimizer_bytes, trained, value, weight_bytes
 
 GIB = 1 << 30
-PROCESS = Limit(3.0 * GIB, "bytes a process", "ours: Python with torch and its CUDA libraries, transformers, TRL and datasets resident")
-SHARD = Limit(5e9, "bytes", "transformers 5.23: a checkpoint's files are of up to 5 GB; one is in memory while it is read")
+PROCESS = Limit(
+    3.0 * GIB,
+    "bytes a process",
+    "ours: Python with torch and its CUDA libraries, transformers, TRL and datasets resident",
+)
+SHARD = Limit(
+    5e9, "bytes", "transformers 5.23: a checkpoint's files are of up to 5 GB; one is in memory while it is read"
+)
 # Token ids are int64 in a batch, and a row has input_ids, attention_mask and labels, and both answers of a pair.
 COLUMNS = Limit(3, "numbers of 8 bytes a token", "TRL 1.16's collators: input_ids, attention_mask, labels")
 REST = Limit(1e6, "bytes", "tokenizer, trainer state and configs beside the weights; measured on a small run of ours")
@@ -107,7 +114,9 @@ def checkpoint_bytes(question: Question) -> int:
     weights = trainable * each if value(asked, "use_peft") else model.parameters * BYTES[asked.dtype]
     if asked.method == "ppo" and value(asked, "value_model") != "head":
         weights, trainable = 2 * weights, 2 * trainable
-    states = 0 if value(asked, "save_only_model") else optimizer_bytes(str(value(asked, "optim")), trainable, each, tables)
+    states = (
+        0 if value(asked, "save_only_model") else optimizer_bytes(str(value(asked, "optim")), trainable, each, tables)
+    )
     if stage_of(value(asked, "deepspeed")):
         states = 0 if value(asked, "save_only_model") else 12 * trainable  # fp32 master weights and two moments
     return int(weights + states + REST)
@@ -125,12 +134,9 @@ def shared_bytes(question: Question) -> int:
 def available_memory() -> int | None:
     """Memory that this process could still take: the machine's, or what its control group allows; None if not known."""
     found = []
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) * 1024)
-    except (OSError, ValueError):
-        pass
+    with suppress(OSError, ValueError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     for limit, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from diagnostics.fixing import LORA_FACTOR, rounded
@@ -62,6 +63,11 @@ GROUPS = (
 MONOTONE = frozenset(GROUPS) - {"optimizer", "sharding"}
 
 
+def fixed(changes: Changes) -> Callable[[Question], Changes | None]:
+    """Edits that depend on nothing."""
+    return lambda _: changes
+
+
 def levers(question: Question) -> dict[str, list[Lever]]:
     """The levers of a question by group; those that could not be used at all are left out."""
     found: dict[str, list[Lever]] = {group: [] for group in GROUPS}
@@ -78,32 +84,32 @@ def keeping(question: Question) -> Iterator[Lever]:
     for place, smaller in enumerate((one for one in range(rows - 1, least - 1, -1) if rows % one == 0), 1):
         halvings = max(1, round(rows / smaller).bit_length() - 1)
         if rows // smaller == 2**halvings or place == 1 or smaller == least:
-            yield Lever("batch", "batch", halvings, ACTIVE, lambda asked, to=smaller: batch(asked, to))
+            yield Lever("batch", "batch", halvings, ACTIVE, partial(batch, rows=smaller))
     if method in ONLINE and not get("use_vllm"):
         for times in (1, 2, 3):
             yield Lever("rollout", "rollout", times, frozenset({"kv_cache", "logits"}),
-                        lambda asked, times=times: rollout(asked, 2**times))  # fmt: skip
+                        partial(rollout, factor=2**times))  # fmt: skip
     if get("eval_strategy") != "no" and int(get("per_device_eval_batch_size")) > 1 and method not in ONLINE:
-        yield Lever("evaluation-batch", "evaluation-batch", 1, ACTIVE, lambda asked: {"per_device_eval_batch_size": 1})
+        yield Lever("evaluation-batch", "evaluation-batch", 1, ACTIVE, fixed({"per_device_eval_batch_size": 1}))
     if get("attn_implementation") == "eager":
-        yield Lever("attention", "attention", 1, ACTIVE, lambda asked: {"attn_implementation": "sdpa"})
+        yield Lever("attention", "attention", 1, ACTIVE, fixed({"attn_implementation": "sdpa"}))
     if method in ("dpo", "kto") and not get("precompute_ref_log_probs") and not get("sync_ref_model"):
         yield Lever("precompute", "precompute", 1, frozenset({"reference"}), precompute)
     if not get("gradient_checkpointing"):
-        yield Lever("checkpointing", "checkpointing", 1, ACTIVE, lambda asked: {"gradient_checkpointing": True})
-    if method in ("sft", "reward", "dpo", "kto") and not get("activation_offloading"):
-        yield Lever("offloading", "offloading", 1, ACTIVE, lambda asked: {"activation_offloading": True})
+        yield Lever("checkpointing", "checkpointing", 1, ACTIVE, fixed({"gradient_checkpointing": True}))
+    if question.accelerator and method in ("sft", "reward", "dpo", "kto") and not get("activation_offloading"):
+        yield Lever("offloading", "offloading", 1, ACTIVE, fixed({"activation_offloading": True}))
     if get("use_peft") and question.asked.dtype == "float32" and not quantized(question):
-        yield Lever("dtype", "base-bf16", 1, frozenset(EVERY), lambda asked: loaded_as(asked, "bfloat16"))
-    if str(get("optim")).startswith("adamw_torch"):
+        yield Lever("dtype", "base-bf16", 1, frozenset(EVERY), partial(loaded_as, dtype="bfloat16"))
+    if question.accelerator and str(get("optim")).startswith("adamw_torch"):
         optimizer = frozenset({"optimizer", "temporaries"})
-        yield Lever("optimizer", "optimizer-8bit", 1, optimizer, lambda asked: {"optim": "adamw_bnb_8bit"})
-        yield Lever("optimizer", "optimizer-paged", 1, optimizer, lambda asked: {"optim": "paged_adamw_8bit"})
+        yield Lever("optimizer", "optimizer-8bit", 1, optimizer, fixed({"optim": "adamw_bnb_8bit"}))
+        yield Lever("optimizer", "optimizer-paged", 1, optimizer, fixed({"optim": "paged_adamw_8bit"}))
     if get("use_vllm") and get("vllm_mode") == "colocate":
         if not get("vllm_enable_sleep_mode"):
-            yield Lever("vllm", "sleep", 1, ACTIVE, lambda asked: {"vllm_enable_sleep_mode": True})
+            yield Lever("vllm", "sleep", 1, ACTIVE, fixed({"vllm_enable_sleep_mode": True}))
         share = rounded(float(get("vllm_gpu_memory_utilization")) / 2)
-        yield Lever("vllm", "vllm-share", 1, ACTIVE, lambda asked: {"vllm_gpu_memory_utilization": share})
+        yield Lever("vllm", "vllm-share", 1, ACTIVE, fixed({"vllm_gpu_memory_utilization": share}))
     yield from sharding(question)
 
 
@@ -116,9 +122,9 @@ def sharding(question: Question) -> Iterator[Lever]:
         if stage == 3 and question.method == "ppo":
             continue
         more = {**ZERO_CONFIG, "zero_optimization": {"stage": stage}}
-        yield Lever("sharding", f"zero{stage}", 1, STATES | {"temporaries"}, lambda asked, more=more: {"deepspeed": more})
+        yield Lever("sharding", f"zero{stage}", 1, STATES | {"temporaries"}, fixed({"deepspeed": more}))
     if question.method != "ppo":
-        yield Lever("sharding", "fsdp", 1, STATES | {"temporaries"}, lambda asked: {"fsdp": "full_shard"})
+        yield Lever("sharding", "fsdp", 1, STATES | {"temporaries"}, fixed({"fsdp": "full_shard"}))
 
 
 def changing(question: Question) -> Iterator[Lever]:
@@ -126,16 +132,16 @@ def changing(question: Question) -> Iterator[Lever]:
     method, get = question.method, question.value
     if not get("use_peft"):
         if question.asked.dtype == "float32":
-            yield Lever("dtype", "bf16", 1, frozenset(EVERY), lambda asked: loaded_as(asked, "bfloat16"))
-        yield Lever("adapter", "lora", 1, EVERY, lambda asked: lora(asked, {}))
-    if not quantized(question):
-        yield Lever("adapter", "qlora", 1, EVERY, lambda asked: lora(asked, {"load_in_4bit": True}))
+            yield Lever("dtype", "bf16", 1, frozenset(EVERY), partial(loaded_as, dtype="bfloat16"))
+        yield Lever("adapter", "lora", 1, EVERY, partial(lora, more={}))
+    if question.accelerator and not quantized(question):
+        yield Lever("adapter", "qlora", 1, EVERY, partial(lora, more={"load_in_4bit": True}))
     for times in range(1, HALVINGS + 1):
-        yield Lever("length", "length", times, ACTIVE | {"kv_cache"}, lambda asked, times=times: shorter(asked, 2**times))
+        yield Lever("length", "length", times, ACTIVE | {"kv_cache"}, partial(shorter, factor=2**times))
     if method in ("grpo", "rloo") and int(get("num_generations")) >= 4:
         yield Lever("generations", "generations", 1, ACTIVE | {"kv_cache"}, fewer)
     for times, name in enumerate(families.smaller(question.model.known or question.model.name)[:HALVINGS], 1):
-        yield Lever("model", "smaller", times, frozenset(EVERY), lambda asked, name=name: {"model_name_or_path": name})
+        yield Lever("model", "smaller", times, frozenset(EVERY), fixed({"model_name_or_path": name}))
 
 
 def quantized(question: Question) -> bool:

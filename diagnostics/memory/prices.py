@@ -43,6 +43,7 @@ PRICES: Mapping[str, Price] = {
                   "updates smaller than 1/256 of a weight are lost; the usual learning rates of fine-tuning come near that"),
     "length": price(-0.3, "fewer tokens", 0.6, "for each halving: longer rows are cut, and what stood at their end is not learned"),
     "generations": price(-0.3, "fewer answers", 0.7, "for each halving: the advantage is estimated from fewer answers"),
+    "workers": price(0.05, "ours: batches are made between the steps instead of beside them"),
     "lora": price(-0.1, "few gradients and states", 1.0,
                   "LoRA matches full fine-tuning on small data, not on large (Thinking Machines, LoRA Without Regret, 2025)"),
     "qlora": price(0.4, "weights are unpacked in each pass; needs bitsandbytes", 1.3,

@@ -43,7 +43,7 @@ class Question:
 
     `config`: the arguments under their present names, as given. `model`: where its config.json was found. `longest`:
     tokens of the data's longest row, None if not known. `device_name`: as it was asked for. `given_prompt`: tokens of
-    the longest prompt, None if not known.
+    the longest prompt, None if not known. `accelerator`: False where training runs on the CPU, in the host's memory.
     """
 
     method: str
@@ -55,6 +55,7 @@ class Question:
     given_prompt: int | None = None
     lookup: Lookup | None = None
     notes: tuple[Note, ...] = ()
+    accelerator: bool = True
 
     def value(self, name: str) -> Any:
         """An argument as training will have it: given, else TRL's default."""
@@ -77,6 +78,7 @@ class Question:
             self.method, {name: value for name, value in config.items() if value is not None or name not in changes},
             processes=self.asked.processes, device=self.asked.device, longest=self.longest, prompt=self.given_prompt,
             lookup=self.lookup, model=model, reward_model=self.asked.reward_model, phases=self.asked.phases,
+            accelerator=self.accelerator,
         )  # fmt: skip
 
 
@@ -92,8 +94,11 @@ def resolve(
     model: Model | None = None,
     reward_model: Mapping[str, Any] | None = None,
     phases: tuple[Any, ...] = (),
+    accelerator: bool = True,
 ) -> Question:
     """The question that a config puts; `longest` and `prompt` are the data's, in tokens, where they are known.
+
+    Without an `accelerator`, `training start` turns bf16 and gradient checkpointing off unless they are asked for.
 
     Raises:
         AskedWrong: there is no such method or model, or arguments contradict each other; the message is one sentence.
@@ -102,12 +107,16 @@ def resolve(
         raise AskedWrong(f"method: {method!r} is none of ours; expected one of {', '.join(METHODS)}.")
     given = named(method, config)
     count, given = launched(given, processes)
+    if not accelerator:
+        given = {"bf16": False, "gradient_checkpointing": False, "use_cpu": True, **given}
     check(method, given, count)
     find = lookup or find_model
     if model is None:
         name = given.get("model_name_or_path")
         if not isinstance(name, str) or not name:
-            raise AskedWrong("model_name_or_path is missing; expected a folder or a Hub name, as --model or in the config.")
+            raise AskedWrong(
+                "model_name_or_path is missing; expected a folder or a Hub name, as --model or in the config."
+            )
         try:
             model = find(name, "model_name_or_path")
         except NoModel as error:
@@ -126,7 +135,9 @@ def resolve(
     dtype = dtype_of(whole, model.config)
     asked = Asked(
         method=method,
-        config={key: value for key, value in given.items() if key not in SILENT and not key.startswith(("hub_", "lr_"))},
+        config={
+            key: value for key, value in given.items() if key not in SILENT and not key.startswith(("hub_", "lr_"))
+        },
         model=model.config,
         dtype=dtype,
         batch=int(whole["per_device_train_batch_size"]),
@@ -139,7 +150,7 @@ def resolve(
         reward_model=reward_model if reward_model is not None else reward_config(method, given, find, notes),
         phases=phases,
     )
-    return Question(method, given, model, architecture, asked, longest, prompt, lookup, tuple(notes))
+    return Question(method, given, model, architecture, asked, longest, prompt, lookup, tuple(notes), accelerator)
 
 
 def named(method: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,7 +188,12 @@ def launched(config: Mapping[str, Any], processes: int | None) -> tuple[int, dic
 
 
 def lengths(
-    method: str, whole: Mapping[str, Any], architecture: Architecture, longest: int | None, prompt: int | None, notes: list[Note]
+    method: str,
+    whole: Mapping[str, Any],
+    architecture: Architecture,
+    longest: int | None,
+    prompt: int | None,
+    notes: list[Note],
 ) -> tuple[int, int | None, int | None]:
     """Tokens of the longest row that a step can see, and of prompt and completion where they are told apart.
 
@@ -189,7 +205,9 @@ def lengths(
         completion = int(whole["response_length" if method == "ppo" else "max_completion_length"])
         if prompt is None and longest is not None:
             if longest <= completion:
-                raise AskedWrong(f"a length of {longest} tokens leaves no room for a prompt beside completions of {completion}.")
+                raise AskedWrong(
+                    f"a length of {longest} tokens leaves no room for a prompt beside completions of {completion}."
+                )
             prompt = longest - completion
         if prompt is None:
             prompt = min(PROMPT, max(1, (positions or PROMPT + completion) - completion))

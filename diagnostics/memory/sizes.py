@@ -15,8 +15,12 @@ from diagnostics.memory.records import Asked
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 PAIRS = ("dpo", "reward")
 # bitsandbytes keeps one fp32 scale for each 64 weights of 4 bits; nested, one byte, and one fp32 for each 256 of those.
-NF4 = Limit(0.5 + 4 / 64, "bytes a weight", "QLoRA (Dettmers et al. 2023), section 3: blocks of 64 with a 32-bit constant")
-NF4_NESTED = Limit(0.5 + 1 / 64 + 4 / (64 * 256), "bytes a weight", "QLoRA, section 3: double quantization, 0.127 bits a weight")
+NF4 = Limit(
+    0.5 + 4 / 64, "bytes a weight", "QLoRA (Dettmers et al. 2023), section 3: blocks of 64 with a 32-bit constant"
+)
+NF4_NESTED = Limit(
+    0.5 + 1 / 64 + 4 / (64 * 256), "bytes a weight", "QLoRA, section 3: double quantization, 0.127 bits a weight"
+)
 INT8 = Limit(1 + 4 / 4096, "bytes a weight", "LLM.int8() (Dettmers et al. 2022): one byte, and a scale for each row")
 CHUNK = (4096, 32768)  # tokens and vocabulary entries of a tile of TRL 1.16's fused output layer
 
@@ -163,7 +167,9 @@ def pieces(asked: Asked) -> Pieces:
     scored = rows * (completion + 1 if method in ("grpo", "rloo", "ppo") else asked.length)
     head, logits = head_bytes(asked, model, scored, peft, narrow, size)
     if method == "ppo":
-        weights, trainable, tables, kept, one_layer = with_value_model(asked, model, weights, trainable, tables, kept, one_layer)
+        weights, trainable, tables, kept, one_layer = with_value_model(
+            asked, model, weights, trainable, tables, kept, one_layer
+        )
     gradients = trainable * each
     generated, whole = generated_rows(asked), (asked.prompt or 0) + completion
     kv = 2 * model.layers * model.kv_heads * model.head_dim * whole * generated * size
@@ -180,7 +186,9 @@ def pieces(asked: Asked) -> Pieces:
         kept=kept,
         head=head,
         embedding_gradient=0 if peft else model.embedding * size * (2 if model.tied else 1),
-        step_temporaries=gradients if foreach else (model.embedding * 12 if optim.startswith("adafactor") and not peft else 0),
+        step_temporaries=gradients
+        if foreach
+        else (model.embedding * 12 if optim.startswith("adafactor") and not peft else 0),
         logits=logits,
         kv_cache=kv,
         generation_logits=generated * model.vocabulary * 12,

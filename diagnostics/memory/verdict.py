@@ -9,7 +9,9 @@ from diagnostics.memory.records import Estimate
 
 Verdict = Literal["fits", "tight", "too-large", "unknown"]
 
-TIGHT = Limit(0.04, "of the peak", "ours: the worst miss of the traced prediction on published GPU measurements was 3.6 %")
+TIGHT = Limit(
+    0.04, "of the peak", "ours: the worst miss of the traced prediction on published GPU measurements was 3.6 %"
+)
 
 
 def verdict(estimate: Estimate, device: int | None) -> Verdict:

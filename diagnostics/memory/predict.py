@@ -1,0 +1,99 @@
+"""One question answered: the predictor's estimate, or the closed form where it cannot be had; then Fit, shares and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from diagnostics.memory import formula
+from diagnostics.memory.answer import Answer
+from diagnostics.memory.fit import Estimator, Plan, Progress, fit
+from diagnostics.memory.host import host_of
+from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
+from diagnostics.memory.resolve import Question
+from diagnostics.memory.verdict import verdict
+
+How = Literal["formula", "extrapolated", "traced"]
+# A predictor takes what is asked and how exactly: `diagnostics.probes.memory.estimate`, or another with its interface.
+Predictor = Callable[..., Estimate]
+
+
+def estimator(
+    how: How, predictor: Predictor, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+) -> Estimator:
+    """A function from what is asked to an estimate, made as exactly as is wanted."""
+    if how == "formula":
+        return formula.estimate
+    return lambda asked: predictor(asked, how=how, progress=progress, cancelled=cancelled)
+
+
+def answer(
+    question: Question,
+    predictor: Predictor,
+    *,
+    how: How = "traced",
+    search: bool = True,
+    rows: int | None = None,
+    folder: Path | None = None,
+    device_name: str = "",
+    path: str = "",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Answer:
+    """The whole answer. `search`: whether Fit is asked where it does not fit.
+
+    A model that cannot be traced has the closed form's answer, marked so.
+
+    Raises:
+        Cancelled: the caller no longer wants to know.
+        MemoryUnknown: not even the closed form knows the model.
+    """
+    asked = question.asked
+    form = formula.estimate(asked)
+    fallback = None
+    try:
+        found = form if how == "formula" else estimator(how, predictor, progress, cancelled)(asked)
+    except Cancelled:
+        raise
+    except MemoryUnknown as error:
+        found, fallback, how = form, str(error), "formula"
+    plan = None
+    if search and asked.device is not None:
+        plan = planned(question, found, how, predictor, progress, cancelled)
+    return Answer(
+        question=question,
+        estimate=found,
+        formula=form,
+        host=host_of(question, rows=rows, folder=folder),
+        shares=formula.shares(asked) if asked.processes > 1 else {},
+        plan=plan,
+        device_name=device_name,
+        fallback=fallback,
+        path=path,
+    )
+
+
+def planned(
+    question: Question,
+    base: Estimate,
+    how: How,
+    predictor: Predictor,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> Plan:
+    """Fit's plan; it searches with the extrapolated estimate, and what it began from is not estimated again."""
+    if verdict(base, question.asked.device) == "fits":
+        return Plan(base, (), None, 0, 0, True)
+    quick = estimator("formula" if how == "formula" else "extrapolated", predictor, None, cancelled)
+
+    def known(asked: Asked) -> Estimate:
+        return base if asked == question.asked else quick(asked)
+
+    return fit(question, known, progress=progress, cancelled=cancelled)
+
+
+def with_crash(found: Answer, crash: object, plan: Plan | None) -> Answer:
+    """An answer with what happened to the run that was asked about."""
+    return replace(found, crash=crash, plan=plan or found.plan)  # type: ignore[arg-type]
