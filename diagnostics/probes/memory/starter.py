@@ -1,0 +1,241 @@
+"""Asking the memory predictor without torch: starts its process, hands requests over, keeps the answers."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from diagnostics.memory.records import (
+    Asked,
+    Cancelled,
+    Estimate,
+    MemoryUnknown,
+    NotTraceable,
+    WorkerDied,
+    estimate_from,
+)
+from diagnostics.package import python_path
+from diagnostics.probes.memory.estimating import versions
+from diagnostics.probes.memory.worker import ANSWER, ERRORS, PROGRESS, REQUEST
+
+# Raised when the same request would be answered otherwise, so that older answers are not taken for new ones.
+VERSION = 1
+POLL_SECONDS = 0.05
+# The package that PPO's trainer is taken from, named to the process as text: diagnostics does not import it.
+PACKAGE = "training"
+
+How = Literal["extrapolated", "traced"]
+Progress = Callable[[str, float], None]
+
+
+def estimate(
+    asked: Asked,
+    *,
+    how: How = "extrapolated",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    check: bool = False,
+    cache: Path | None = None,
+) -> Estimate:
+    """The peak of device memory of what is asked, from the real trainer on tensors without data.
+
+    `how`: `traced` runs the whole model and replays it at the device's capacity, for a verdict; `extrapolated` runs its
+    first layers at two depths, for a search; `check`: a third depth must lie on their line, else the whole is traced.
+    `progress` is told what is done and the share of it; `cancelled` is asked all the time. Answers are kept below `cache`,
+    by default the user's cache folder.
+
+    Raises:
+        NotTraceable: the model or the config cannot be run without data; a closed form is what is left.
+        WorkerDied: the process was killed, aborted or ran out of memory.
+        Cancelled: as asked for.
+    """
+    folder = default_folder() if cache is None else cache
+    request = {"asked": asked.to_json(), "how": how, "check": check, "package": PACKAGE}
+    kept = folder / f"{key_of(request)}.json"
+    known = read(kept)
+    if known is not None:
+        with contextlib.suppress(MemoryUnknown):
+            return estimate_from(known)
+    found = SHARED.ask(request, progress or (lambda text, share: None), cancelled or (lambda: False))
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as file:
+            json.dump(found, file)
+        Path(file.name).replace(kept)
+    return estimate_from(found)
+
+
+def default_folder() -> Path:
+    """Where answers are kept unless it is said otherwise."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "trl-clinic" / "memory"
+
+
+def key_of(request: dict[str, Any]) -> str:
+    """What an answer follows from: the request, the libraries and this program."""
+    content = json.dumps([VERSION, versions(), request], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None if there is none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+class Worker:
+    """The process behind `estimate`, started when it is first needed and ended with this one; one request at a time."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.lock = threading.Lock()
+        self.said = ""
+
+    def ask(self, request: dict[str, Any], progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """The estimate as plain values.
+
+        Raises:
+            NotTraceable, WorkerDied, Cancelled: see `estimate`.
+        """
+        with self.lock, tempfile.TemporaryDirectory(prefix="clinic-memory-") as name:
+            folder = Path(name)
+            (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
+            try:
+                return self.answer(folder, progress, cancelled)
+            except Cancelled:
+                self.end()
+                raise
+
+    def answer(self, folder: Path, progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """Hand a request over and wait; one that has ended from idleness in that moment is started anew."""
+        for attempt in range(2):
+            self.start(progress, cancelled)
+            try:
+                self.send(str(folder))
+                self.wait("began", folder, progress, cancelled)
+            except (BrokenPipeError, WorkerDied):
+                self.end()
+                if attempt:
+                    raise WorkerDied(f"The memory predictor's process does not start{tail(folder)}.") from None
+                continue
+            break
+        code = int(self.wait("ended", folder, progress, cancelled))
+        content = read(folder / ANSWER)
+        if content is None:
+            raise WorkerDied(death(code, folder))
+        if "estimate" in content:
+            found: dict[str, Any] = content["estimate"]
+            return found
+        kind = NotTraceable if content.get("error") == "not traceable" else MemoryUnknown
+        raise kind(str(content.get("text")))
+
+    def start(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        """Start the process unless it runs."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        progress("loading torch, transformers and TRL", 0.0)
+        self.said = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "diagnostics.probes.memory.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "PYTHONPATH": python_path(os.environ)},
+            start_new_session=True,
+        )
+        self.wait("ready", None, progress, cancelled)
+
+    def send(self, line: str) -> None:
+        """Write one line to the process."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def wait(self, word: str, folder: Path | None, progress: Progress, cancelled: Callable[[], bool]) -> str:
+        """The rest of the process's next line, which begins with that word.
+
+        Raises:
+            WorkerDied: it ended instead.
+            Cancelled: as asked for.
+        """
+        assert self.process is not None
+        assert self.process.stdout is not None
+        told = 0.0
+        while True:
+            if cancelled():
+                raise Cancelled("The estimate was cancelled.")
+            line, _, rest = self.said.partition("\n")
+            if rest or self.said.endswith("\n"):
+                self.said = rest
+                if line.startswith(word):
+                    if word == "began":
+                        self.child = int(line.split()[1])
+                    return line.removeprefix(word).strip()
+                continue
+            if select.select([self.process.stdout], [], [], POLL_SECONDS)[0]:
+                more = os.read(self.process.stdout.fileno(), 65536).decode()
+                if not more:
+                    raise WorkerDied(f"The memory predictor's process ended ({self.process.wait()}).")
+                self.said += more
+            stage = read(folder / PROGRESS) if folder is not None else None
+            if stage is not None and stage["at"] != told:
+                told = stage["at"]
+                progress(str(stage["text"]), float(stage["share"]))
+
+    child = 0
+
+    def end(self) -> None:
+        """End the process and the child that it has forked, which is in a group of its own."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        for group in (self.child, process.pid):
+            if group:
+                with contextlib.suppress(OSError):
+                    os.killpg(group, signal.SIGKILL)
+        self.child = 0
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        process.wait()
+
+
+def death(code: int, folder: Path) -> str:
+    """How a child ended without an answer, in one sentence."""
+    if code == -signal.SIGKILL:
+        return "The memory predictor's process was killed (signal 9): this machine most likely ran out of memory."
+    if code < 0:
+        return f"The memory predictor's process was ended by {signal.Signals(-code).name}{tail(folder)}."
+    return f"The memory predictor's process ended with {code} and no answer{tail(folder)}."
+
+
+def tail(folder: Path) -> str:
+    """The last line that it wrote, in brackets; nothing if there is none."""
+    try:
+        lines = (folder / ERRORS).read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" ({last[:300]})" if last else ""
+
+
+SHARED = Worker()
+atexit.register(SHARED.end)
