@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from diagnostics.fixing import applied
 from diagnostics.memory.answer import Answer
 from diagnostics.memory.asking import add_options, question_of
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.predict import Predictor, answer
-from diagnostics.memory.records import Asked, Estimate, MemoryUnknown, NotTraceable
+from diagnostics.memory.records import Asked, Estimate, MemoryUnknown
 from diagnostics.output import refuse, to_file, to_stdout, unwritable
 from diagnostics.preflight.command import teller
 from diagnostics.report.memory.formats import FORMATS
@@ -83,8 +84,8 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
 def traced(
     asked: Asked,
     *,
-    how: str = "extrapolated",
-    progress: Callable[[int, int, str], None] | None = None,
+    how: Literal["extrapolated", "traced"] = "extrapolated",
+    progress: Callable[[str, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Estimate:
     """The predictor that runs the real trainer on tensors without data, in a process of its own.
@@ -92,12 +93,9 @@ def traced(
     Raises:
         MemoryUnknown: it could not be made.
     """
-    try:
-        from diagnostics.probes.memory import estimate
-    except ImportError as error:
-        raise NotTraceable(f"The predictor cannot be started ({error}).") from error
-    found: Estimate = estimate(asked, how=how, progress=progress, cancelled=cancelled)
-    return found
+    from diagnostics.probes.memory.starter import estimate
+
+    return estimate(asked, how=how, progress=progress, cancelled=cancelled)
 
 
 def write_fix(found: Answer, path: Path, folder: Path | None) -> str:

@@ -56,6 +56,7 @@ class Plan:
 
     `closest`: where nothing fits, the least that was estimated. `estimates`, `candidates`: how many were made and looked at.
     `complete`: False where nothing was found before the most estimates that it may make were made.
+    `untraced`: why some changes have the closed form's answer instead of the trace's.
     """
 
     base: Estimate
@@ -64,6 +65,7 @@ class Plan:
     estimates: int
     candidates: int
     complete: bool
+    untraced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Search:
         self.made: dict[tuple[int, ...], tuple[Candidate, Estimate]] = {}
         self.forms: dict[tuple[int, ...], int] = {}
         self.done = 0
+        self.untraced: list[str] = []
 
     def real(self, candidate: Candidate, question: Question) -> Estimate:
         """The predictor's estimate of a candidate; each is made once.
@@ -120,9 +123,27 @@ class Search:
                 raise Cancelled("The search was stopped.")
             if self.progress:
                 self.progress(self.done, MOST_ESTIMATES, " + ".join(one.key for one in candidate.levers))
-            self.made[candidate.places] = (candidate, self.estimate(question.asked))
+            self.made[candidate.places] = (candidate, self.known(question.asked))
             self.done += 1
         return self.made[candidate.places][1]
+
+    def known(self, asked: Asked) -> Estimate:
+        """The predictor's estimate; of what it cannot trace the closed form's, which must then fit by its own error."""
+        try:
+            return self.estimate(asked)
+        except Cancelled:
+            raise
+        except MemoryUnknown as error:
+            self.untraced.append(str(error))
+            return formula.estimate(asked)
+
+    def fits(self, found: Estimate) -> bool:
+        """Whether an estimate fits for sure: with room for what it may be wrong by."""
+        return (
+            found.high <= self.device
+            if found.source == "formula" and self.untraced
+            else verdict(found, self.device) == "fits"
+        )
 
     def guess(self, candidate: Candidate, question: Question) -> tuple[float, int]:
         """The formula's bytes, corrected by the nearest real estimate, and how many levers away that was."""
@@ -160,7 +181,7 @@ def fit(
     """
     search = Search(question, estimate, progress, cancelled)
     base = search.real(Candidate((0,) * len(GROUPS), ()), question)
-    if verdict(base, search.device) == "fits":
+    if search.fits(base):
         return Plan(base, (), None, search.done, 0, True)
     options: list[Option] = []
     looked, complete = 0, True
@@ -181,19 +202,14 @@ def fit(
         if search.done >= most - len(candidate.levers):
             complete = bool(options)
             break
-        try:
-            found = search.real(candidate, changed)
-        except Cancelled:
-            raise
-        except MemoryUnknown:
-            continue  # this change cannot be traced; others can
-        if verdict(found, search.device) == "fits":
+        found = search.real(candidate, changed)
+        if search.fits(found):
             options.append(option(search, candidate, changed, found, most))
     others = [known for _, known in search.made.values() if known is not base]
     closest = None if options else min(others, key=lambda one: one.total, default=None)
     if progress:
         progress(search.done, search.done, "")
-    return Plan(base, tuple(options), closest, search.done, looked, complete)
+    return Plan(base, tuple(options), closest, search.done, looked, complete, tuple(dict.fromkeys(search.untraced)))
 
 
 def candidates(question: Question, base: Estimate) -> list[Candidate]:
@@ -255,12 +271,7 @@ def option(search: Search, candidate: Candidate, changed: Question, found: Estim
         earlier = question.config
         question = applied(search.question, partial) or changed
         measured = number == len(candidate.levers) or partial.places in search.made or search.done < most
-        try:
-            after = search.real(partial, question).total if measured else int(search.guess(partial, question)[0])
-        except Cancelled:
-            raise
-        except MemoryUnknown:
-            after, measured = int(search.guess(partial, question)[0]), False
+        after = search.real(partial, question).total if measured else int(search.guess(partial, question)[0])
         fix = Fix(lever.key, "safe" if lever.quality == 0 else "ask", edits(earlier, question.config),
                   {"saved": before - after, "time": lever.time, "quality": lever.quality})  # fmt: skip
         steps.append(Step(lever, fix, before - after, after, measured))

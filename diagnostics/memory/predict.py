@@ -16,7 +16,7 @@ from diagnostics.memory.resolve import Question
 from diagnostics.memory.verdict import verdict
 
 How = Literal["formula", "extrapolated", "traced"]
-# A predictor takes what is asked and how exactly: `diagnostics.probes.memory.estimate`, or another with its interface.
+# A predictor takes what is asked and how exactly: `diagnostics.probes.memory.starter.estimate`, or another like it.
 Predictor = Callable[..., Estimate]
 
 
@@ -26,7 +26,12 @@ def estimator(
     """A function from what is asked to an estimate, made as exactly as is wanted."""
     if how == "formula":
         return formula.estimate
-    return lambda asked: predictor(asked, how=how, progress=progress, cancelled=cancelled)
+
+    def told(what: str, share: float) -> None:
+        if progress:
+            progress(round(100 * share), 100, what)
+
+    return lambda asked: predictor(asked, how=how, progress=told, cancelled=cancelled)
 
 
 def answer(

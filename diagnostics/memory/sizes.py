@@ -25,6 +25,10 @@ INT8 = Limit(1 + 4 / 4096, "bytes a weight", "LLM.int8() (Dettmers et al. 2022):
 CHUNK = (4096, 32768)  # tokens and vocabulary entries of a tile of TRL 1.16's fused output layer
 
 
+# Types that normalise queries and keys too, by an RMSNorm written out.
+QUERY_NORMS = ("qwen3", "qwen3_moe", "gemma3_text", "olmo2")
+
+
 @dataclass(frozen=True)
 class Pieces:
     """What a training is made of, all in bytes unless said otherwise.
@@ -118,6 +122,12 @@ def optimizer_bytes(optim: str, parameters: int, size: int, tables: int) -> int:
     return moments * parameters * (4 if "32bit" in optim else size)
 
 
+def written_gelu(model: Mapping[str, Any]) -> bool:
+    """Whether the feed-forward part's GELU is written out in tensor operations, as `gelu_new` is in transformers 5.23."""
+    usual = "gelu_new" if model.get("model_type") in ("gpt2", "phi", "gptj") else ""
+    return (model.get("hidden_act") or model.get("activation_function") or usual) in ("gelu_new", "gelu_fast")
+
+
 def layer_bytes(model: Architecture, asked: Asked, tokens: int) -> int:
     """The activations of one layer that autograd keeps, for so many tokens.
 
@@ -130,11 +140,19 @@ def layer_bytes(model: Architecture, asked: Asked, tokens: int) -> int:
     # An RMSNorm written out keeps an fp32 copy, the scaled value and the result; a fused LayerNorm input and result.
     norm = (8 if asked.dtype != "float32" else 10) if model.gated or model.type == "phi3" else (4 if half else 8)
     each = 2 * norm * model.hidden + narrow * (2 * q + 2 * kv)
+    if model.type in QUERY_NORMS:
+        each += norm * (q + kv)
     # Gate, its activation, up, their product; else what goes into the activation and what comes out.
     active = sum(one.inputs for one in model.linears if one.name in ("down_proj",)) or model.inner
     experts = max((one.count for one in model.linears), default=1)
     used = int(asked.model.get("num_experts_per_tok", 1)) if experts > 1 else 1
-    each += narrow * active * used * (4 if model.gated or model.type == "phi3" else 3)
+    if model.gated or model.type == "phi3":
+        each += narrow * active * used * 4
+    elif written_gelu(asked.model):
+        # x, its cube, the tanh, half of x and the product's other factor; autocast makes the powers fp32.
+        each += active * (14 if mixed(asked) else 5 * narrow)
+    else:
+        each += narrow * active * 3
     if value(asked, "attn_implementation") == "eager":
         each += (2 * narrow + 4) * model.heads * asked.length  # the scores, the softmax, its copy in fp32
     return each * tokens

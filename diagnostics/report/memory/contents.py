@@ -149,6 +149,7 @@ def fit_object(plan: Plan, lang: Lang) -> dict[str, Any]:
         "estimates": plan.estimates,
         "candidates": plan.candidates,
         "complete": plan.complete,
+        "untraced": list(plan.untraced),
     }
 
 
