@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from diagnostics.memory.crash import Crash
-from diagnostics.memory.fit import Plan
 from diagnostics.memory.host import Host
+from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Estimate
 from diagnostics.memory.resolve import Note, Question
 from diagnostics.memory.verdict import Verdict, verdict

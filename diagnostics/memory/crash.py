@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 from diagnostics.finding import Edit, Fix, Limit
 from diagnostics.memory.contradictions import AskedWrong
-from diagnostics.memory.fit import Estimator, Plan, Progress, fit
+from diagnostics.memory.fit import Estimator, Progress, fit
 from diagnostics.memory.host import shared_bytes
+from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Estimate, Storage
 from diagnostics.memory.resolve import Question, with_device
 from diagnostics.memory.sizes import CHUNK, PAIRS, value
@@ -25,7 +25,6 @@ FRAGMENTED = Limit(
 NEIGHBOUR = Limit(0.05, "of the device's memory", "ours: what no process of this training holds; a desktop takes less")
 LEAK = Limit(0.02, "of the device's memory", "ours: a rise over the run that is more than different lengths explain")
 LEAK_ROWS = Limit(8, "readings", "ours: fewer say nothing of a trend")
-STEADY = Limit(0.8, "of all steps", "ours: a leak rises nearly always, lengths rise and fall")
 LONGER = Limit(0.1, "of the estimate", "ours: nearly three times the predictor's worst miss")
 # What a Python process with torch, transformers, TRL and datasets takes before it has a model: measured, torch 2.13 (CPU).
 PROCESS = Limit(
@@ -190,17 +189,16 @@ def vllm_share(question: Question, read: Said) -> int:
 
 
 def leak(recorded: Sequence[float], total: float | None) -> float | None:
-    """The rise of memory in bytes a reading where it rose nearly always, and by more than a little; None if it did not.
+    """The rise of memory in bytes a reading where all of its last third lies above all of its first; None where it does not.
 
     A peak comes and goes with the lengths of the batches; a leak only rises. The first quarter is left out: caches fill then.
     """
     settled = list(recorded[len(recorded) // 4 :])
     if len(settled) < LEAK_ROWS or not total:
         return None
-    steps = [after - before for before, after in pairwise(settled)]
+    third = len(settled) // 3
     rise = settled[-1] - settled[0]
-    steady = sum(one > 0 for one in steps) >= STEADY * len(steps)
-    return rise / len(steps) if steady and rise > LEAK * total else None
+    return rise / (len(settled) - 1) if min(settled[-third:]) > max(settled[:third]) and rise > LEAK * total else None
 
 
 def bill_then(estimate: Estimate, read: Said) -> dict[str, int]:

@@ -4,96 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from diagnostics.finding import Edit, Fix
+from diagnostics.finding import Fix
 from diagnostics.memory import formula
 from diagnostics.memory.contradictions import AskedWrong
-from diagnostics.memory.levers import GROUPS, MONOTONE, Lever, levers
-from diagnostics.memory.prices import PRICES
+from diagnostics.memory.levers import GROUPS, Lever, levers
+from diagnostics.memory.plan import Candidate, Option, Plan, Step, edits
 from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
 from diagnostics.memory.resolve import Question
 from diagnostics.memory.verdict import verdict
 
 MOST_ESTIMATES = 14  # of a whole search: at 3 to 5 seconds each it ends within a minute
+MORE_ESTIMATES = 5  # for a second way, once there is one
 MOST_CANDIDATES = 6000
 OPTIONS = 2  # ways to fit that are offered
 SMALL = 0.01  # of the peak: a line of the bill below it is not worth a change
 # How far the formula, corrected by a real estimate so many levers away, may be wrong. Ours: generous, for what is passed over
 # is never looked at again.
 SLACK, SLACK_A_LEVER = 0.05, 0.06
+SURE = 0.85  # of the device: what is guessed below it needs no estimate to be looked into
 
 Estimator = Callable[[Asked], Estimate]
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One change on the way: its fix, what it saves on top of those before it (bytes), what it costs."""
-
-    lever: Lever
-    fix: Fix
-    saved: int
-    after: int
-    measured: bool
-
-
-@dataclass(frozen=True)
-class Option:
-    """One way to fit: the steps in order, all of them as one fix, the estimate with all, the sums of the prices."""
-
-    steps: tuple[Step, ...]
-    fix: Fix
-    question: Question
-    estimate: Estimate
-    time: float
-    quality: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the search found. `base`: the estimate of what was asked. `options`: cheapest first; none if nothing fits.
-
-    `closest`: where nothing fits, the least that was estimated. `estimates`, `candidates`: how many were made and looked at.
-    `complete`: False where nothing was found before the most estimates that it may make were made.
-    `untraced`: why some changes have the closed form's answer instead of the trace's.
-    """
-
-    base: Estimate
-    options: tuple[Option, ...]
-    closest: Estimate | None
-    estimates: int
-    candidates: int
-    complete: bool
-    untraced: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A choice of levers: for each group of `GROUPS` the place of the one taken, 0 for none."""
-
-    places: tuple[int, ...]
-    levers: tuple[Lever, ...]
-
-    @property
-    def order(self) -> tuple[float, float, int]:
-        """What is learned first, then time, then as few changes as can be."""
-        return (
-            round(sum(one.quality for one in self.levers), 6),
-            round(sum(one.time for one in self.levers), 6),
-            len(self.levers),
-        )
-
-    def weaker(self, other: Candidate) -> bool:
-        """Whether the other does all that this one does, and more: where the other is too large, this one is."""
-        return all(
-            own <= others if group in MONOTONE else own == others
-            for group, own, others in zip(GROUPS, self.places, other.places, strict=True)
-        )
-
-    def apart(self, other: Candidate) -> int:
-        """In how many groups two choices differ."""
-        return sum(own != others for own, others in zip(self.places, other.places, strict=True))
 
 
 class Search:
@@ -110,6 +42,7 @@ class Search:
         self.made: dict[tuple[int, ...], tuple[Candidate, Estimate]] = {}
         self.forms: dict[tuple[int, ...], int] = {}
         self.done = 0
+        self.until = MOST_ESTIMATES
         self.untraced: list[str] = []
 
     def real(self, candidate: Candidate, question: Question) -> Estimate:
@@ -163,6 +96,43 @@ class Search:
         )
         return left > self.device or beaten
 
+    def promising(self, tier: list[Candidate], base: Estimate) -> bool:
+        """Whether any of the choices that change what is learned equally far can fit: asked of the one that needs least.
+
+        Where the formula leaves that open, one real estimate of it decides over all of them.
+        """
+        guesses = [
+            (*self.guess(candidate, changed), candidate, changed)
+            for candidate in tier
+            if not self.hopeless(candidate, base) and (changed := applied(self.question, candidate)) is not None
+        ]
+        if not guesses:
+            return False
+        least, away, candidate, changed = min(guesses, key=lambda one: one[0])
+        if least * (1 - SLACK - SLACK_A_LEVER * away) > self.device:
+            return False
+        return least < SURE * self.device or self.fits(self.real(candidate, changed))
+
+    def through(self, tier: list[Candidate], base: Estimate, options: list[Option], most: int) -> bool:
+        """Go through choices from the cheapest to the dearest, adding those that fit; False where estimates ran out."""
+        for candidate in tier:
+            if len(options) == OPTIONS:
+                return True
+            if (options and shares_costliest(candidate, options[0])) or self.hopeless(candidate, base):
+                continue
+            if (changed := applied(self.question, candidate)) is None:
+                continue
+            guessed, away = self.guess(candidate, changed)
+            if guessed * (1 - SLACK - SLACK_A_LEVER * away) > self.device:
+                continue
+            if self.done >= min(most, self.until) - len(candidate.levers) and candidate.places not in self.made:
+                return bool(options)
+            found = self.real(candidate, changed)
+            if self.fits(found):
+                options.append(option(self, candidate, changed, found, most))
+                self.until = self.done + MORE_ESTIMATES
+        return True
+
 
 def fit(
     question: Question,
@@ -185,26 +155,12 @@ def fit(
         return Plan(base, (), None, search.done, 0, True)
     options: list[Option] = []
     looked, complete = 0, True
-    for candidate in candidates(question, base):
-        if len(options) == OPTIONS:
-            break
-        if options and shares_costliest(candidate, options[0]):
-            continue
-        looked += 1
-        if search.hopeless(candidate, base):
-            continue
-        changed = applied(question, candidate)
-        if changed is None:
-            continue
-        guessed, away = search.guess(candidate, changed)
-        if guessed * (1 - SLACK - SLACK_A_LEVER * away) > search.device:
-            continue
-        if search.done >= most - len(candidate.levers):
-            complete = bool(options)
-            break
-        found = search.real(candidate, changed)
-        if search.fits(found):
-            options.append(option(search, candidate, changed, found, most))
+    for _, tier in itertools.groupby(candidates(question, base), key=lambda one: one.order[0]):
+        members = list(tier)
+        looked += len(members)
+        if len(options) < OPTIONS and search.promising(members, base):
+            complete = search.through(members, base, options, most) and complete
+    complete = complete or bool(options)
     others = [known for _, known in search.made.values() if known is not base]
     closest = None if options else min(others, key=lambda one: one.total, default=None)
     if progress:
@@ -280,16 +236,3 @@ def option(search: Search, candidate: Candidate, changed: Question, found: Estim
     whole = Fix("fit", "safe" if quality == 0 else "ask", edits(search.question.config, changed.config),
                 {"steps": tuple(one.lever.key for one in steps), "after": found.total})  # fmt: skip
     return Option(tuple(steps), whole, changed, found, sum(one.lever.time for one in steps), quality)
-
-
-def edits(before: object, after: object) -> tuple[Edit, ...]:
-    """The difference of two configs as edits; an argument that is taken out becomes None."""
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return ()
-    names = dict.fromkeys((*after, *before))
-    return tuple(Edit(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name))
-
-
-def reasons(lever: Lever) -> tuple[str, str]:
-    """Why a lever is priced as it is: time and quality."""
-    return PRICES[lever.key].time.source, PRICES[lever.key].quality.source

@@ -9,8 +9,9 @@ from typing import Literal
 
 from diagnostics.memory import formula
 from diagnostics.memory.answer import Answer
-from diagnostics.memory.fit import Estimator, Plan, Progress, fit
+from diagnostics.memory.fit import Estimator, Progress, fit
 from diagnostics.memory.host import host_of
+from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
 from diagnostics.memory.resolve import Question
 from diagnostics.memory.verdict import verdict

@@ -8,7 +8,7 @@ from typing import Any
 from diagnostics.finding import Fix
 from diagnostics.memory.answer import Answer
 from diagnostics.memory.crash import Crash, others_bytes
-from diagnostics.memory.fit import Option, Plan, reasons
+from diagnostics.memory.plan import Option, Plan, reasons
 from diagnostics.memory.records import BILL, Estimate, Storage
 from diagnostics.report.as_json import plain
 from diagnostics.report.memory.lever_words import CRASHES, LEVERS, NOTES
