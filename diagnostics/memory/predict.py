@@ -9,6 +9,7 @@ from typing import Literal
 
 from diagnostics.memory import formula
 from diagnostics.memory.answer import Answer
+from diagnostics.memory.crash import Crash, mended
 from diagnostics.memory.fit import Estimator, Progress, fit
 from diagnostics.memory.host import host_of
 from diagnostics.memory.plan import Plan
@@ -100,6 +101,26 @@ def planned(
     return fit(question, known, progress=progress, cancelled=cancelled)
 
 
-def with_crash(found: Answer, crash: object, plan: Plan | None) -> Answer:
-    """An answer with what happened to the run that was asked about."""
-    return replace(found, crash=crash, plan=plan or found.plan)  # type: ignore[arg-type]
+def after_crash(
+    found: Answer,
+    crash: Crash,
+    predictor: Predictor,
+    *,
+    how: How = "extrapolated",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Answer:
+    """An answer with what happened to the run that was asked about, and what would have fitted the device that it had.
+
+    Raises:
+        Cancelled: the caller no longer wants to know.
+    """
+    quick = estimator("formula" if found.fallback else how, predictor, None, cancelled)
+
+    def known(asked: Asked) -> Estimate:
+        # The device's size decides nothing of what is allocated: what was estimated without it need not be again.
+        same = replace(asked, device=found.question.asked.device) == found.question.asked
+        return replace(found.estimate, fits=None) if same else quick(asked)
+
+    plan = mended(crash, found.question, known, progress=progress)
+    return replace(found, crash=crash, plan=plan)

@@ -8,13 +8,14 @@ from typing import Any
 from diagnostics.report.markup import text
 from diagnostics.report.memory.contents import GIB, sized
 from diagnostics.report.memory.labels import LABELS, phase_name
-from diagnostics.report.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, place, value_tick
+from diagnostics.report.svg import BOTTOM, LEFT, RIGHT, WIDTH, Axis, place, value_tick
 from diagnostics.report.words import Lang
 
 BAR_TOP, BAR_HEIGHT = 8, 34
 LEAST_LETTERS = 64  # width of a piece in which its name can stand
 MOST_MARKS = 14
-CLOSE = 26  # a phase's name nearer than this to the one before would cover it
+CLOSE = 12  # a phase's name nearer than this to the one before would cover it
+TALL, HEAD = 280, 112  # height of the timeline, and its part above the picture, where the phases' names stand
 
 
 def bill_bar(rows: Sequence[Mapping[str, Any]], device: int | None, lang: Lang) -> str:
@@ -57,7 +58,7 @@ def timeline(whole: Mapping[str, Any], lang: Lang) -> str:
     limit = (device["bytes"] - whole["peak"]["context"]) / GIB if device else None
     top = max(most, limit if limit is not None and limit < 2 * most else 0) * 1.05 or 1
     across = Axis(float(line["at"][0]), float(max(line["at"][-1], line["at"][0] + 1)), LEFT, WIDTH - RIGHT)
-    up = Axis(0.0, top, HEIGHT - BOTTOM, TOP)
+    up = Axis(0.0, top, TALL - BOTTOM, HEAD)
     parts = [f'<text class="title" x="4" y="14">{text(label["timeline"])} (GiB)</text>']
     parts += [value_tick(up, *tick) for tick in up.ticks(5)]
     points = [
@@ -71,20 +72,18 @@ def timeline(whole: Mapping[str, Any], lang: Lang) -> str:
     last = -float(CLOSE)
     for at, phase in line["marks"][:MOST_MARKS]:
         x = across(float(at))
-        parts.append(f'<path class="phase" d="M{place(x)},{TOP}V{HEIGHT - BOTTOM}"/>')
-        if x - last >= CLOSE:
+        parts.append(f'<path class="phase" d="M{place(x)},{HEAD}V{TALL - BOTTOM}"/>')
+        if x - last >= CLOSE:  # upright above the picture: a name lies on no other, and on no curve
             last = x
-            parts.append(
-                f'<text x="{place(x + 2)}" y="{TOP - 6}" transform="rotate(-18 {place(x + 2)} {TOP - 6})">'
-                f"{text(phase_name(lang, phase))}</text>"
-            )
+            turned = f'transform="rotate(-90 {place(x + 4)} {HEAD - 5})"'
+            parts.append(f'<text x="{place(x + 4)}" y="{HEAD - 5}" {turned}>{text(phase_name(lang, phase))}</text>')
     if limit is not None and 0 < limit <= top:
         y = place(up(limit))
         parts.append(f'<path class="mark" d="M{LEFT},{y}H{WIDTH - RIGHT}"/>')
         parts.append(f'<text class="warn" x="{WIDTH - RIGHT}" y="14" text-anchor="end">{text(label["device"])}</text>')
-    parts.append(f'<path class="axis" d="M{LEFT},{TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
-    parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{text(label["timeline_axis"])}</text>')
+    parts.append(f'<path class="axis" d="M{LEFT},{HEAD}V{TALL - BOTTOM}H{WIDTH - RIGHT}"/>')
+    parts.append(f'<text x="{WIDTH - RIGHT}" y="{TALL - 8}" text-anchor="end">{text(label["timeline_axis"])}</text>')
     named = f"{label['timeline']}, {label['peak']} {sized(max(line['allocated']))}"
     return (
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(named)}">{"".join(parts)}</svg>'
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {TALL}" role="img" aria-label="{text(named)}">{"".join(parts)}</svg>'
     )

@@ -112,7 +112,8 @@ def option_sentence(option: Mapping[str, Any], number: int, lang: Lang) -> str:
     label, comma = LABELS[lang], COMMON[lang]["comma"]
     learned = label["same" if option["quality"] == 0 else "changed"]
     head = label["option"].format(n=number, total=sized(option["total"]))
-    return comma.join([head, learned, time_words(option["time"], lang)])
+    sure = [label["source_formula"]] if option["source"] == "formula" else []
+    return comma.join([head, *sure, learned, time_words(option["time"], lang)])
 
 
 def time_words(time: float, lang: Lang) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from diagnostics.memory.answer import Answer
 from diagnostics.memory.crash import Said, explain, explain_host
-from diagnostics.memory.predict import answer
+from diagnostics.memory.predict import after_crash, answer
 from diagnostics.memory.records import BILL, PHASES, NotTraceable, Storage, Timeline
 from diagnostics.report.memory.contents import SCHEMA, contents, sized
 from diagnostics.report.memory.formats import FORMATS
@@ -133,6 +133,21 @@ def test_what_cannot_be_traced_has_the_formulas_answer_marked_so() -> None:
     assert whole["source"] == "formula"
     assert whole["fallback"] == "This model cannot be traced."
     assert "cannot be traced" in FORMATS["text"].report(found)
+
+
+def test_after_a_crash_fit_answers_for_the_device_that_there_was() -> None:
+    one = question("dpo", "qwen3-1.7b")
+    found = answer(one, exact)
+    crash = explain(one, Said(asked=2 * GIB, total=24 * GIB, allocated=23 * GIB), found.estimate, phase="forward")
+    after = after_crash(found, crash, exact)
+    assert found.plan is None
+    assert after.plan is not None
+    assert after.plan.options[0].question.asked.device == 24 * GIB
+    text = FORMATS["text"].report(after)
+    assert "What happened" in text
+    assert "forward pass" in text
+    leaking = explain(one, Said(total=24 * GIB), found.estimate, recorded=[GIB * (1 + place) for place in range(20)])
+    assert after_crash(found, leaking, exact).plan is None
 
 
 @pytest.mark.parametrize("shm", [True, False])
