@@ -212,3 +212,20 @@ def replay(trace: Iterable[tuple[int, int]], capacity: int | None = None) -> Rep
     except DeviceFull as error:
         full = error
     return Replay(allocator.peak_allocated, allocator.peak_reserved, allocator.retries, full)
+
+
+def smallest_capacity(trace: Trace, run: Replay, tolerance: float = 0.004) -> int:
+    """The least capacity in which a trace goes through, to a share of `tolerance` above; `run`: its replay without limit.
+
+    A cache that grows with every token leaves blocks behind that fit nothing: without a limit the allocator goes on
+    fetching new segments, with one it gives the old ones back. What it reserves then says little of what it needs.
+    """
+    low, high = run.peak_allocated, run.peak_reserved
+    while high - low > tolerance * run.peak_allocated:
+        middle = (low + high) // 2
+        tried = replay(trace, middle)
+        if tried.full is None:
+            high = tried.peak_reserved
+        else:
+            low = middle
+    return high

@@ -35,6 +35,8 @@ class Ledger:
         self.step = 0
         self.modules: list[str] = []  # the modules that are running, outermost first
         self.helping = 0  # depth of a reference or reward model's forward pass
+        self.region = ""  # where in the stack of layers the program is, for what is extrapolated
+        self.regions: list[tuple[int, Phase, str]] = [(0, "load", "")]  # (events before, phase, region)
 
     # Noting
 
@@ -77,6 +79,12 @@ class Ledger:
         self.phase = phase
         self.step = self.step if step is None else step
         self.marks.append((len(self.trace), phase, self.step))
+        self.reach("")
+
+    def reach(self, region: str) -> None:
+        """Note that another part of the stack of layers is at work."""
+        self.region = region
+        self.regions.append((len(self.trace), self.phase, region))
 
     @contextmanager
     def during(self, phase: Phase) -> Iterator[None]:
@@ -106,6 +114,18 @@ class Ledger:
             place = begin + int(curve[begin:end].argmax())
             if phase not in found or curve[place] > curve[found[phase]]:
                 found[phase] = place
+        return found
+
+    def peaks_by_region(self, curve: np.ndarray) -> dict[tuple[Phase, str], int]:
+        """The same for each part of the stack of layers in each phase."""
+        found: dict[tuple[Phase, str], int] = {}
+        ends = [*(one[0] for one in self.regions[1:]), len(curve)]
+        for (begin, phase, region), end in zip(self.regions, ends, strict=True):
+            if end <= begin:
+                continue
+            place, key = begin + int(curve[begin:end].argmax()), (phase, region)
+            if key not in found or curve[place] > curve[found[key]]:
+                found[key] = place
         return found
 
     def alive(self, event: int) -> dict[int, str]:

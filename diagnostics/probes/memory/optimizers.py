@@ -32,8 +32,8 @@ NAMES = {
 }
 
 
-def optimizer_of(name: str) -> Callable[..., Any] | None:
-    """A class in the place of bitsandbytes' of that name in TrainingArguments; None for another library's optimizer."""
+def optimizer_of(name: str, model: Any) -> Callable[..., Any] | None:
+    """A class for the model in the place of bitsandbytes' of that name in TrainingArguments; None for another library's optimizer."""
     if name not in NAMES:
         return None
     import torch
@@ -44,11 +44,10 @@ def optimizer_of(name: str) -> Callable[..., Any] | None:
     class BitsAndBytes(torch.optim.Optimizer):
         """Makes the states at the first step; the update itself is one kernel in place."""
 
-        def __init__(self, params: Any, lr: float = 1e-3, model: Any = None, **_: Any) -> None:
+        def __init__(self, params: Any, lr: float = 1e-3, **_: Any) -> None:
             super().__init__(params, {"lr": lr})
             # transformers has the embeddings' states kept in 32 bits
-            modules = model.modules() if model is not None else ()
-            self.whole = {id(one.weight) for one in modules if isinstance(one, nn.Embedding)}
+            self.whole = {id(one.weight) for one in model.modules() if isinstance(one, nn.Embedding)}
 
         @torch.no_grad()
         def step(self, closure: Any = None) -> None:

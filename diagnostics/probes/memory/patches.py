@@ -75,8 +75,9 @@ class NoKernel:
 
 
 @contextmanager
-def as_on_cuda(offloading: bool = False) -> Iterator[None]:
+def as_on_cuda() -> Iterator[None]:
     """Let eager code on cpu tensors take the paths that it takes on a CUDA device."""
+    import torch
     import torch.nn.utils.clip_grad as clipping
     import torch.optim.optimizer as optimizer
     import torch.utils._foreach_utils as foreach
@@ -105,13 +106,16 @@ def as_on_cuda(offloading: bool = False) -> Iterator[None]:
             for name in ("_has_foreach_support", "_device_has_foreach_support"):
                 if hasattr(module, name):
                     replace(stack, module, name, lambda *args, **kwargs: True)
-        if offloading:
-            for module in trainer_modules():
-                if hasattr(module, "get_act_offloading_ctx_manager"):
-                    replace(
-                        stack, module, "get_act_offloading_ctx_manager", lambda model, *args, **kwargs: offloaded(model)
-                    )
-        stack.enter_context(cuda_functions())
+        functions = cuda_functions()
+        stack.enter_context(functions)
+        # a function mode is off while it handles a function, `backward` too; what is checkpointed runs again in there
+        engine = torch.autograd._engine_run_backward
+
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            with functions:
+                return engine(*args, **kwargs)
+
+        replace(stack, torch.autograd, "_engine_run_backward", backward)
         yield
 
 

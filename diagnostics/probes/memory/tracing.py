@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -38,11 +39,12 @@ def without_data() -> Iterator[None]:
         yield
 
 
-def trace(asked: Asked, package: str, cuda: bool = True) -> Traced:
+def trace(asked: Asked, package: str, cuda: bool = True, quick: bool = False) -> Traced:
     """Trace the training step that is asked for.
 
     `package`: the name of the package that holds our PPO. `cuda`: as on a CUDA device; else as on this machine's cpu, which
-    can be compared with a real run here.
+    can be compared with a real run here. `quick`: the optimizer's states are made before, from gradients of nothing, and one
+    step is traced; else two, as they follow each other in a run.
 
     Raises:
         NotTraceable: the model or the config cannot be traced.
@@ -55,13 +57,16 @@ def trace(asked: Asked, package: str, cuda: bool = True) -> Traced:
         try:
             with ExitStack() as stack:
                 if cuda:
-                    stack.enter_context(patches.as_on_cuda(bool(asked.config.get("activation_offloading"))))
+                    stack.enter_context(patches.as_on_cuda())
                 stack.enter_context(without_data())
                 stack.enter_context(patches.head_marked(ledger))
                 vocabulary = prepared.trainer.model.config.get_text_config().vocab_size
                 begin(prepared, ledger, cuda)
-                answer_for(prepared, asked, ledger)
+                answer_for(prepared, asked, ledger, stack)
                 stack.enter_context(watching(ledger, vocabulary, workspaces=cuda))
+                if quick:
+                    prepared.trainer.add_callback(states_first())
+                    prepared.trainer.args.max_steps = 1
                 run(prepared, asked, ledger)
         finally:
             gc.unfreeze()
@@ -93,6 +98,24 @@ def run(prepared: trainers.Prepared, asked: Asked, ledger: Ledger) -> None:
         raise NotTraceable(f"{kind_of(asked)}: an operation cannot be traced ({first_line(error)}).") from error
 
 
+def states_first() -> Any:
+    """A callback that lets the optimizer make its states before the first step."""
+    import torch
+    from transformers import TrainerCallback
+
+    class StatesFirst(TrainerCallback):
+        """See above."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, optimizer: Any = None, **_: Any) -> None:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad = torch.empty_like(parameter)
+            optimizer.step()
+            optimizer.zero_grad()
+
+    return StatesFirst()
+
+
 def kind_of(asked: Asked) -> str:
     """What is traced, in two words."""
     return f"{asked.method} of {asked.model.get('model_type', 'an unnamed model')}"
@@ -114,9 +137,10 @@ def begin(prepared: trainers.Prepared, ledger: Ledger, cuda: bool) -> None:
             ledger.add(tensor.untyped_storage(), line, tuple(tensor.shape), dtype, f"weight {name}")
     if cuda:
         ledger.begin(CUBLAS_WORKSPACE, "temporaries", op="cuBLAS workspace")
-    name_modules(model, ledger)
+    for place, one in enumerate((model, *prepared.helpers)):
+        name_modules(one, ledger)
+        mark_layers(one, ledger, str(place))
     for helper in prepared.helpers:
-        name_modules(helper, ledger)
         helper.register_forward_pre_hook(lambda *_: count(ledger, 1))
         helper.register_forward_hook(lambda *_: count(ledger, -1), always_call=True)
     for parameter in model.parameters():
@@ -146,6 +170,42 @@ def name_modules(model: Any, ledger: Ledger) -> None:
 
         module.register_forward_pre_hook(enter)
         module.register_forward_hook(leave, always_call=True)
+
+
+def mark_layers(model: Any, ledger: Ledger, name: str) -> None:
+    """Tell the ledger when the first, the last or another layer of each stack is at work, forward and backward.
+
+    A phase's greatest bytes are a line in depth only at one and the same place: the peak moves from the head to the layers
+    as these grow in number.
+    """
+    from torch import nn
+
+    stacks = [one for one in model.modules() if isinstance(one, nn.ModuleList) and len(one) > 1 and len({type(layer) for layer in one}) < len(one)]
+    deepest = max((len(one) for one in stacks), default=0)
+    for number, stack in enumerate(one for one in stacks if len(one) == deepest):
+        for place, layer in enumerate(stack):
+            kind = "first" if place == 0 else "last" if place == deepest - 1 else "between"
+            region = f"{name}.{number} {kind}"
+
+            def begin(module: Any, args: Any, region: str = region) -> None:
+                ledger.reach(region)
+
+            def end(module: Any, args: Any, out: Any, region: str = region, place: int = place) -> None:
+                hidden = out[0] if isinstance(out, tuple) else out
+                if getattr(hidden, "requires_grad", False) and ledger.phase == "forward":
+                    hidden.register_hook(lambda gradient: ledger.reach(region))
+                if place == deepest - 1:
+                    ledger.reach(f"{region} done")
+
+            def backward_end(module: Any, args: Any, out: Any, region: str = region) -> None:
+                entered = args[0] if args else None
+                if getattr(entered, "requires_grad", False) and ledger.phase == "forward" and entered.grad_fn is not None:
+                    entered.register_hook(lambda gradient: ledger.reach(f"{region} left"))
+
+            layer.register_forward_pre_hook(begin)
+            layer.register_forward_hook(end)
+            if place == 0:
+                layer.register_forward_hook(backward_end)
 
 
 def mark_phases(trainer: Any, ledger: Ledger) -> None:
@@ -183,9 +243,10 @@ def mark_phases(trainer: Any, ledger: Ledger) -> None:
     trainer.compute_loss, trainer.accelerator.backward, trainer.create_optimizer = forward, back, made
 
 
-def answer_for(prepared: trainers.Prepared, asked: Asked, ledger: Ledger) -> None:
+def answer_for(prepared: trainers.Prepared, asked: Asked, ledger: Ledger, stack: ExitStack) -> None:
     """Replace what reads values of tensors: generation token by token, decoding, and scoring of texts."""
     trainer = prepared.trainer
+    trainer.floating_point_ops = lambda inputs: 0  # counts the weights of 4-bit layers with bitsandbytes
     for writer in prepared.writers:
         generation.in_three_parts(writer, ledger)
     if asked.method in ("grpo", "rloo"):
@@ -207,6 +268,10 @@ def answer_for(prepared: trainers.Prepared, asked: Asked, ledger: Ledger) -> Non
 
         trainer.roll_out = rolled
         trainer.score = lambda rows, ids, mask: scores_of(trainer, ids)
+        # a loop over all tokens of an answer on numbers of a few bytes
+        math = sys.modules[type(trainer).__module__].ppo_math
+        stack.callback(setattr, math, "advantages_and_returns", math.advantages_and_returns)
+        math.advantages_and_returns = lambda rewards, values, mask, gamma, lam: (rewards * mask, rewards + values)
 
 
 def whole_answers(trainer: Any, asked: Asked) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from diagnostics.memory.records import Asked
 from diagnostics.probes.memory import arguments, models, rows
 from diagnostics.probes.memory.optimizers import optimizer_of
-from diagnostics.probes.memory.patches import replace
+from diagnostics.probes.memory.patches import offloaded, replace, trainer_modules
 
 Make = Callable[[], AbstractContextManager[Any]]
 
@@ -61,10 +61,9 @@ def prepare(asked: Asked, folder: str, making: Make, package: str) -> Prepared:
             prepared = ppo(asked, args, config, dtype, words, data, peft, package)
         else:
             prepared = of_trl(asked, args, config, dtype, words, data, peft)
-        optimizer = optimizer_of(str(asked.config.get("optim") or "").lower())
+        optimizer = optimizer_of(str(asked.config.get("optim") or "").lower(), prepared.trainer.model)
         if optimizer is not None:
-            model = prepared.trainer.model
-            prepared.trainer.optimizer_cls_and_kwargs = (optimizer, {"lr": args.learning_rate, "model": model})
+            prepared.trainer.optimizer_cls_and_kwargs = (optimizer, {"lr": args.learning_rate})
     prepared.notes[:0] = notes
     if asked.method not in ("grpo", "rloo", "ppo"):
         collate = prepared.trainer.data_collator
@@ -80,8 +79,6 @@ def prepare(asked: Asked, folder: str, making: Make, package: str) -> Prepared:
 
 def patch_libraries(stack: ExitStack, asked: Asked, config: Any, dtype: Any) -> None:
     """For the time of building: a model by name is one of our config, and tokenized rows are taken as they are."""
-    from diagnostics.probes.memory.patches import trainer_modules
-
     import_trainers(asked.method)
 
     def from_config(name: str, architecture: Any = None, **options: Any) -> Any:
@@ -90,6 +87,8 @@ def patch_libraries(stack: ExitStack, asked: Asked, config: Any, dtype: Any) -> 
     for module in trainer_modules():
         if hasattr(module, "create_model_from_path"):
             replace(stack, module, "create_model_from_path", from_config)
+        if hasattr(module, "get_act_offloading_ctx_manager"):  # TRL's own asks for an accelerator
+            replace(stack, module, "get_act_offloading_ctx_manager", lambda model, *args, **kwargs: offloaded(model))
         if hasattr(module, "hash_module"):
             replace(stack, module, "hash_module", lambda model: "traced")
         for name, kind in list(vars(module).items()):
