@@ -97,7 +97,9 @@ def keeping(question: Question) -> Iterator[Lever]:
         yield Lever("precompute", "precompute", 1, frozenset({"reference"}), precompute)
     if not get("gradient_checkpointing"):
         yield Lever("checkpointing", "checkpointing", 1, ACTIVE, fixed({"gradient_checkpointing": True}))
-    if question.accelerator and method in ("sft", "reward", "dpo", "kto") and not get("activation_offloading"):
+    if (
+        question.accelerator and not get("gradient_checkpointing") and get("activation_offloading") is False
+    ):  # else nothing is moved
         yield Lever("offloading", "offloading", 1, ACTIVE, fixed({"activation_offloading": True}))
     if get("use_peft") and question.asked.dtype == "float32" and not quantized(question):
         yield Lever("dtype", "base-bf16", 1, frozenset(EVERY), partial(loaded_as, dtype="bfloat16"))

@@ -15,6 +15,7 @@ from diagnostics.memory.host import host_of
 from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
 from diagnostics.memory.resolve import Question
+from diagnostics.memory.sharing import among
 from diagnostics.memory.verdict import verdict
 
 How = Literal["formula", "extrapolated", "traced"]
@@ -33,7 +34,10 @@ def estimator(
         if progress:
             progress(round(100 * share), 100, what)
 
-    return lambda asked: predictor(asked, how=how, progress=told, cancelled=cancelled)
+    def one_device(asked: Asked) -> Estimate:
+        return predictor(asked, how=how, progress=told, cancelled=cancelled)
+
+    return lambda asked: among(asked, one_device)
 
 
 def answer(

@@ -74,12 +74,17 @@ def test_more_of_anything_needs_more(more: dict[str, Any], method: str) -> None:
         ({"optim": "sgd"}, "sft"),
         ({"optim": "adamw_bnb_8bit"}, "sft"),
         ({"precompute_ref_log_probs": True}, "dpo"),
-        ({"activation_offloading": True, "per_device_train_batch_size": 8}, "dpo"),
         ({"value_model": "head"}, "ppo"),
     ],
 )
 def test_what_is_said_to_save_does_save(less: dict[str, Any], method: str) -> None:
     assert peak(method, **less) < peak(method)
+
+
+def test_offloading_moves_activations_but_not_what_checkpointing_keeps() -> None:
+    plain = {"gradient_checkpointing": False}
+    assert peak(**plain, activation_offloading=True) < peak(**plain)
+    assert peak(activation_offloading=True) == peak()
 
 
 def test_weights_of_four_bits_take_half_a_byte_and_a_scale() -> None:
