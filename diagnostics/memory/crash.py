@@ -15,6 +15,7 @@ from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Estimate, Storage
 from diagnostics.memory.resolve import Question, with_device
 from diagnostics.memory.sizes import CHUNK, PAIRS, value
+from diagnostics.memory.vllm import share_of
 
 MIB, GIB = 1 << 20, 1 << 30
 Kind = Literal["shortage", "fragmentation", "leak", "neighbour", "vllm", "longer-batch", "host", "shm"]
@@ -182,10 +183,7 @@ def context_of(read: Said) -> int | None:
 
 def vllm_share(question: Question, read: Said) -> int:
     """What vLLM takes for itself on the device of the training."""
-    if not value(question.asked, "use_vllm") or value(question.asked, "vllm_mode") != "colocate":
-        return 0
-    total = read.total or question.asked.device or 0
-    return int(total * float(value(question.asked, "vllm_gpu_memory_utilization")))
+    return share_of(replace(question.asked, device=int(read.total)) if read.total else question.asked)
 
 
 def leak(recorded: Sequence[float], total: float | None) -> float | None:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from diagnostics.finding import Limit
 from diagnostics.memory.architecture import NoDimensions
 from diagnostics.memory.records import BILL, Asked, Estimate, MemoryUnknown, Phase
-from diagnostics.memory.sizes import Pieces, mixed, pieces, strategy_of, value
+from diagnostics.memory.sizes import Pieces, mixed, pieces, strategy_of
+from diagnostics.memory.vllm import beside
 
 MIB, GIB = 1 << 20, 1 << 30
 ERROR = Limit(
@@ -54,7 +55,7 @@ def estimate(asked: Asked) -> Estimate:
     reserved = int(allocated * RESERVED)
     context = int(CONTEXT)
     total = reserved + context
-    return Estimate(
+    found = Estimate(
         peak_allocated=allocated,
         peak_reserved=reserved,
         low=int(total * (1 - ERROR)),
@@ -68,6 +69,7 @@ def estimate(asked: Asked) -> Estimate:
         phases={name: sum(one.values()) for name, one in bills.items()},
         seconds=time.perf_counter() - began,
     )
+    return beside(found, asked)
 
 
 def phases(parts: Pieces, asked: Asked) -> dict[Phase, Bill]:
@@ -103,11 +105,6 @@ def phases(parts: Pieces, asked: Asked) -> dict[Phase, Bill]:
             "temporaries": workspace
             + (2 * parts.architecture.linear if asked.dtype == "float32" and mixed(asked) else 0),
         }
-    if value(asked, "use_vllm") and value(asked, "vllm_mode") == "colocate" and asked.device:
-        share = int(asked.device * float(value(asked, "vllm_gpu_memory_utilization")))
-        for phase, bill in found.items():
-            if phase == "forward" or not value(asked, "vllm_enable_sleep_mode"):
-                bill["temporaries"] += 0 if value(asked, "vllm_enable_sleep_mode") else share
     return found
 
 

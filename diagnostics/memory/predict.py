@@ -17,6 +17,7 @@ from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
 from diagnostics.memory.resolve import Question
 from diagnostics.memory.sharing import among
 from diagnostics.memory.verdict import verdict
+from diagnostics.memory.vllm import beside
 
 How = Literal["formula", "extrapolated", "traced"]
 # A predictor takes what is asked and how exactly: `diagnostics.probes.memory.starter.estimate`, or another like it.
@@ -37,7 +38,7 @@ def estimator(
     def one_device(asked: Asked) -> Estimate:
         return predictor(asked, how=how, progress=told, cancelled=cancelled)
 
-    return lambda asked: among(asked, one_device)
+    return lambda asked: beside(among(asked, one_device), asked)
 
 
 def answer(

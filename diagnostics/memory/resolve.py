@@ -77,7 +77,7 @@ class Question:
         return resolve(
             self.method, {name: value for name, value in config.items() if value is not None or name not in changes},
             processes=self.asked.processes, device=self.asked.device, longest=self.longest, prompt=self.given_prompt,
-            lookup=self.lookup, model=model, reward_model=self.asked.reward_model, phases=self.asked.phases,
+            lookup=self.lookup, model=model, reward_model=self.asked.reward_model,
             accelerator=self.accelerator,
         )  # fmt: skip
 
@@ -93,7 +93,6 @@ def resolve(
     lookup: Lookup | None = None,
     model: Model | None = None,
     reward_model: Mapping[str, Any] | None = None,
-    phases: tuple[Any, ...] = (),
     accelerator: bool = True,
 ) -> Question:
     """The question that a config puts; `longest` and `prompt` are the data's, in tokens, where they are known.
@@ -148,7 +147,7 @@ def resolve(
         device=device,
         padding=False,
         reward_model=reward_model if reward_model is not None else reward_config(method, given, find, notes),
-        phases=phases,
+        phases=("evaluation",) if whole.get("eval_strategy") not in (None, "no") else (),
     )
     return Question(method, given, model, architecture, asked, longest, prompt, lookup, tuple(notes), accelerator)
 

@@ -25,6 +25,8 @@ def alone(asked: Asked) -> Asked:
         more |= {"generation_batch_size": None, "steps_per_generation": max(1, rows // asked.batch)}
         if rows % int(value(asked, "num_generations")) and rows > 1:
             more["num_generations"] = rows
+    if asked.config.get("use_vllm"):
+        more["vllm_mode"] = "server"  # its share is added to the answer, not traced
     config = {name: one for name, one in {**asked.config, **more}.items() if one is not None}
     return replace(asked, config=config, processes=1)
 

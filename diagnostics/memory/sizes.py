@@ -28,6 +28,8 @@ CHUNK = (4096, 32768)  # tokens and vocabulary entries of a tile of TRL 1.16's f
 OFFLOADED = Limit(
     0.55, "of the activations", "traced: of 9.6 GiB of Qwen3-0.6B's (4 x 1024 tokens) TRL 1.16 leaves 5.4 on the device"
 )
+# Types that transformers 5.23 gives no fused attention unless another package is named.
+WRITTEN_ATTENTION = ("gemma2", "bloom")
 # Types that normalise queries and keys too, by an RMSNorm written out.
 QUERY_NORMS = ("qwen3", "qwen3_moe", "gemma3_text", "olmo2")
 
@@ -157,13 +159,14 @@ def layer_bytes(model: Architecture, asked: Asked, tokens: int) -> int:
         each += narrow * active * used * 4
     elif written_gelu(asked.model):
         # x, its cube, the tanh, half of x and the product's other factor; autocast makes the powers fp32.
-        each += active * (14 if mixed(asked) else 5 * narrow)
+        each += active * (18 if mixed(asked) else 5 * narrow)
     else:
         each += narrow * active * 3
     if value(asked, "use_peft"):
         # LoRA's own copy of its input, the dropout's mask of it, and the input as autocast narrows it: about 5 bytes each.
         each += 5 * sum(one.inputs for one in adapted(asked, model) if one.count == 1)
-    if value(asked, "attn_implementation") == "eager":
+    attention = value(asked, "attn_implementation")
+    if attention == "eager" or (attention is None and model.type in WRITTEN_ATTENTION):
         each += (2 * narrow + 4) * model.heads * asked.length  # the scores, the softmax, its copy in fp32
     return each * tokens
 

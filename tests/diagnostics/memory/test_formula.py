@@ -133,7 +133,7 @@ def test_one_device_is_not_shared() -> None:
 def test_vllm_takes_its_share_unless_it_sleeps() -> None:
     own = peak("grpo", use_vllm=True, device=80, vllm_gpu_memory_utilization=0.5)
     asleep = peak("grpo", use_vllm=True, device=80, vllm_gpu_memory_utilization=0.5, vllm_enable_sleep_mode=True)
-    assert own > 40 * GIB > asleep
+    assert own > asleep > 40 * GIB  # it generates beside weights and states, and is gone when activations come
 
 
 def test_a_model_without_dimensions_is_unknown() -> None:
