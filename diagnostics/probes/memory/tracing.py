@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,14 +29,22 @@ class Traced:
     notes: list[str]
 
 
-@contextmanager
-def without_data() -> Iterator[None]:
-    """Within it, new tensors have sizes but no data."""
+def without_data() -> Callable[[], AbstractContextManager[None]]:
+    """A context to be entered as often as wanted, in which new tensors have sizes but no data.
+
+    One for a whole trace: a tensor of one fake mode is foreign to another, and is copied there.
+    """
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    with patches.for_fake_tensors(), FakeTensorMode(allow_non_fake_inputs=True), torch.random.fork_rng(devices=[]):
-        yield
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+
+    @contextmanager
+    def entered() -> Iterator[None]:
+        with patches.for_fake_tensors(), mode, torch.random.fork_rng(devices=[]):
+            yield
+
+    return entered
 
 
 def trace(asked: Asked, package: str, cuda: bool = True, quick: bool = False) -> Traced:
@@ -49,16 +57,16 @@ def trace(asked: Asked, package: str, cuda: bool = True, quick: bool = False) ->
     Raises:
         NotTraceable: the model or the config cannot be traced.
     """
-    ledger = Ledger(rounding=cuda)
+    ledger, making = Ledger(rounding=cuda), without_data()
     with tempfile.TemporaryDirectory() as folder:
-        prepared = trainers.prepare(asked, folder, without_data, package)
+        prepared = trainers.prepare(asked, folder, making, package)
         gc.collect()
         gc.freeze()  # collections during the trace look at its own objects alone
         try:
             with ExitStack() as stack:
                 if cuda:
                     stack.enter_context(patches.as_on_cuda())
-                stack.enter_context(without_data())
+                stack.enter_context(making())
                 stack.enter_context(patches.head_marked(ledger))
                 vocabulary = prepared.trainer.model.config.get_text_config().vocab_size
                 begin(prepared, ledger, cuda)

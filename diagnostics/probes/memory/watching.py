@@ -85,9 +85,9 @@ def watching(ledger: Ledger, vocabulary: int, workspaces: bool = True, filled: f
     def answer(func: Any, args: Any) -> Any:
         """What an operation gives whose result depends on data that is not there."""
         subject = args[0]
+        if not isinstance(subject, FakeTensor):
+            return NotImplemented
         if func is item:
-            if not isinstance(subject, FakeTensor):
-                return NotImplemented
             if subject.dtype == torch.bool:
                 return True
             return 1.0 if subject.dtype.is_floating_point else 1
