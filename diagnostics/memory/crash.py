@@ -229,7 +229,7 @@ def usual_blocks(question: Question) -> list[Storage]:
     """The blocks that every training of a language model makes, in both widths: where an estimate kept none of this size."""
     asked, model = question.asked, question.architecture
     rows = asked.batch * (2 if asked.method in PAIRS else 1)
-    tile = (min(rows * asked.length, CHUNK[0]), min(model.vocabulary, CHUNK[1]))
+    tile = (min(rows * asked.length, CHUNK[0]), CHUNK[1])
     blocks: list[tuple[str, str, tuple[int, ...]]] = [
         ("", "logits", (rows, asked.length, model.vocabulary)),
         ("", "logits", tile),

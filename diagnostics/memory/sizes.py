@@ -22,7 +22,10 @@ NF4_NESTED = Limit(
     0.5 + 1 / 64 + 4 / (64 * 256), "bytes a weight", "QLoRA, section 3: double quantization, 0.127 bits a weight"
 )
 INT8 = Limit(1 + 4 / 4096, "bytes a weight", "LLM.int8() (Dettmers et al. 2022): one byte, and a scale for each row")
-CHUNK = (4096, 32768)  # tokens and vocabulary entries of a tile of TRL 1.16's fused output layer
+CHUNK = (
+    4096,
+    32768,
+)  # tokens and vocabulary entries of a tile of TRL 1.16's fused output layer, as wide for a small vocabulary
 
 
 OFFLOADED = Limit(
@@ -238,7 +241,7 @@ def head_bytes(asked: Asked, model: Architecture, tokens: int, peft: bool, narro
     whole = asked.method == "ppo" or (asked.method == "sft" and bool(value(asked, "label_smoothing_factor")))
     if whole:
         return 0 if peft else model.embedding * size, tokens * model.vocabulary * (narrow + 8)
-    tile = min(tokens, CHUNK[0]) * min(model.vocabulary, CHUNK[1]) * narrow
+    tile = min(tokens, CHUNK[0]) * CHUNK[1] * narrow
     return tokens * model.hidden * (4 + narrow) + (0 if peft else model.embedding * (4 + size)), tile
 
 

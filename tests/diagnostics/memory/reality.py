@@ -60,7 +60,9 @@ def counted(asked: Asked) -> int:
         torch.manual_seed(0)
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
             prepared.trainer.train()
-    events = [(one.start_ns(), one.nbytes()) for one in profiled.profiler.kineto_results.events() if one.name() == "[memory]"]
+    events = [
+        (one.start_ns(), one.nbytes()) for one in profiled.profiler.kineto_results.events() if one.name() == "[memory]"
+    ]
     live = peak = 0
     for _, size in sorted(events, key=lambda one: one[0]):
         live += size
