@@ -44,6 +44,13 @@ class Lever:
     changes: Callable[[Question], Changes | None]
 
     @property
+    def needs(self) -> str | None:
+        """The package that has to be installed where it trains; None where none is needed."""
+        if self.key in ("optimizer-8bit", "optimizer-paged", "qlora"):
+            return "bitsandbytes"
+        return "deepspeed" if self.key.startswith("zero") else None
+
+    @property
     def time(self) -> float:
         """The share by which a step takes longer."""
         return self.times * float(PRICES[self.key].time)

@@ -19,6 +19,8 @@ PROMPT = 512
 # Where config.json and config leave the dtype open: transformers' names for it.
 DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "fp32": "float32", "bf16": "bfloat16",
           "fp16": "float16", "half": "float16", "float": "float32"}  # fmt: skip
+BOOLEANS = {**dict.fromkeys(("yes", "true", "t", "y", "on", "1"), True),
+            **dict.fromkeys(("no", "false", "f", "n", "off", "0"), False)}  # fmt: skip
 # Arguments that no byte depends on: they are left out, so that the same question is found again in the cache.
 SILENT = {
     "output_dir", "run_name", "report_to", "logging_dir", "logging_steps", "learning_rate", "lr_scheduler_type", "seed",
@@ -165,8 +167,21 @@ def named(method: str, config: Mapping[str, Any]) -> dict[str, Any]:
         own = own_name(method, name)
         if own in found and found[own] != value:
             raise AskedWrong(f"{name}: is another name of {own}, which is given too; leave one of them out.")
-        found[own] = value
+        found[own] = of_kind(value, defaults_of(method).get(own))
     return found
+
+
+def of_kind(value: Any, default: Any) -> Any:
+    """A value of the kind that its argument's default has, as `training start` reads it: `no` is false, 8.0 rows are 8."""
+    if isinstance(default, bool) and isinstance(value, str):
+        return BOOLEANS.get(value.strip().lower(), value)
+    if isinstance(default, int) and not isinstance(default, bool):
+        try:
+            number = float(value) if isinstance(value, str | float) else value
+            return int(number) if isinstance(number, float) and number.is_integer() else number
+        except ValueError:
+            return value
+    return value
 
 
 def launched(config: Mapping[str, Any], processes: int | None) -> tuple[int, dict[str, Any]]:

@@ -170,6 +170,7 @@ def option_object(one: Option, lang: Lang) -> dict[str, Any]:
                 "estimated": step.measured,
                 "time": round(step.lever.time, 3),
                 "quality": round(step.lever.quality, 3),
+                "needs": step.lever.needs,
                 "reasons": list(reasons(step.lever)),
             }
             for step in one.steps

@@ -128,7 +128,8 @@ def saving(step: Mapping[str, Any], lang: Lang) -> str:
     """What a step saves."""
     label = LABELS[lang]
     says = label["saves" if step["saved"] >= 0 else "costs"].format(n=sized(abs(step["saved"])))
-    return says if step["estimated"] else f"{says} ({label['about']})"
+    says = says if step["estimated"] else f"{says} ({label['about']})"
+    return COMMON[lang]["comma"].join([says, label["needs"].format(what=step["needs"])]) if step["needs"] else says
 
 
 def searched(whole: Mapping[str, Any], lang: Lang) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,8 +76,6 @@ def test_lora_targets_are_those_of_peft() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fsdp1", "fsdp2", "multi_gpu", "single_gpu", "zero1", "zero2", "zero3"])
 def test_profiles_are_those_that_trl_ships(name: str) -> None:
-    from pathlib import Path
-
     import trl
     import yaml
 
@@ -90,3 +89,47 @@ def test_profiles_are_those_that_trl_ships(name: str) -> None:
     assert brings.get("deepspeed", {}).get("zero_optimization", {}).get("stage", 0) == content.get(
         "deepspeed_config", {}
     ).get("zero_stage", 0)
+
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("sft", {}),
+    ("sft", {"processes": 2}),
+    ("sft", {"use_peft": True}),
+    ("sft", {"model_init_kwargs": {"dtype": "float32"}, "attn_implementation": "eager"}),
+    ("reward", {}),
+    ("dpo", {"gradient_checkpointing": False, "eval_strategy": "steps", "eval_steps": 5}),
+    ("kto", {}),
+    ("grpo", {"gradient_accumulation_steps": 4}),
+    ("grpo", {"processes": 2}),
+    ("rloo", {"use_vllm": True}),
+    ("ppo", {}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "config"), CASES)
+def test_every_change_is_one_that_our_training_takes(method: str, config: dict[str, Any], tmp_path: Path) -> None:
+    import importlib.util
+
+    import trl
+    from trl.scripts.grpo import GRPOScriptArguments
+
+    from diagnostics.memory.levers import levers
+    from tests.diagnostics.memory.asked import question
+    from training.ppo_config import PPOConfig
+    from training.request import Request
+    from training.worker.arguments import parse
+
+    names = {"sft": "SFT", "reward": "Reward", "dpo": "DPO", "kto": "KTO", "grpo": "GRPO", "rloo": "RLOO"}
+    args = PPOConfig if method == "ppo" else getattr(trl, f"{names[method]}Config")
+    script = GRPOScriptArguments if method in ("grpo", "rloo", "ppo") else None
+    before = question(method, "llama-3.2-3b", **config)
+    tried = 0
+    for lever in (one for group in levers(before).values() for one in group):
+        changes = lever.changes(before)
+        if not changes or (lever.needs and importlib.util.find_spec(lever.needs) is None):
+            continue
+        child = {**before.changed(changes).config, "dataset_name": "x"}
+        parse(Request(method, child, tmp_path), args, script)
+        tried += 1
+    assert tried >= 4

@@ -69,6 +69,13 @@ def test_arguments_that_no_byte_depends_on_are_left_out() -> None:
     assert question(optim="sgd").asked != question().asked
 
 
+def test_values_are_read_as_training_reads_them() -> None:
+    found = question(gradient_checkpointing="no", use_peft="true", per_device_train_batch_size="4", max_length=512.0)
+    assert found.value("gradient_checkpointing") is False
+    assert found.value("use_peft") is True
+    assert (found.asked.batch, found.asked.length) == (4, 512)
+
+
 def test_a_profile_of_trl_brings_devices_and_sharding() -> None:
     found = question(accelerate_config="zero3")
     assert found.asked.processes == 8
