@@ -108,7 +108,7 @@ def write_fix(found: Answer, path: Path, folder: Path | None) -> str:
     if found.plan is None or not found.plan.options:
         raise AskedWrong("--fix-out: there is no change to write; it fits as it is, or nothing was found that does.")
     question, fix = found.question, found.plan.options[0].fix
-    config = {name: value for name, value in applied(question.config, fix.edits).items() if value is not None}
+    config = {name: value for name, value in applied(question.given, fix.edits).items() if value is not None}
     marks: dict[str, object] = {"method": question.method}
     if folder is not None:
         marks |= {

@@ -224,15 +224,15 @@ def option(search: Search, candidate: Candidate, changed: Question, found: Estim
         place = GROUPS.index(lever.group)
         places[place] = candidate.places[place]
         partial = Candidate(tuple(places), candidate.levers[:number])
-        earlier = question.config
+        earlier = question
         question = applied(search.question, partial) or changed
         measured = number == len(candidate.levers) or partial.places in search.made or search.done < most
         after = search.real(partial, question).total if measured else int(search.guess(partial, question)[0])
-        fix = Fix(lever.key, "safe" if lever.quality == 0 else "ask", edits(earlier, question.config),
+        fix = Fix(lever.key, "safe" if lever.quality == 0 else "ask", edits(earlier, question),
                   {"saved": before - after, "time": lever.time, "quality": lever.quality})  # fmt: skip
         steps.append(Step(lever, fix, before - after, after, measured))
         before = after
     quality = sum(one.lever.quality for one in steps)
-    whole = Fix("fit", "safe" if quality == 0 else "ask", edits(search.question.config, changed.config),
+    whole = Fix("fit", "safe" if quality == 0 else "ask", edits(search.question, changed),
                 {"steps": tuple(one.lever.key for one in steps), "after": found.total})  # fmt: skip
     return Option(tuple(steps), whole, changed, found, sum(one.lever.time for one in steps), quality)

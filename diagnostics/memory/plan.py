@@ -80,12 +80,14 @@ class Candidate:
         return sum(own != others for own, others in zip(self.places, other.places, strict=True))
 
 
-def edits(before: object, after: object) -> tuple[Edit, ...]:
-    """The difference of two configs as edits; an argument that is taken out becomes None."""
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return ()
-    names = dict.fromkeys((*after, *before))
-    return tuple(Edit(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name))
+def edits(before: Question, after: Question) -> tuple[Edit, ...]:
+    """What one question's config was changed by into another's, in the names that the config uses; None takes one out."""
+    names = dict.fromkeys((*after.config, *before.config))
+    return tuple(
+        Edit(before.spoken.get(name, name), before.config.get(name), after.config.get(name))
+        for name in names
+        if before.config.get(name) != after.config.get(name)
+    )
 
 
 def reasons(lever: Lever) -> tuple[str, str]:

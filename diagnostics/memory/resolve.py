@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from diagnostics.memory.architecture import Architecture, NoDimensions, architecture_of
@@ -16,6 +16,8 @@ ONLINE = ("grpo", "rloo", "ppo")
 # Tokens of a prompt where nothing tells: GRPO and RLOO no longer cut prompts, so no argument does. Ours: about the longest
 # prompts of GSM8K, MATH and UltraFeedback are 300 to 600 tokens.
 PROMPT = 512
+# What `python -m diagnostics fix` writes beside the arguments.
+MARKS = ("method", "parent", "fixes")
 # Where config.json and config leave the dtype open: transformers' names for it.
 DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "fp32": "float32", "bf16": "bfloat16",
           "fp16": "float16", "half": "float16", "float": "float32"}  # fmt: skip
@@ -43,9 +45,10 @@ class Note:
 class Question:
     """What is asked, as a person put it and as the predictor takes it.
 
-    `config`: the arguments under their present names, as given. `model`: where its config.json was found. `longest`:
-    tokens of the data's longest row, None if not known. `device_name`: as it was asked for. `given_prompt`: tokens of
-    the longest prompt, None if not known. `accelerator`: False where training runs on the CPU, in the host's memory.
+    `config`: the arguments under their present names; `given`: as they were given, which is what fixes edit; `spoken`: the
+    given name of each that has another now. `model`: where its config.json was found. `longest`: tokens of the data's
+    longest row, `given_prompt` of its longest prompt, None if not known. `accelerator`: False where training runs on the CPU,
+    in the host's memory.
     """
 
     method: str
@@ -58,6 +61,8 @@ class Question:
     lookup: Lookup | None = None
     notes: tuple[Note, ...] = ()
     accelerator: bool = True
+    given: Mapping[str, Any] = field(default_factory=dict)
+    spoken: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, name: str) -> Any:
         """An argument as training will have it: given, else TRL's default."""
@@ -76,12 +81,13 @@ class Question:
         """
         config = {**self.config, **changes}
         model = self.model if config.get("model_name_or_path") == self.config.get("model_name_or_path") else None
-        return resolve(
+        found = resolve(
             self.method, {name: value for name, value in config.items() if value is not None or name not in changes},
             processes=self.asked.processes, device=self.asked.device, longest=self.longest, prompt=self.given_prompt,
             lookup=self.lookup, model=model, reward_model=self.asked.reward_model,
-            accelerator=self.accelerator,
+            accelerator=self.accelerator, look=False,
         )  # fmt: skip
+        return replace(found, given=self.given, spoken=self.spoken)
 
 
 def resolve(
@@ -96,18 +102,20 @@ def resolve(
     model: Model | None = None,
     reward_model: Mapping[str, Any] | None = None,
     accelerator: bool = True,
+    look: bool = True,
 ) -> Question:
     """The question that a config puts; `longest` and `prompt` are the data's, in tokens, where they are known.
 
-    Without an `accelerator`, `training start` turns bf16 and gradient checkpointing off unless they are asked for.
+    `look`: whether a reward model is looked up; else `reward_model` is it. Without an `accelerator`, `training start` turns bf16 and gradient checkpointing off unless they are asked for.
 
     Raises:
         AskedWrong: there is no such method or model, or arguments contradict each other; the message is one sentence.
     """
     if method not in METHODS:
         raise AskedWrong(f"method: {method!r} is none of ours; expected one of {', '.join(METHODS)}.")
-    given = named(method, config)
-    count, given = launched(given, processes)
+    count, plain = launched({name: one for name, one in config.items() if name not in MARKS}, processes)
+    given = named(method, plain)
+    spoken = {own: name for name in plain if (own := own_name(method, name)) != name}
     if not accelerator:
         given = {"bf16": False, "gradient_checkpointing": False, "use_cpu": True, **given}
     check(method, given, count)
@@ -148,22 +156,22 @@ def resolve(
         processes=count,
         device=device,
         padding=False,
-        reward_model=reward_model if reward_model is not None else reward_config(method, given, find, notes),
+        reward_model=reward_config(method, given, find, notes) if look else reward_model,
         phases=("evaluation",) if whole.get("eval_strategy") not in (None, "no") else (),
     )
-    return Question(method, given, model, architecture, asked, longest, prompt, lookup, tuple(notes), accelerator)
+    return Question(
+        method, given, model, architecture, asked, longest, prompt, lookup, tuple(notes), accelerator, plain, spoken
+    )
 
 
 def named(method: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with every argument under its present name, without marks such as `parent`.
+    """The config with every argument under its present name, its value of the kind that it is to have.
 
     Raises:
         AskedWrong: one is given twice, by two names.
     """
     found: dict[str, Any] = {}
     for name, value in config.items():
-        if name in ("method", "parent", "fixes"):
-            continue
         own = own_name(method, name)
         if own in found and found[own] != value:
             raise AskedWrong(f"{name}: is another name of {own}, which is given too; leave one of them out.")

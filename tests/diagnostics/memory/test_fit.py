@@ -152,6 +152,22 @@ def test_an_option_has_no_step_too_many() -> None:
             assert verdict(exact(fewer.asked), fewer.asked.device) != "fits"
 
 
+def test_edits_speak_as_the_config_does() -> None:
+    before = question(device=11, activation_checkpointing=False, max_seq_length=1024, parent="x")
+    assert before.given == {
+        "model_name_or_path": "qwen3-0.6b",
+        "activation_checkpointing": False,
+        "max_seq_length": 1024,
+    }
+    plan = fit(before, linear)
+    paths = {edit.path for option in plan.options for edit in option.fix.edits}
+    assert "gradient_checkpointing" not in paths
+    assert "activation_checkpointing" in paths
+    for option in plan.options:
+        child = applied(before.given, option.fix.edits)
+        assert resolve("sft", child, device=before.asked.device, lookup=offline).asked == option.question.asked
+
+
 def test_progress_is_told_and_a_stop_is_heard() -> None:
     told: list[tuple[int, int, str]] = []
     fit(question(device=11, gradient_checkpointing=False), linear, progress=lambda *one: told.append(one))

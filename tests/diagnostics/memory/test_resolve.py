@@ -194,6 +194,20 @@ def test_a_reward_model_lies_on_the_device_and_an_unknown_one_is_noted() -> None
     assert question("grpo", reward_funcs=["accuracy_reward"]).asked.reward_model is None
 
 
+def test_a_change_looks_nothing_up_again() -> None:
+    looked: list[str] = []
+
+    def lookup(name: str, argument: str) -> Any:
+        looked.append(name)
+        return offline(name, argument)
+
+    config = {"model_name_or_path": "gpt2", "reward_funcs": ["some/reward"]}
+    found = resolve("grpo", config, lookup=lookup)
+    assert looked == ["gpt2", "some/reward"]
+    assert found.changed({"beta": 0.1}).asked.config["beta"] == 0.1
+    assert looked == ["gpt2", "some/reward"]
+
+
 @pytest.mark.parametrize(
     ("config", "stage"),
     [
