@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from diagnostics.memory.prices import PRICES
-from diagnostics.report.memory.lever_words import LEVERS
+from diagnostics.memory.words import LEVERS
 
 PAGE = Path(__file__).parents[1] / "docs/memory.md"
 MARKS = re.compile(r"(<!-- prices: [^>]*-->\n).*?(<!-- end of prices -->)", re.DOTALL)

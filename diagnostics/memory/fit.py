@@ -9,7 +9,7 @@ from diagnostics.finding import Fix
 from diagnostics.memory import formula
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.levers import GROUPS, Lever, levers
-from diagnostics.memory.plan import Candidate, Option, Plan, Step, edits
+from diagnostics.memory.plan import Candidate, Option, Plan, Step, edits, new_value
 from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
 from diagnostics.memory.resolve import Question
 from diagnostics.memory.verdict import verdict
@@ -228,11 +228,13 @@ def option(search: Search, candidate: Candidate, changed: Question, found: Estim
         question = applied(search.question, partial) or changed
         measured = number == len(candidate.levers) or partial.places in search.made or search.done < most
         after = search.real(partial, question).total if measured else int(search.guess(partial, question)[0])
-        fix = Fix(lever.key, "safe" if lever.quality == 0 else "ask", edits(earlier, question),
-                  {"saved": before - after, "time": lever.time, "quality": lever.quality})  # fmt: skip
+        made = edits(earlier, question)
+        facts = {"saved": before - after, "time": lever.time, "quality": lever.quality, "new": new_value(made)}
+        fix = Fix(lever.key, "safe" if lever.quality == 0 else "ask", made, facts)
         steps.append(Step(lever, fix, before - after, after, measured))
         before = after
     quality = sum(one.lever.quality for one in steps)
-    whole = Fix("fit", "safe" if quality == 0 else "ask", edits(search.question, changed),
-                {"steps": tuple(one.lever.key for one in steps), "after": found.total})  # fmt: skip
+    made = edits(search.question, changed)
+    facts = {"steps": tuple(one.lever.key for one in steps), "after": found.total, "new": new_value(made)}
+    whole = Fix("fit", "safe" if quality == 0 else "ask", made, facts)
     return Option(tuple(steps), whole, changed, found, sum(one.lever.time for one in steps), quality)

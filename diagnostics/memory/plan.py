@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from diagnostics.finding import Edit, Fix
 from diagnostics.memory.levers import GROUPS, MONOTONE, Lever
@@ -88,6 +89,11 @@ def edits(before: Question, after: Question) -> tuple[Edit, ...]:
         for name in names
         if before.config.get(name) != after.config.get(name)
     )
+
+
+def new_value(made: tuple[Edit, ...]) -> Any:
+    """The value that a fix's sentence names: that of its first edit."""
+    return made[0].new if made else None
 
 
 def reasons(lever: Lever) -> tuple[str, str]:

@@ -10,8 +10,8 @@ from diagnostics.memory.answer import Answer
 from diagnostics.memory.crash import Crash, others_bytes
 from diagnostics.memory.plan import Option, Plan, reasons
 from diagnostics.memory.records import BILL, Estimate, Storage
+from diagnostics.memory.words import CRASHES, LEVERS, NOTES
 from diagnostics.report.as_json import plain
-from diagnostics.report.memory.lever_words import CRASHES, LEVERS, NOTES
 from diagnostics.report.words import Lang
 
 SCHEMA = 1
@@ -181,9 +181,8 @@ def option_object(one: Option, lang: Lang) -> dict[str, Any]:
 
 def fix_object(fix: Fix, lang: Lang) -> dict[str, Any]:
     """A fix in the form in which `check` writes its own."""
-    new = fix.edits[0].new if fix.edits else None
     return {
-        "title": LEVERS[lang][fix.key].format(new=new),
+        "title": LEVERS[lang][fix.key].format_map(fix.facts),
         "safety": fix.safety,
         "edits": [{"path": edit.path, "from": edit.old, "to": edit.new} for edit in fix.edits],
     }

@@ -16,7 +16,7 @@ from diagnostics.memory.prices import PRICES
 from diagnostics.memory.records import Asked, Cancelled, Estimate, NotTraceable
 from diagnostics.memory.resolve import resolve
 from diagnostics.memory.verdict import verdict
-from diagnostics.report.memory.lever_words import LEVERS
+from diagnostics.memory.words import LEVERS
 from tests.diagnostics.memory.asked import GIB, counting, exact, offline, question
 
 MODEL_GIB = 10.0

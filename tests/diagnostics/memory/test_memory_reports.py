@@ -14,10 +14,10 @@ from diagnostics.memory.answer import Answer
 from diagnostics.memory.crash import Said, explain, explain_host
 from diagnostics.memory.predict import after_crash, answer
 from diagnostics.memory.records import BILL, PHASES, NotTraceable, Storage, Timeline
+from diagnostics.memory.words import CRASHES, NOTES
 from diagnostics.report.memory.contents import SCHEMA, contents, sized
 from diagnostics.report.memory.formats import FORMATS
 from diagnostics.report.memory.labels import LABELS
-from diagnostics.report.memory.lever_words import CRASHES, NOTES
 from diagnostics.report.memory.pictures import bill_bar, timeline
 from tests.diagnostics.memory.asked import GIB, exact, question
 

@@ -1,8 +1,10 @@
-"""The changes that Fit proposes, and what was assumed, in words: English and Chinese."""
+"""The changes that Fit proposes, what was assumed and what happened, in words: English and Chinese."""
 
 from __future__ import annotations
 
-from diagnostics.report.words import Lang
+from typing import Literal
+
+Lang = Literal["en", "zh"]
 
 # What a change is, by the key of its price. `{new}` is the new value of its first edit.
 LEVERS: dict[Lang, dict[str, str]] = {
