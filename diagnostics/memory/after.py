@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
-from diagnostics.memory import formula
+from diagnostics.memory import cpu, formula
 from diagnostics.memory.contradictions import AskedWrong
-from diagnostics.memory.crash import PROCESS, Crash, Said, explain, explain_host, mended, said
+from diagnostics.memory.crash import Crash, Said, explain, explain_host, mended, said
 from diagnostics.memory.fit import Estimator
 from diagnostics.memory.models import find_model
 from diagnostics.memory.plan import Plan
@@ -62,24 +62,25 @@ def after_host(
     limit: int | None,
     *,
     on_cpu: bool,
+    kind: cpu.Kind = "resident",
     shm: bool = False,
     asked: float | None = None,
     phase: str = "unplaced",
     processes: int = 1,
     estimate: Estimator = formula.estimate,
 ) -> After | None:
-    """Judge a run that ran out of the machine's memory, of `limit` bytes for it; `on_cpu`: its tensors lay there.
+    """Judge a run that ran out of the machine's memory, of `limit` bytes; `on_cpu`: its tensors lay there.
 
-    `asked`: the bytes of the request that failed, where a message tells them.
+    `kind`: what the limit counts. `asked`: the bytes of the request that failed, where a message tells them.
     """
     question = question_of(run, processes, None, accelerator=not on_cpu)
     if question is None:
         return None
     try:
-        read = Said(asked=asked, allocated=None if limit is None or not on_cpu else max(0.0, limit - PROCESS))
+        read = Said(asked=asked, allocated=None if limit is None or not on_cpu else cpu.room(limit, kind))
         corrected = partial(corrected_by, estimate=estimate, factor=factor_of(question, read, estimate))
         found = corrected(question.asked)
-        crash = explain_host(question, found, limit, shm=shm, asked=asked, phase=phase, step=run.last_step)
+        crash = explain_host(question, found, limit, kind=kind, shm=shm, asked=asked, phase=phase, step=run.last_step)
         return After(question, crash, mended(crash, question, corrected), found)
     except MemoryUnknown:
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from diagnostics.finding import Edit, Fix, Limit
+from diagnostics.memory import cpu
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.fit import Estimator, Progress, fit
 from diagnostics.memory.host import shared_bytes
@@ -27,10 +28,6 @@ NEIGHBOUR = Limit(0.05, "of the device's memory", "ours: what no process of this
 LEAK = Limit(0.02, "of the device's memory", "ours: a rise over the run that is more than different lengths explain")
 LEAK_ROWS = Limit(8, "readings", "ours: fewer say nothing of a trend")
 LONGER = Limit(0.1, "of the estimate", "ours: nearly three times the predictor's worst miss")
-# What a Python process with torch, transformers, TRL and datasets takes before it has a model: measured, torch 2.13 (CPU).
-PROCESS = Limit(
-    0.5 * GIB, "bytes", "measured: 0.46 GiB resident after importing trl.SFTTrainer, CPU build of torch 2.13"
-)
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,7 @@ class Crash:
     device then, by the estimate's lines, scaled to what the message says was allocated. `asked_for`: what the failed
     request was, by the storages of the estimate or by the dimensions; None if nothing has its size. `length`: tokens of the
     row that was too long. `growth`: bytes a reading, of a leak. `context`: what the process held beside the allocator.
+    `fix`: a change that is not Fit's to find. `room`: what a limit on the host leaves for tensors.
     """
 
     kind: Kind
@@ -74,6 +72,7 @@ class Crash:
     vllm: int = 0
     context: int | None = None
     fix: Fix | None = None
+    room: int | None = None
 
 
 def said(sizes: object) -> Said:
@@ -118,13 +117,15 @@ def explain_host(
     estimate: Estimate,
     limit: int | None,
     *,
+    kind: cpu.Kind = "resident",
     shm: bool = False,
     asked: float | None = None,
     phase: str = "unplaced",
     step: int | None = None,
 ) -> Crash:
-    """What happened in the host's memory: killed, refused by the system or by a control group of `limit` bytes; or in /dev/shm.
+    """What happened in the host's memory: killed, or refused by a limit; or in /dev/shm.
 
+    `limit`: in bytes, of what `kind` says.
     A training on the CPU has its tensors there; of one on a device the machine's own share is what ran out.
     """
     where = phase if phase != "unplaced" else estimate.phase
@@ -133,16 +134,16 @@ def explain_host(
     if shm:
         held = shared_bytes(question) * question.asked.processes
         return Crash("shm", where, step, Said(asked, limit, allocated=held), {}, fix=fix)
-    bill = {line: size for line, size in estimate.bill.items() if size and line != "context"}
-    allocated = estimate.peak_allocated + int(PROCESS) if not question.accelerator else None
+    if question.accelerator:
+        return Crash("host", where, step, Said(asked, limit), {}, fix=fix)
     return Crash(
         "host",
         where,
         step,
-        Said(asked, limit, allocated=allocated),
-        bill if not question.accelerator else {},
-        asked_for=matching(question, asked, estimate) if not question.accelerator else None,
-        fix=fix if question.accelerator else None,
+        Said(asked, limit, allocated=cpu.needed(estimate.peak_allocated, kind)),
+        {line: size for line, size in estimate.bill.items() if size and line != "context"},
+        asked_for=matching(question, asked, estimate) or shorter_block(question, asked),
+        room=None if limit is None else cpu.room(limit, kind),
     )
 
 
@@ -225,6 +226,20 @@ def matching(question: Question, wanted: float | None, estimate: Estimate) -> St
     return made or next((one for one in usual_blocks(question) if abs(one.bytes - wanted) <= close), None)
 
 
+def shorter_block(question: Question, wanted: float | None) -> Storage | None:
+    """The block of a batch shorter than the longest, from a request told to the byte as torch does on a CPU; None if not one."""
+    found: dict[tuple[int, ...], Storage] = {}
+    if not wanted:
+        return None
+    for one in usual_blocks(question):
+        if len(one.shape) == 3:
+            length = wanted * one.shape[1] / one.bytes
+            if length.is_integer() and 0 < length < question.asked.length:
+                shape = (one.shape[0], int(length), one.shape[2])
+                found[shape] = replace(one, bytes=int(wanted), shape=shape)
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
 def usual_blocks(question: Question) -> list[Storage]:
     """The blocks that every training of a language model makes, in both widths: where an estimate kept none of this size."""
     asked, model = question.asked, question.architecture
@@ -264,10 +279,10 @@ def mended(crash: Crash, question: Question, estimate: Estimator, *, progress: P
     if crash.kind in ("fragmentation", "leak", "shm") or room is None:
         return None
     if crash.kind == "host":
-        if question.accelerator:
+        if crash.room is None:
             return None
-        # The estimate counts a CUDA context; here the process itself stands in its place.
-        room = room - PROCESS + estimate(question.asked).context
+        # The estimate counts a CUDA context, which a limit on the host does not have to hold.
+        room = crash.room + estimate(question.asked).context
     elif crash.kind == "neighbour":
         room -= others_bytes(crash.sizes)
     if room <= 0:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from diagnostics.memory.crash import PROCESS, Said, explain, explain_host, leak, longer, mended, said
+from diagnostics.memory import cpu
+from diagnostics.memory.crash import Said, explain, explain_host, leak, longer, mended, said
 from diagnostics.memory.records import Estimate, Storage
 from tests.diagnostics.memory.asked import GIB, exact, question
 
@@ -104,6 +105,30 @@ def test_the_failed_request_is_known_by_its_size() -> None:
     assert explain(one, Said(asked=77.0 * GIB), exact(one.asked)).asked_for is None
 
 
+def test_a_request_told_to_the_byte_tells_the_length_of_its_batch() -> None:
+    """What a run of ours said when `ulimit -d` stopped it in the forward pass: rows of 408 tokens, of 512 at most."""
+    one = question("sft", "smollm2-135m", accelerator=False, per_device_train_batch_size=128, max_length=512)
+    wanted = 128 * 408 * one.architecture.inner * 4
+    found = explain_host(one, exact(one.asked), 2 * GIB, asked=float(wanted))
+    assert found.asked_for is not None
+    assert found.asked_for.shape == (128, 408, one.architecture.inner)
+    assert explain_host(one, exact(one.asked), 2 * GIB, asked=float(wanted + 4)).asked_for is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch", "tensors", "measured"),
+    [
+        ("resident", 32, 0.82, 1.36), ("resident", 128, 1.74, 2.63),
+        ("data", 32, 0.82, 2.79), ("data", 128, 1.74, 4.06),
+        ("address", 32, 0.82, 3.75), ("address", 128, 1.74, 5.02),
+    ],
+)  # fmt: skip
+def test_a_process_takes_what_was_measured(kind: Any, batch: int, tensors: float, measured: float) -> None:
+    assert cpu.needed(tensors * GIB, kind) / GIB == pytest.approx(measured, rel=0.1)
+    assert cpu.room(cpu.needed(tensors * GIB, kind), kind) == pytest.approx(tensors * GIB, abs=2)
+    assert cpu.room(0.1 * GIB, kind) == 0
+
+
 def test_the_batch_that_was_too_long_is_told_by_its_length() -> None:
     one = question(device=40, gradient_checkpointing=False, longest=512)
     estimate = exact(one.asked)
@@ -143,14 +168,14 @@ def test_another_config_mends_neither_fragments_nor_leaks() -> None:
 def test_a_training_on_the_cpu_that_outgrew_its_limit_is_mended() -> None:
     one = question("sft", "gpt2", accelerator=False, per_device_train_batch_size=32)
     estimate = exact(one.asked)
-    limit = int(0.6 * estimate.peak_allocated + PROCESS)
+    limit = cpu.needed(0.6 * estimate.peak_allocated)
     found = explain_host(one, estimate, limit, asked=64.0 * (1 << 20), phase="forward")
     assert (found.kind, found.phase) == ("host", "forward")
     plan = mended(found, one, exact)
     assert plan is not None
     first = plan.options[0]
     assert first.question.rows_a_step == 32
-    assert first.estimate.peak_allocated + PROCESS <= limit
+    assert cpu.needed(first.estimate.peak_allocated) <= limit
 
 
 def test_data_loaders_that_filled_shared_memory_are_put_away() -> None:
