@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from diagnostics.memory.arguments import check_names
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.defaults import own_name
 from diagnostics.memory.devices import GIB, NoDevice, device_bytes
@@ -80,6 +81,8 @@ def question_of(arguments: argparse.Namespace, lookup: Lookup | None = None) -> 
         raise AskedWrong(f"no method; name one with --method or in the config: {', '.join(METHODS)}.")
     if not config and not arguments.model:
         raise AskedWrong("nothing to look at; expected --config, or --method with --model.")
+    if method in METHODS and not (arguments.config and arguments.config.is_dir()):  # a run of others has other names
+        check_names(method, config)
     for name, given in shorthands(arguments, method).items():
         for old in [one for one in config if own_name(method, one) == name]:
             del config[old]

@@ -48,7 +48,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) -> int:
     """Predict, and give the report.
 
-    0: it fits, or no device was named; 1: it does not fit, or only just; 2: what was asked cannot be answered.
+    0: it fits, if tightly, or no device was named; 1: it does not fit; 2: what was asked cannot be answered.
     """
     for path in (arguments.out, arguments.fix_out):
         if path and (reason := unwritable(path)):

@@ -64,6 +64,30 @@ def test_defaults_are_those_of_the_config_classes(method: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo"])
+def test_known_arguments_are_those_of_the_classes(method: str) -> None:
+    import trl
+    from trl.scripts.grpo import GRPOScriptArguments
+
+    from diagnostics.memory.arguments import LAUNCH, known
+    from training.ppo_config import PPOConfig
+    from training.request import ClinicArguments
+
+    names = {"sft": "SFT", "reward": "Reward", "dpo": "DPO", "kto": "KTO", "grpo": "GRPO", "rloo": "RLOO"}
+    config = PPOConfig if method == "ppo" else getattr(trl, f"{names[method]}Config")
+    script = GRPOScriptArguments if method in ("grpo", "rloo", "ppo") else trl.ScriptArguments
+    fields = {
+        one.name for each in (config, script, trl.ModelConfig, ClinicArguments) for one in dataclasses.fields(each)
+    }
+    found = known(method)
+    assert found is not None
+    assert fields <= found
+    more = found - fields - LAUNCH - set(getattr(config, "OTHER_NAMES", {}))
+    # A line of a docstring or of another class may look like a field; none of these is one that people would misspell.
+    assert not {one for one in more if one in defaults.defaults_of("grpo" if method != "grpo" else "dpo")}
+
+
+@pytest.mark.slow
 def test_lora_targets_are_those_of_peft() -> None:
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TABLE
 

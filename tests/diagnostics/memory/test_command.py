@@ -62,6 +62,8 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         (("--method", "grpo", "--model", "gpt2", "--length", "100"), "no room for a prompt"),
         (("--method", "sft", "--model", "gpt2", "--set", "bf16=true", "fp16=true"), "bf16 and fp16"),
         (("--method", "sft", "--model", "gpt2", "--set", "nonsense"), "key=value"),
+        (("--method", "sft", "--model", "gpt2", "--set", "per_device_batch_size=4"), "did you mean per_device_"),
+        (("--method", "sft", "--model", "gpt2", "--set", "num_generations=4"), "sft has no such argument"),
         (("--config", "nowhere.yaml"), "nowhere.yaml"),
         (("--method", "sft", "--model", "gpt2", "--out", "no/such/folder/x.html"), "no/such/folder"),
     ],
