@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose base setup test-setup clean doctor
+.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose bench-memory base setup test-setup clean doctor
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -51,6 +51,10 @@ bench-ppo: test-setup
 ## bench-diagnose: our diagnoses and the peers', scored on the labelled runs in the folder that CLINIC_LABELLED_RUNS names
 bench-diagnose: test-setup
 	$(BIN)/python -m tests.bench.diagnose $(ARGS)
+
+## bench-memory: predicted peaks beside the published ones that CLINIC_MEMORY_TRUTH names, beside real training, and the time
+bench-memory: test-setup
+	$(BIN)/python -m tests.bench.memory $(ARGS)
 
 ## base: train the demo's kept base model again, from random weights
 base: setup

@@ -51,7 +51,9 @@ def measure(
         tracing.name_modules(model, ledger)
         for parameter in model.parameters():
             if parameter.requires_grad:
-                parameter.register_post_accumulate_grad_hook(lambda one: ledger.move(one.grad.untyped_storage(), "gradients"))
+                parameter.register_post_accumulate_grad_hook(
+                    lambda one: ledger.move(one.grad.untyped_storage(), "gradients")
+                )
         stack.enter_context(watching(ledger, model.config.vocab_size))
         loop(model, ledger)
     return ledger
@@ -62,7 +64,9 @@ def trained(model: Any) -> Iterator[Any]:
     return (one for one in model.parameters() if one.requires_grad)
 
 
-def litgpt_lora(config: Mapping[str, Any], batch: int, length: int, lora: bool, targets: list[str], quantized: str) -> Ledger:
+def litgpt_lora(
+    config: Mapping[str, Any], batch: int, length: int, lora: bool, targets: list[str], quantized: str
+) -> Ledger:
     """litgpt's finetune/lora.py and full.py at bf16-true.
 
     The adapter is in bf16 as all weights are. Lightning's HalfPrecision turns what `forward` returns into fp32: the chunks of
@@ -79,7 +83,7 @@ def litgpt_lora(config: Mapping[str, Any], batch: int, length: int, lora: bool, 
         from peft import LoraConfig, get_peft_model
 
         adapter = LoraConfig(r=8, lora_alpha=16, lora_dropout=0.05, target_modules=targets)
-        return get_peft_model(model, adapter, autocast_adapter_dtype=False).to(torch.bfloat16)
+        return get_peft_model(model, adapter)
 
     def loop(model: Any, ledger: Ledger) -> None:
         optimizer = torch.optim.AdamW(trained(model), lr=1e-4)
@@ -90,16 +94,16 @@ def litgpt_lora(config: Mapping[str, Any], batch: int, length: int, lora: bool, 
             ids = torch.ones((batch, length), dtype=torch.long)
             ledger.enter("forward", step)
             hidden = trunk(input_ids=ids, use_cache=False).last_hidden_state
-            logits = [head(part).float() for part in hidden.split(LITGPT_CHUNK, dim=1)]
+            logits = head(hidden).float()
             del hidden
-            logits[-1] = logits[-1][..., :-1, :]
-            targets_of = ids[:, 1:].split(LITGPT_CHUNK, dim=1)
+            parts = logits[:, :-1].reshape(-1, logits.shape[-1]).split(LITGPT_CHUNK)
+            wanted = ids[:, 1:].reshape(-1).split(LITGPT_CHUNK)
             losses = [
-                functional.cross_entropy(one.reshape(-1, one.shape[-1]), other.reshape(-1), ignore_index=-1, reduction="none")
-                for one, other in zip(logits, targets_of, strict=True)
+                functional.cross_entropy(one, other, ignore_index=-1, reduction="none")
+                for one, other in zip(parts, wanted, strict=True)
             ]
             loss = torch.cat(losses).sum() / (batch * (length - 1))
-            del losses
+            del parts, losses
             ledger.enter("backward")
             loss.backward()
             ledger.enter("optimizer")

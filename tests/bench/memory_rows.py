@@ -70,7 +70,9 @@ def rows() -> list[Row]:
         ]  # fmt: skip
 
 
-def llama(hidden: int, inner: int, layers: int, heads: int, kv: int, vocabulary: int, tied: bool = False, **more: Any) -> dict[str, Any]:
+def llama(
+    hidden: int, inner: int, layers: int, heads: int, kv: int, vocabulary: int, tied: bool = False, **more: Any
+) -> dict[str, Any]:
     """A config of Llama's type."""
     return {
         "model_type": "llama", "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
@@ -83,7 +85,7 @@ def phi(hidden: int, layers: int, rotary: float) -> dict[str, Any]:
     """A config of Phi's type."""
     return {
         "model_type": "phi", "hidden_size": hidden, "intermediate_size": 4 * hidden, "num_hidden_layers": layers,
-        "num_attention_heads": 32, "vocab_size": 51200, "partial_rotary_factor": rotary, "hidden_act": "gelu_new",
+        "num_attention_heads": 32, "vocab_size": 51200, "partial_rotary_factor": rotary, "hidden_act": "gelu_pytorch_tanh",
     }  # fmt: skip
 
 

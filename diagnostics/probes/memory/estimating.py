@@ -128,15 +128,25 @@ def extrapolated(asked: Asked, package: str, progress: Progress, check: bool = F
     found = []
     for place, layers in enumerate((near, far)):
         progress(f"tracing {layers} of {depth} layers", 0.1 + 0.45 * place)
-        found.append(measure(dataclasses.replace(free, model=models.with_layers(asked.model, layers)), package, quick=True))
+        found.append(
+            measure(dataclasses.replace(free, model=models.with_layers(asked.model, layers)), package, quick=True)
+        )
     first, second = found
     share = (depth - far) / (far - near)
-    peaks = greatest({key: on_the_line(peak, second.regions[key], share) for key, peak in first.regions.items() if key in second.regions})
+    peaks = greatest(
+        {
+            key: on_the_line(peak, second.regions[key], share)
+            for key, peak in first.regions.items()
+            if key in second.regions
+        }
+    )
     notes = list(second.notes)
     if check:
         third = far + (far - near)
         if third < depth:
-            there = measure(dataclasses.replace(free, model=models.with_layers(asked.model, third)), package, quick=True)
+            there = measure(
+                dataclasses.replace(free, model=models.with_layers(asked.model, third)), package, quick=True
+            )
             for key, peak in there.regions.items():
                 line = on_the_line(first.regions[key], second.regions[key], 1.0)
                 if abs(line.bytes - peak.bytes) > OFF_LINE * peak.bytes:

@@ -188,7 +188,11 @@ def mark_layers(model: Any, ledger: Ledger, name: str) -> None:
     """
     from torch import nn
 
-    stacks = [one for one in model.modules() if isinstance(one, nn.ModuleList) and len(one) > 1 and len({type(layer) for layer in one}) < len(one)]
+    stacks = [
+        one
+        for one in model.modules()
+        if isinstance(one, nn.ModuleList) and len(one) > 1 and len({type(layer) for layer in one}) < len(one)
+    ]
     deepest = max((len(one) for one in stacks), default=0)
     for number, stack in enumerate(one for one in stacks if len(one) == deepest):
         for place, layer in enumerate(stack):
@@ -207,7 +211,11 @@ def mark_layers(model: Any, ledger: Ledger, name: str) -> None:
 
             def backward_end(module: Any, args: Any, out: Any, region: str = region) -> None:
                 entered = args[0] if args else None
-                if getattr(entered, "requires_grad", False) and ledger.phase == "forward" and entered.grad_fn is not None:
+                if (
+                    getattr(entered, "requires_grad", False)
+                    and ledger.phase == "forward"
+                    and entered.grad_fn is not None
+                ):
                     entered.register_hook(lambda gradient: ledger.reach(f"{region} left"))
 
             layer.register_forward_pre_hook(begin)

@@ -7,6 +7,7 @@ libraries take longer to load than the cases to run.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import gc
 import json
 import sys
@@ -85,12 +86,37 @@ def predicted(asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def differ(asked: Asked) -> list[str]:
+    """The first allocations in which the trace and a real run differ, as both are seen by the same dispatch mode."""
+    from diagnostics.probes.memory import patches, tracing, trainers
+    from diagnostics.probes.memory.ledger import Ledger
+    from diagnostics.probes.memory.watching import watching
+
+    traced, real = tracing.trace(asked, "training", cuda=False).ledger, Ledger(rounding=False)
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = trainers.prepare(asked, folder, contextlib.nullcontext, "training")
+        tracing.begin(prepared, real, cuda=False)
+        with patches.head_marked(real), watching(real, asked.model["vocab_size"], workspaces=False):
+            prepared.trainer.train()
+    both = [[(one[0], str(one[4]), one[5]) for one in book.made] for book in (traced, real)]
+    found = []
+    for kind, left, left_end, right, right_end in difflib.SequenceMatcher(None, *both, autojunk=False).get_opcodes():
+        if kind != "equal":
+            found.append(f"traced {both[0][left:left_end][:3]}, real {both[1][right:right_end][:3]}")
+    return found[:12]
+
+
 def main(out: str, *names: str) -> int:
-    """Run the cases; a case that fails is a line that says so."""
+    """Run the cases; a case that fails is a line that says so. `--differ NAME`: print where trace and real run part."""
     from diagnostics.probes.memory.worker import load, quiet
 
     quiet()
     load()
+    if out == "--differ":
+        with contextlib.redirect_stdout(sys.stderr):
+            lines = differ(CASES[names[0]])
+        print("\n".join(lines) or "none: both are counted alike, and the profiler sees what dispatch does not")
+        return 0
     with Path(out).open("w", encoding="utf-8") as file:
         for name in names:
             try:
