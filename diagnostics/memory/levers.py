@@ -12,7 +12,7 @@ from diagnostics.fixing import LORA_FACTOR, rounded
 from diagnostics.memory import families
 from diagnostics.memory.prices import PRICES
 from diagnostics.memory.resolve import ONLINE, Question
-from diagnostics.memory.sizes import strategy_of
+from diagnostics.memory.sizes import WRITTEN_ATTENTION, strategy_of
 
 ACTIVE = frozenset({"activations", "logits", "temporaries"})
 STATES = frozenset({"weights", "gradients", "optimizer", "reference"})
@@ -98,7 +98,7 @@ def keeping(question: Question) -> Iterator[Lever]:
                         partial(rollout, factor=2**times))  # fmt: skip
     if get("eval_strategy") != "no" and int(get("per_device_eval_batch_size")) > 1 and method not in ONLINE:
         yield Lever("evaluation-batch", "evaluation-batch", 1, ACTIVE, fixed({"per_device_eval_batch_size": 1}))
-    if get("attn_implementation") == "eager":
+    if get("attn_implementation") == "eager" and question.architecture.type not in WRITTEN_ATTENTION:
         yield Lever("attention", "attention", 1, ACTIVE, fixed({"attn_implementation": "sdpa"}))
     if method in ("dpo", "kto") and not get("precompute_ref_log_probs") and not get("sync_ref_model"):
         yield Lever("precompute", "precompute", 1, frozenset({"reference"}), precompute)

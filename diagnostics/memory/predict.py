@@ -13,7 +13,7 @@ from diagnostics.memory.crash import Crash, mended
 from diagnostics.memory.fit import Estimator, Progress, fit
 from diagnostics.memory.host import host_of
 from diagnostics.memory.plan import Plan
-from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
+from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown, NotTraceable
 from diagnostics.memory.resolve import Question
 from diagnostics.memory.sharing import among
 from diagnostics.memory.verdict import verdict
@@ -36,7 +36,14 @@ def estimator(
             progress(round(100 * share), 100, what)
 
     def one_device(asked: Asked) -> Estimate:
-        return predictor(asked, how=how, progress=told, cancelled=cancelled)
+        try:
+            return predictor(asked, how=how, progress=told, cancelled=cancelled)
+        except NotTraceable as error:
+            if not asked.phases:
+                raise
+            found = predictor(replace(asked, phases=()), how=how, progress=told, cancelled=cancelled)
+            beyond = f"The {' and '.join(asked.phases)} could not be traced and is left out ({str(error).rstrip('.')})."
+            return replace(found, notes=(*found.notes, beyond))
 
     return lambda asked: beside(among(asked, one_device), asked)
 

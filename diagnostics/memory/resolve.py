@@ -11,6 +11,7 @@ from diagnostics.memory.contradictions import AskedWrong, check
 from diagnostics.memory.defaults import PROFILES, defaults_of, own_name
 from diagnostics.memory.models import Lookup, Model, NoModel, find_model
 from diagnostics.memory.records import METHODS, Asked
+from diagnostics.memory.sizes import WRITTEN_ATTENTION
 
 ONLINE = ("grpo", "rloo", "ppo")
 # Tokens of a prompt where nothing tells: GRPO and RLOO no longer cut prompts, so no argument does. Ours: about the longest
@@ -142,11 +143,11 @@ def resolve(
     whole = {**defaults_of(method), **given}
     length, asked_prompt, completion = lengths(method, whole, architecture, longest, prompt, notes)
     dtype = dtype_of(whole, model.config)
+    # What transformers itself falls back to where a type has no fused attention.
+    attention = {"attn_implementation": "eager"} if architecture.type in WRITTEN_ATTENTION else {}
     asked = Asked(
         method=method,
-        config={
-            key: value for key, value in given.items() if key not in SILENT and not key.startswith(("hub_", "lr_"))
-        },
+        config={**attention, **decisive(given)},
         model=model.config,
         dtype=dtype,
         batch=int(whole["per_device_train_batch_size"]),
@@ -162,6 +163,11 @@ def resolve(
     return Question(
         method, given, model, architecture, asked, longest, prompt, lookup, tuple(notes), accelerator, plain, spoken
     )
+
+
+def decisive(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that memory may depend on."""
+    return {name: one for name, one in given.items() if name not in SILENT and not name.startswith(("hub_", "lr_"))}
 
 
 def named(method: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,6 +135,17 @@ def test_what_cannot_be_traced_has_the_formulas_answer_marked_so() -> None:
     assert "cannot be traced" in FORMATS["text"].report(found)
 
 
+def test_an_evaluation_that_cannot_be_traced_is_left_out_and_said_so() -> None:
+    def training_only(asked: Any, **options: Any) -> Any:
+        if asked.phases:
+            raise NotTraceable("No evaluation today.")
+        return exact(asked)
+
+    found = answer(question(device=80, eval_strategy="steps"), training_only)
+    assert found.estimate.source == "traced"
+    assert "No evaluation today" in FORMATS["text"].report(found)
+
+
 def test_after_a_crash_fit_answers_for_the_device_that_there_was() -> None:
     one = question("dpo", "qwen3-1.7b")
     found = answer(one, exact)

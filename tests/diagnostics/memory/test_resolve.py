@@ -76,6 +76,13 @@ def test_values_are_read_as_training_reads_them() -> None:
     assert (found.asked.batch, found.asked.length) == (4, 512)
 
 
+def test_a_type_without_fused_attention_has_it_written_out() -> None:
+    assert question(model="gemma-2-2b").asked.config["attn_implementation"] == "eager"
+    named = question(model="gemma-2-2b", attn_implementation="flash_attention_2").asked.config
+    assert named["attn_implementation"] == "flash_attention_2"
+    assert "attn_implementation" not in question().asked.config
+
+
 def test_a_profile_of_trl_brings_devices_and_sharding() -> None:
     found = question(accelerate_config="zero3")
     assert found.asked.processes == 8
