@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from diagnostics.finding import Edit, Fix, Limit
 from diagnostics.memory import cpu
+from diagnostics.memory.blocks import matching, shorter_block
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.fit import Estimator, Progress, fit
 from diagnostics.memory.host import shared_bytes
 from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Estimate, Storage
 from diagnostics.memory.resolve import Question, with_device
-from diagnostics.memory.sizes import CHUNK, PAIRS, value
+from diagnostics.memory.sizes import value
 from diagnostics.memory.vllm import share_of
 
-MIB, GIB = 1 << 20, 1 << 30
 Kind = Literal["shortage", "fragmentation", "leak", "neighbour", "vllm", "longer-batch", "host", "shm"]
 
 FRAGMENTED = Limit(
@@ -28,6 +27,13 @@ NEIGHBOUR = Limit(0.05, "of the device's memory", "ours: what no process of this
 LEAK = Limit(0.02, "of the device's memory", "ours: a rise over the run that is more than different lengths explain")
 LEAK_ROWS = Limit(8, "readings", "ours: fewer say nothing of a trend")
 LONGER = Limit(0.1, "of the estimate", "ours: nearly three times the predictor's worst miss")
+
+# The states that are there in a phase that others than backward and the optimizer's step have.
+WITHOUT_GRADIENTS = ("weights", "reference", "optimizer")
+PRESENT = {
+    "load": ("weights", "reference"),
+    **dict.fromkeys(("forward", "logits", "generation", "evaluation", "vllm"), WITHOUT_GRADIENTS),
+}
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def explain(
         phase=where,
         step=step,
         sizes=read,
-        bill=bill_then(estimate, read),
+        bill=bill_then(estimate, read, where),
         asked_for=matching(question, read.asked, estimate),
         length=longer(question, read, estimate) if kind == "longer-batch" else None,
         growth=growth,
@@ -200,65 +206,26 @@ def leak(recorded: Sequence[float], total: float | None) -> float | None:
     return rise / (len(settled) - 1) if min(settled[-third:]) > max(settled[:third]) and rise > LEAK * total else None
 
 
-def bill_then(estimate: Estimate, read: Said) -> dict[str, int]:
-    """The estimate's bill, what depends on the batch scaled so that the sum is what the message says was allocated."""
+def bill_then(estimate: Estimate, read: Said, phase: str = "backward") -> dict[str, int]:
+    """The estimate's bill at the moment of the crash: the states that are there in its phase, the rest as much as was allocated.
+
+    In the first step there are no optimizer states yet: they are left out where there would be no room for them.
+    """
     lines = {line: size for line, size in estimate.bill.items() if line != "context" and size}
     if read.allocated is None:
         return lines
-    fixed = {line: size for line, size in lines.items() if line in ("weights", "reference", "optimizer", "gradients")}
-    moving = {line: size for line, size in lines.items() if line not in fixed}
+    there = PRESENT.get(phase, ("weights", "reference", "optimizer", "gradients"))
+    fixed = {line: lines[line] for line in there if line in lines}
+    if sum(fixed.values()) > read.allocated:
+        fixed.pop("optimizer", None)
     left = read.allocated - sum(fixed.values())
     if left < 0:  # it died before all of these were there: each has its share of what was
-        factor = read.allocated / max(1, sum(fixed.values()))
+        factor = read.allocated / sum(fixed.values())
         return {line: int(size * factor) for line, size in fixed.items()}
-    if not moving:
-        return {**fixed, "temporaries": int(left)}
+    states = ("weights", "reference", "optimizer", "gradients")
+    moving = {line: size for line, size in lines.items() if line not in states} or {"activations": 1}
     factor = left / sum(moving.values())
     return {**fixed, **{line: int(size * factor) for line, size in moving.items()}}
-
-
-def matching(question: Question, wanted: float | None, estimate: Estimate) -> Storage | None:
-    """The block whose size is that of the failed request, to the two decimals that the message prints."""
-    if not wanted:
-        return None
-    close = 0.006 * (GIB if wanted >= GIB else MIB if wanted >= MIB else 1024)
-    made = next((one for one in estimate.largest if abs(one.bytes - wanted) <= close), None)
-    return made or next((one for one in usual_blocks(question) if abs(one.bytes - wanted) <= close), None)
-
-
-def shorter_block(question: Question, wanted: float | None) -> Storage | None:
-    """The block of a batch shorter than the longest, from a request told to the byte as torch does on a CPU; None if not one."""
-    found: dict[tuple[int, ...], Storage] = {}
-    if not wanted:
-        return None
-    for one in usual_blocks(question):
-        if len(one.shape) == 3:
-            length = wanted * one.shape[1] / one.bytes
-            if length.is_integer() and 0 < length < question.asked.length:
-                shape = (one.shape[0], int(length), one.shape[2])
-                found[shape] = replace(one, bytes=int(wanted), shape=shape)
-    return next(iter(found.values())) if len(found) == 1 else None
-
-
-def usual_blocks(question: Question) -> list[Storage]:
-    """The blocks that every training of a language model makes, in both widths: where an estimate kept none of this size."""
-    asked, model = question.asked, question.architecture
-    rows = asked.batch * (2 if asked.method in PAIRS else 1)
-    tile = (min(rows * asked.length, CHUNK[0]), CHUNK[1])
-    blocks: list[tuple[str, str, tuple[int, ...]]] = [
-        ("", "logits", (rows, asked.length, model.vocabulary)),
-        ("", "logits", tile),
-        ("embedding", "gradients", (model.vocabulary, model.hidden)),
-        ("mlp", "activations", (rows, asked.length, model.inner)),
-        ("", "activations", (rows, asked.length, model.hidden)),
-        ("self_attn", "activations", (rows, model.heads, asked.length, asked.length)),
-        ("mlp", "gradients", (model.inner, model.hidden)),
-    ]
-    return [
-        Storage(math.prod(shape) * size, shape, dtype, "", name, line)
-        for name, line, shape in blocks
-        for dtype, size in (("float32", 4), ("bfloat16", 2))
-    ]
 
 
 def longer(question: Question, read: Said, estimate: Estimate) -> int | None:

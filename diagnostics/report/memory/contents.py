@@ -191,7 +191,8 @@ def fix_object(fix: Fix, lang: Lang) -> dict[str, Any]:
 def crash_object(crash: Crash, estimate: Estimate, lang: Lang) -> dict[str, Any]:
     """What happened, in a sentence and in numbers."""
     sizes = crash.sizes
-    needed = (sizes.allocated or 0) + (sizes.asked or 0) or estimate.total
+    held = sizes.process if sizes.process is not None else (sizes.allocated or 0) + (sizes.unallocated or 0)
+    needed = held + (sizes.asked or 0) or estimate.total
     facts = {
         "needed": sized(needed),
         "total": sized(sizes.total),

@@ -48,6 +48,16 @@ def test_the_bill_adds_up_to_what_was_allocated() -> None:
     assert sum(crash(total=12).bill.values()) == exact(question().asked).peak_allocated
 
 
+def test_the_first_step_has_no_optimizer_states_and_the_forward_pass_no_gradients() -> None:
+    first = crash(total=12, allocated=5.0, phase="forward")
+    assert set(first.bill) & {"optimizer", "gradients"} == set()
+    assert sum(first.bill.values()) == pytest.approx(5 * GIB, rel=1e-6)
+    second = crash(total=12, allocated=9.0, phase="logits")
+    assert second.bill["optimizer"] == exact(question().asked).bill["optimizer"]
+    assert "gradients" not in second.bill
+    assert "gradients" in crash(total=12, allocated=11.0, phase="optimizer").bill
+
+
 def sized(**sizes: float) -> Said:
     return Said(**{name: size * GIB for name, size in sizes.items()})
 
