@@ -16,6 +16,7 @@ MODULES = {
     "doctor": "training",
     "check": "diagnostics",
     "preflight": "diagnostics",
+    "memory": "diagnostics",
     "fix": "diagnostics",
     "explain": "diagnostics",
     "compare": "diagnostics",

@@ -1,4 +1,4 @@
-"""The command line of the diagnostics: `check`, `preflight`, `fix`, `explain`, `compare`, `bisect`, `convert`."""
+"""The command line of the diagnostics: `check`, `preflight`, `memory`, `fix`, `explain`, `compare`, `bisect`, `convert`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from diagnostics.compare.models import converting
 from diagnostics.engine import diagnose
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep
+from diagnostics.memory import command as memory
 from diagnostics.output import BAD_INPUT, refuse, to_file, to_stdout, unwritable
 from diagnostics.preflight import command as preflight
 from diagnostics.report.as_text import edit_text
@@ -61,6 +62,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     explain_parser.add_argument("--lang", choices=LANGS, default="en")
     explain_parser.set_defaults(run_command=explain_rule)
     preflight.add_command(commands)
+    memory.add_command(commands)
     compare_cli.add_commands(commands)
     converting.add_command(commands)
 
