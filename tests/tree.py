@@ -24,6 +24,8 @@ OTHERS = {
     "docs/methods/": "a page a method, English and Chinese: when to use it, its data, arguments, metrics",
     "docs/compare.md": "comparing checkpoints and bisecting a run from the command line",
     "docs/preflight.md": "a training looked at before it starts: data, template, rewards, config, script",
+    "docs/memory.md": "device memory before a run and after a crash: what a config needs, what to change, from the command line",
+    "docs/memory-bench.md": "how the memory predictor is measured, with the table of rows",
     "docs/data.md": "data of a run: formats, columns, mapping, curriculum",
     "docs/rewards.md": "reward functions: the built-in ones, naming, weighing and writing them",
     "diagnostics/report/report.css": "how the HTML report looks: light, dark, narrow, on paper",
