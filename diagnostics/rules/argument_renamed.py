@@ -159,6 +159,8 @@ def of_config(material: Material, unknown: list[str], script: list[ScriptChange]
     known = [name for name in unknown if name not in hands]
     first = (known or unknown)[0]
     past = history.past_argument(owner, first) or history.past_argument("ModelConfig", first)
+    near = difflib.get_close_matches(first, material.usable, n=2)
+    unknown_kind = "config-near" if near else "config-unknown"
     fixes = [Fix("rename", "safe", tuple(edits), {"names": ", ".join(known)})] if edits else []
     if hands:
         fixes.append(Fix("hand", "show", (), {"names": ", ".join(hands)}))
@@ -172,12 +174,13 @@ def of_config(material: Material, unknown: list[str], script: list[ScriptChange]
         first_step=0,
         last_step=0,
         facts={
-            "kind": "config-renamed" if past and past.instead else "config-gone" if past else "config-unknown",
+            "kind": "config-renamed" if past and past.instead else "config-gone" if past else unknown_kind,
             "name": first,
             "instead": past.instead if past else None,
             "since": past.since if past else None,
             "count": len(unknown),
-            "method": (material.method or "").upper(),
+            "method": material.method or "",
+            "near": " or ".join(near),
         },
         evidence=tuple(evidence),
         causes=("renamed",) if past else ("typed",),
@@ -260,7 +263,8 @@ WORDS = {
         summary={
             "config-renamed": "{name} is called {instead} today (since {since}); {count} such name(s) in the config.",
             "config-gone": "{name} is not taken any more (since {since}); {count} such name(s) in the config.",
-            "config-unknown": "{method} has no argument {name}; {count} such name(s) in the config.",
+            "config-unknown": "{name}: {method} has no such argument; {count} such name(s) in the config.",
+            "config-near": "{name}: {method} has no such argument; did you mean {near}? {count} such name(s) in the config.",
             "script-renamed": "Line {line}: {owner} takes no {name} (since {since}); it is {instead} today. {count} such "
             "place(s) in the script.",
             "script-gone": "Line {line}: {owner} takes no {name} (since {since}). {count} such place(s) in the script.",
@@ -319,7 +323,8 @@ Sources: huggingface/trl#2226, #2968, #6168, hiyouga/LLaMA-Factory#4114.""",
         summary={
             "config-renamed": "{name} 现在叫 {instead}（自 {since} 起）；配置里共有 {count} 个这样的名字。",
             "config-gone": "{name} 已不再接受（自 {since} 起）；配置里共有 {count} 个这样的名字。",
-            "config-unknown": "{method} 没有参数 {name}；配置里共有 {count} 个这样的名字。",
+            "config-unknown": "{name}：{method} 没有这个参数；配置里共有 {count} 个这样的名字。",
+            "config-near": "{name}：{method} 没有这个参数；是否想写 {near}？配置里共有 {count} 个这样的名字。",
             "script-renamed": "第 {line} 行：{owner} 不接受 {name}（自 {since} 起），现在是 {instead}。脚本里共有 {count} 处。",
             "script-gone": "第 {line} 行：{owner} 不接受 {name}（自 {since} 起）。脚本里共有 {count} 处。",
             "console-renamed": ("{owner} 不再接受 {name}（自 {since} 起）：现在是 {instead}{where}。{line}"),

@@ -113,8 +113,7 @@ def accelerate_command(request: Request, plan: Plan) -> list[str]:
     Without a config file of the user's, every question that accelerate would answer by a default with a warning is
     answered here.
     """
-    # Quiet: a worker says itself why it ended; accelerate's own traceback below it says only that it did.
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--quiet"]
+    command = [sys.executable, "-m", "accelerate.commands.launch"]
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     if plan.accelerate_config is not None:
         command += ["--config_file", str(plan.accelerate_config)]

@@ -251,7 +251,7 @@ def test_near_miss_is_not_found(rule: str, method: str, config: dict[str, Any], 
 def test_name_that_nobody_knows_is_shown_with_the_nearest() -> None:
     finding = found("argument-renamed", material("sft", {"learing_rate": 1e-4}))
     assert finding is not None
-    assert finding.facts["kind"] == "config-unknown"
+    assert finding.facts["kind"] == "config-near"
     assert "learning_rate" in str(finding.evidence[0])
 
 
