@@ -30,7 +30,7 @@ def preflight(material: Material) -> Finding | None:
     gone = np.flatnonzero(dropped)
     return Finding(
         rule=NAME,
-        severity="error" if share >= MOST else "warning",
+        severity="error" if share > MOST else "warning",
         confidence=0.98,
         first_step=0,
         last_step=0,
