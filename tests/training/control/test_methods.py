@@ -131,7 +131,8 @@ def test_killed_rank_ends_the_run_with_its_reason(tmp_path: Path, data: Path, ba
     assert "SIGKILL" in (status.reason or ""), status
     assert not process_alive(main)
     (found,) = [one for one in diagnose(open_run(run)).findings if one.severity == "error"]
-    assert (found.rule, found.explains) == ("out-of-host-memory", ("run-died",))  # what signal 9 most often is
+    assert found.rule == "out-of-host-memory"  # what signal 9 most often is
+    assert "run-died" in found.explains
 
 
 def cmdline(pid: int) -> bytes:
