@@ -69,7 +69,7 @@ def test_adapter_with_checkpointed_activations(tmp_path: Path, data: Path, base_
 
 def test_packing_puts_several_conversations_into_a_row(tmp_path: Path, data: Path, base_checkpoint: Path) -> None:
     for name, packing in (("packed", True), ("plain", False)):
-        config = config_of("sft", data, base_checkpoint, packing=packing, max_length=256, learning_rate=0.0)
+        config = config_of("sft", data, base_checkpoint, packing=packing, max_length=256)
         finished(tmp_path / name, "sft", config)
     packed, plain = (open_run(tmp_path / name).series["train/num_tokens"].values[-1] for name in ("packed", "plain"))
     assert packed > 3 * plain
