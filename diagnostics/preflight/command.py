@@ -15,9 +15,9 @@ from diagnostics.finding import SEVERITIES
 from diagnostics.output import refuse, to_file, to_stdout, unwritable
 from diagnostics.preflight.asking import METHODS, AskedWrong, asked, parse_settings, read_config
 from diagnostics.preflight.columns import WrongColumns
+from diagnostics.preflight.converting import REASONS, write_converted
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Material, Script
-from diagnostics.preflight.shapes import REASONS, write_converted
 from diagnostics.preflight.unreadable import DataUnreadable
 from diagnostics.report.preflight.formats import FORMATS
 from diagnostics.report.words import LANGS

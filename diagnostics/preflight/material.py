@@ -241,7 +241,7 @@ class Material:
     `defaults`: the values of TRL's config class for the method where the config says nothing. `usable`: the names that
     this class and the command line take. `unseen`: by part (`data`, `prepared`, `rewards`, `script`), why it is None.
     `held_out`: whether the data have an evaluation split, where none is asked for; None if that is not known.
-    `mapping`: a proposed `column_mapping` or conversion, as `diagnostics.preflight.shapes` makes it.
+    `mapping`: a proposed `column_mapping` or conversion, as `diagnostics.preflight.converting` makes it.
     """
 
     asked: Asked

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from diagnostics.finding import Evidence, TableEvidence, TextEvidence
-from diagnostics.preflight.shapes import FATES
+from diagnostics.preflight.converting import FATES
 
 # Heads of tables. A word that may also be the name of a column ("answer", "text") is ours in the first place alone.
 HEADS = {

@@ -24,8 +24,8 @@ from diagnostics.preflight.columns import (
     mixed,
     renames,
 )
+from diagnostics.preflight.converting import FATES, Proposal, propose
 from diagnostics.preflight.material import Material, Rows
-from diagnostics.preflight.shapes import FATES, Proposal, propose
 from diagnostics.preflight.telling import table
 from diagnostics.preflight.texts import all_rows, column
 from diagnostics.run import Run

@@ -10,8 +10,10 @@ import pytest
 from datasets import Dataset
 from trl import is_conversational, maybe_unpair_preference_dataset
 
+from diagnostics.preflight.cases import Unconvertible
 from diagnostics.preflight.columns import WrongColumns, check_rows, columns_read
-from diagnostics.preflight.shapes import ABLE, Unconvertible, convert, propose, recognise, side_of, write_converted
+from diagnostics.preflight.converting import ABLE, convert, propose, write_converted
+from diagnostics.preflight.shapes import recognise, side_of
 from diagnostics.rules import wrong_columns
 from tests.diagnostics.preflight.materials import found, material, rows_of
 from tests.diagnostics.preflight.planted import METHODS
