@@ -214,7 +214,8 @@ def load(name: str, config: str | None = None, *, streaming: bool = False) -> An
     """
     path = Path(name)
     if path.is_file():
-        return load_file(path, streaming)
+        with quiet_datasets():
+            return load_file(path, streaming)
     if not path.exists() and (
         path.is_absolute() or name.startswith(".") or name.count("/") > 1 or path.suffix in FORMATS
     ):
@@ -222,11 +223,25 @@ def load(name: str, config: str | None = None, *, streaming: bool = False) -> An
     import datasets
 
     try:
-        return datasets.load_dataset(name, name=config, streaming=streaming)
+        with quiet_datasets():
+            return datasets.load_dataset(name, name=config, streaming=streaming)
     except Exception as error:  # the library raises many kinds; each means that the data cannot be used
         if path.is_dir():
             look_through_folder(path)
         raise DataUnreadable("refused", name=name, error=first_line(error)) from error
+
+
+@contextlib.contextmanager
+def quiet_datasets() -> Iterator[None]:
+    """Keep the library from printing its own words beside the one sentence in which a fault is told here."""
+    import datasets
+
+    before = datasets.logging.get_verbosity()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(before)
 
 
 def load_file(path: Path, streaming: bool = False) -> Any:

@@ -34,16 +34,17 @@ def by_console(run: Run) -> Finding | None:
         cause,
         causes=CAUSES[cause.kind],
         fixes=console_fixes(run, cause.kind),
-        facts={"kind": f"console-{cause.kind}", "whole": whole_ones(run)},
+        facts={"kind": f"console-{cause.kind}", **intact(run)},
     )
 
 
-def whole_ones(run: Run) -> str:
-    """The run's checkpoints that are whole, newest first; "-" for none."""
+def intact(run: Run) -> dict[str, str]:
+    """How many of the run's checkpoints are whole, as far as they can be looked at, and their names, newest first."""
     try:
-        return ", ".join(label(run, one) for one in settled(run) if one.whole) or "-"
+        whole = [label(run, one) for one in settled(run) if one.whole]
     except CannotJudge:
-        return "-"
+        whole = []
+    return {"intact": str(len(whole)), "names": f" ({', '.join(whole)})" if whole else ""}
 
 
 def console_fixes(run: Run, kind: str) -> tuple[Fix, ...]:
@@ -88,7 +89,7 @@ def by_checkpoint(run: Run) -> Finding | None:
             "size": rows[0][1],
             "expected": rows[0][2],
             "count": len(rows),
-            "whole": ", ".join(label(run, one) for one in found if one.whole) or "-",
+            **intact(run),
         },
         evidence=(TableEvidence("weights", ("file", "bytes", "expected", "fault"), tuple(rows[:SHOWN])),),
         causes=("pointer",) if kind == "pointer" else ("copy",) if kind == "trailing" else ("ended", "disk", "copy"),
@@ -132,7 +133,7 @@ WORDS = {
             "console-pointer": "The file is the pointer of Git LFS, not the weights{where}. {line}",
             "console-download": "The download broke off{where}. {line}",
         },
-        why="It cannot be loaded: neither used nor resumed from. Whole are: {whole}.",
+        why="It can neither be used nor resumed from; {intact} of the run's checkpoints are known to be whole{names}.",
         wrong_if="the file is still being copied",
         causes={
             "ended": "The run ended while it was saving (killed, out of memory, its time was up).",
@@ -180,7 +181,7 @@ A file of some hundred bytes is most often a Git LFS pointer. Sources: huggingfa
             "console-pointer": "该文件是 Git LFS 的指针，而不是权重{where}。{line}",
             "console-download": "下载中断{where}。{line}",
         },
-        why="它无法载入：既不能使用，也不能从它恢复训练。完整的有：{whole}。",
+        why="它既不能使用，也不能从它恢复训练；已知完整的检查点有 {intact} 个{names}。",
         wrong_if="文件还在复制中",
         causes={
             "ended": "训练在保存途中结束（被杀死、内存不足、到了时限）。",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,14 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, name: str, content:
 
 def test_every_sentence_is_there_in_both_languages() -> None:
     assert WORDS["en"].keys() == WORDS["zh"].keys()
+
+
+def test_the_sentence_is_all_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(LINES + '{"prompt": "a", "compl\n', encoding="utf-8")
+    code = f"from diagnostics.probes.data import load; load({str(tmp_path / 'rows.jsonl')!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "line 7: is no JSON" in done.stderr
+    assert "Failed to load" not in done.stderr + done.stdout
 
 
 def test_missing_files_and_splits_are_named(tmp_path: Path) -> None:
