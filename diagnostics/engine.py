@@ -60,7 +60,7 @@ def diagnose(run: Run, rules: Sequence[Rule] = RUN_RULES) -> Diagnosis:
 
 
 def fold(findings: list[Finding], explains: dict[str, tuple[str, ...]]) -> list[Finding]:
-    """Put each finding under the one that explains it."""
+    """Put each finding under the one that explains it, and what that one explains with it."""
 
     def caused(symptom: Finding, cause: Finding) -> bool:
         """Whether one may be the other's symptom: the cause began before it ended, and is as grave, or it would hide it."""
@@ -70,8 +70,17 @@ def fold(findings: list[Finding], explains: dict[str, tuple[str, ...]]) -> list[
             and SEVERITIES.index(cause.severity) <= SEVERITIES.index(symptom.severity)
         )
 
+    def below(cause: Finding) -> list[Finding]:
+        """Its symptoms, and theirs: what folds with them must not be lost."""
+        found: list[Finding] = []
+        new = [cause]
+        while new:
+            new = [one for one in findings if one not in found and any(caused(one, other) for other in new)]
+            found += new
+        return found
+
     return [
-        finding.explaining(tuple(other.rule for other in findings if caused(other, finding)))
+        finding.explaining(tuple(other.rule for other in below(finding)))
         for finding in findings
         if not any(caused(finding, other) for other in findings)
     ]

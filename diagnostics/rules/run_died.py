@@ -12,7 +12,7 @@ from diagnostics.run.files import tail
 
 NAME = "run-died"
 METHODS = None
-EXPLAINS = ()
+EXPLAINS = ("run-too-short",)
 
 CONSOLE_LINES = 15
 CAUSES = {
