@@ -22,6 +22,7 @@ MODULES = {
     "compare": "diagnostics",
     "bisect": "diagnostics",
     "convert": "diagnostics",
+    "export": "diagnostics",
     "dashboard": "dashboard",
 }
 

@@ -1,4 +1,4 @@
-"""The command line of the diagnostics: `check`, `preflight`, `memory`, `fix`, `explain`, `compare`, `bisect`, `convert`."""
+"""The command line of the diagnostics: `check`, `preflight`, `memory`, `fix`, `explain`, `compare`, `bisect`, `export`, `convert`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from diagnostics.children import NoFix, child_of, write_child
 from diagnostics.compare.commands import cli as compare_cli
 from diagnostics.compare.models import converting
 from diagnostics.engine import diagnose
+from diagnostics.export import command as exporting
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep
 from diagnostics.memory import command as memory
@@ -64,6 +65,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     preflight.add_command(commands)
     memory.add_command(commands)
     compare_cli.add_commands(commands)
+    exporting.add_command(commands)
     converting.add_command(commands)
 
 

@@ -1,0 +1,1 @@
+"""Runs as one HTML file that opens from a mail: curves, scores, differences, findings."""
