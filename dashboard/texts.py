@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dashboard import preflight_texts
+from dashboard.sharing import texts as sharing_texts
 
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
@@ -506,6 +507,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "在重新开始之前检查这次训练的数据、模板和奖励",
     ),
     **preflight_texts.TEXTS,
+    **sharing_texts.TEXTS,
 }
 
 

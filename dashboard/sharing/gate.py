@@ -1,0 +1,282 @@
+"""The gate before a shared app: nobody passes without a login, and who has one passes only by the doors that are open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from dashboard.sharing.doors import CANCEL, Doors, Owners
+from dashboard.sharing.limits import BODY_BYTES
+from dashboard.sharing.login_page import CSP as LOGIN_CSP
+from dashboard.sharing.login_page import language, login_html
+from dashboard.sharing.logins import Logins, Visitor
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+COOKIE = "clinic_share"
+# Told to the app behind, in place of whatever the visitor sent under that name.
+VISITOR = b"x-clinic-visitor"
+LOGIN, LOGOUT = "/login", "/logout"
+LOGIN_BYTES = 4096
+# Escaping is the defence; this keeps what might slip through it from sending anything anywhere else.
+PAGE_CSP = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+SAFE: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"x-robots-tag", b"noindex, nofollow"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+]
+OURS = {name for name, _ in SAFE} | {b"content-security-policy", b"server"}
+
+
+class Gate:
+    """An ASGI app around another. `public`: the public host, once there is a link; over it, cookies are for https only."""
+
+    def __init__(self, app: App, logins: Logins, doors: Doors | None, root_path: str = "") -> None:
+        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does."""
+        self.app = app
+        self.logins = logins
+        self.doors = doors
+        self.root = root_path.rstrip("/")
+        self.owners = Owners()
+        self.public = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        path = self.path_of(scope)
+        method, headers = scope["method"], header_table(scope)
+        if path == "/robots.txt":
+            await answer(send, 200, "User-agent: *\nDisallow: /\n")
+        elif method == "POST" and not same_origin(headers):
+            await answer(send, 403, "This request came from another site.")
+        elif path == LOGIN:
+            await self.log_in(method, headers, receive, send)
+        else:
+            visitor = self.logins.visitor(token_of(headers))
+            if visitor is None:
+                await self.turn_away(method, path, headers, send)
+            elif path == LOGOUT and method == "POST":
+                self.logins.leave(token_of(headers))
+                await answer(send, 303, "", [(b"location", self.address(LOGIN)), (b"set-cookie", self.cookie("", headers, 0))])
+            else:
+                await self.let_through(scope, path, visitor, receive, send)
+
+    def path_of(self, scope: Scope) -> str:
+        """The path below the root: a proxy in front may or may not have taken the root away."""
+        path = str(scope["path"])
+        if self.root and (path == self.root or path.startswith(self.root + "/")):
+            return path[len(self.root) :] or "/"
+        return path
+
+    def address(self, path: str) -> bytes:
+        """A path as the browser sees it."""
+        return (self.root + path).encode("latin-1")
+
+    def cookie(self, token: str, headers: dict[bytes, bytes], seconds: int | None = None) -> bytes:
+        """The cookie's header. It is gone with the browser's window; over the public link it never goes without TLS."""
+        host = headers.get(b"host", b"").decode("latin-1")
+        secure = "; Secure" if (self.public and host == self.public) or headers.get(b"x-forwarded-proto") == b"https" else ""
+        age = f"; Max-Age={seconds}" if seconds is not None else ""
+        return f"{COOKIE}={token}; Path={self.root or '/'}; HttpOnly; SameSite=Lax{secure}{age}".encode("latin-1")
+
+    async def turn_away(self, method: str, path: str, headers: dict[bytes, bytes], send: Send) -> None:
+        """Without a login: to the form from a page in a browser, a plain refusal from anything else. Both for any path."""
+        if method == "GET" and b"text/html" in headers.get(b"accept", b""):
+            await answer(send, 303, "", [(b"location", self.address(LOGIN))])
+        else:
+            await answer(send, 401, "Log in first.")
+
+    async def log_in(self, method: str, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        """The form, and what is sent by it."""
+        lang = language(headers.get(b"accept-language", b"").decode("latin-1"))
+        action = (self.root + LOGIN) or LOGIN
+        if method in ("GET", "HEAD"):
+            await html(send, 200, login_html(action, lang))
+            return
+        if method != "POST":
+            await answer(send, 405, "GET or POST.")
+            return
+        body = await body_of(receive, LOGIN_BYTES)
+        if body is None:
+            await answer(send, 413, "Too large.")
+            return
+        try:
+            fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=8))
+        except ValueError:
+            await answer(send, 400, "No form.")
+            return
+        came = self.logins.enter(fields.get("name", ""), fields.get("password", ""))
+        if came.refused:
+            status = 429 if came.refused == "locked" else 503 if came.refused == "full" else 403
+            await html(send, status, login_html(action, lang, came.refused, came.wait))
+            return
+        headers_out = [(b"location", self.address("/")), (b"set-cookie", self.cookie(came.token, headers))]
+        await answer(send, 303, "", headers_out)
+
+    async def let_through(self, scope: Scope, path: str, visitor: Visitor, receive: Receive, send: Send) -> None:
+        """Hand a visitor's request on, if one of the doors is open for it."""
+        doors = self.doors
+        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+        handed: Receive | None = None
+        if doors is None or (doors.reads(scope["method"], path) and "deep_link" not in query):
+            handed = receive
+        elif (session := doors.session_read(scope["method"], path, query)) is not None:
+            handed = receive if self.owners.session(session, visitor.key) else None
+        elif doors.sends(scope["method"], path):
+            body = await body_of(receive, int(BODY_BYTES))
+            if body is None:
+                await answer(send, 413, "Too large.")
+                return
+            event = doors.event(path, body)
+            if event is not None and self.may_send(path, event, visitor):
+                handed = replay(json.dumps(event).encode(), receive)
+                scope = {**scope, "headers": with_length(scope["headers"], len(json.dumps(event).encode()))}
+        if handed is None:
+            await answer(send, 404, "There is nothing here.")
+            return
+        keep = self.event_keeper(scope["method"], path, visitor)
+        # An answer that is read here must not come compressed.
+        dropped = {VISITOR, b"accept-encoding"} if keep else {VISITOR}
+        told = [one for one in scope["headers"] if one[0].lower() not in dropped]
+        told.append((VISITOR, visitor.key.encode()))
+        scope = {**scope, "path": path, "raw_path": path.encode(), "root_path": "", "headers": told}
+        await self.app(scope, handed, guarded(send, path, keep))
+
+    def may_send(self, path: str, event: dict[str, Any], visitor: Visitor) -> bool:
+        """Whether an event is within the visitor's own session, and one to be cancelled is the visitor's own."""
+        if not self.owners.session(event["session_hash"], visitor.key):
+            return False
+        return path != CANCEL or self.owners.event(event["event_id"], visitor.key)
+
+    def event_keeper(self, method: str, path: str, visitor: Visitor) -> Callable[[bytes], None] | None:
+        """What reads the number of an event from the answer to its sending; None for any other request."""
+        if self.doors is None or not self.doors.sends(method, path) or path == CANCEL:
+            return None
+
+        def keep(body: bytes) -> None:
+            try:
+                event = json.loads(body).get("event_id")
+            except (ValueError, AttributeError):
+                return
+            if isinstance(event, str):
+                self.owners.keep_event(event, visitor.key)
+
+        return keep
+
+
+def header_table(scope: Scope) -> dict[bytes, bytes]:
+    """The request's headers by name; of one that comes twice the first, but of cookies all."""
+    table: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        name = name.lower()
+        table[name] = table[name] + b"; " + value if name == b"cookie" and name in table else table.get(name, value)
+    return table
+
+
+def token_of(headers: dict[bytes, bytes]) -> str:
+    """The token in the cookie, empty if there is none."""
+    try:
+        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def same_origin(headers: dict[bytes, bytes]) -> bool:
+    """Whether a request was sent by a page of this site, or by no page at all.
+
+    A browser always says where a POST comes from; a page of another site can neither leave that out nor set the hosts.
+    """
+    origin = headers.get(b"origin")
+    if origin is None:
+        return headers.get(b"sec-fetch-site", b"same-origin") in (b"same-origin", b"none")
+    host = urlsplit(origin.decode("latin-1")).netloc.encode("latin-1")
+    return host != b"" and host in (headers.get(b"host"), headers.get(b"x-forwarded-host"))
+
+
+async def body_of(receive: Receive, most: int) -> bytes | None:
+    """A request's body; None if it is larger, or its sender went away."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > most:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A body that was read already, to be read once more; then what really comes, such as the end of the connection."""
+    sent = False
+
+    async def again() -> MutableMapping[str, Any]:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> Headers:
+    """Headers with the length of a body that was written anew."""
+    kept = [(name, value) for name, value in headers if name.lower() not in (b"content-length", b"transfer-encoding")]
+    return [*kept, (b"content-length", str(length).encode())]
+
+
+def guarded(send: Send, path: str, keep: Callable[[bytes], None] | None) -> Send:
+    """The app's answer with our headers; `keep` is given its body."""
+    fresh = not path.startswith(("/assets/", "/static/"))
+
+    async def guarded_send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            taken = OURS | ({b"cache-control"} if fresh else set())
+            headers = [one for one in message.get("headers", []) if one[0].lower() not in taken]
+            headers += [*SAFE, (b"content-security-policy", PAGE_CSP.encode())]
+            message = {**message, "headers": headers + ([(b"cache-control", b"no-store")] if fresh else [])}
+        elif keep is not None and message["type"] == "http.response.body":
+            keep(message.get("body", b""))
+        await send(message)
+
+    return guarded_send
+
+
+async def answer(send: Send, status: int, body: str, headers: Headers | None = None) -> None:
+    """An answer of the gate's own, as plain text."""
+    await reply(send, status, body, b"text/plain; charset=utf-8", headers or [])
+
+
+async def html(send: Send, status: int, body: str) -> None:
+    """A page of the gate's own."""
+    await reply(send, status, body, b"text/html; charset=utf-8", [(b"content-security-policy", LOGIN_CSP.encode())])
+
+
+async def reply(send: Send, status: int, body: str, kind: bytes, headers: Headers) -> None:
+    """Any answer of the gate's own, which nothing may keep."""
+    data = body.encode()
+    own = [(b"content-type", kind), (b"content-length", str(len(data)).encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": [*own, *SAFE, *headers]})
+    await send({"type": "http.response.body", "body": data})

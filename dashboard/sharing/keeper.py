@@ -1,0 +1,174 @@
+"""The dashboard's hold on a shared link: a process of its own, started, asked after, and stopped for good.
+
+A process of its own, because then the end of sharing is the end of a process: no thread, no open stream and no page of it
+is left; and because whatever a visitor might find to do, the admin's handlers are not in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from dashboard.sharing.asked import Asked, ShareRefused, as_object, refuse_unsafe
+from dashboard.sharing.state import State, ask_to_stop, new_id, read_state, share_folder, write_state
+from diagnostics.package import python_path
+from diagnostics.run.files import tail
+
+READY_SECONDS = 120.0  # importing, building the pages and the tunnel, on a slow machine
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.1
+CONSOLE = "console.log"
+
+
+class Keeper:
+    """One shared link of this dashboard, or none."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._id = ""
+
+    def start(self, asked: Asked, environment: Mapping[str, str] = os.environ) -> State:
+        """Start sharing. Waits until there is a link, or none.
+
+        Raises:
+            ShareRefused: it cannot be done, or something is shared already.
+        """
+        refuse_unsafe(environment, asked.host, asked.password)
+        order = asked.checked()
+        before = read_state(self.root)
+        if before is not None and before.alive:
+            raise ShareRefused(f"{self.root} is shared already ({before.url or before.local}); stop that first.")
+        self._id = new_id()
+        write_state(self.root, State(self._id, "starting"))
+        with (share_folder(self.root) / CONSOLE).open("wb") as console:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dashboard.sharing.serve"],
+                stdin=subprocess.PIPE,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                env=server_environment(environment),
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None
+        told = {"starter": os.getpid(), "id": self._id, "asked": as_object(order)}
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(told).encode() + b"\n")
+            self._process.stdin.close()
+        return self._ready()
+
+    def _ready(self) -> State:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            state = self.state()
+            if state is None or state.phase != "starting":
+                break
+            time.sleep(POLL_SECONDS)
+        state = self.state()
+        if state is None or state.phase != "on":
+            detail = state.detail if state else "the server said nothing."
+            self.stop()
+            raise ShareRefused(detail or f"the shared server was not ready within {READY_SECONDS:g} s.")
+        return state
+
+    def state(self) -> State | None:
+        """How this link stands; None if none was started. A server that died is told of as crashed, and its tunnel ended."""
+        if self._process is None:
+            return None
+        found = read_state(self.root)
+        if found is None or found.id != self._id:
+            return None
+        if found.phase != "ended" and self._process.poll() is not None:
+            self._kill_group()
+            lines = tail(self.root / ".share" / CONSOLE, 1)
+            found = replace(found, phase="ended", reason="crashed", detail=lines[-1] if lines else "", visitors=())
+            write_state(self.root, found)
+        return found
+
+    def stop(self) -> State | None:
+        """End the link and the server behind it. When this returns, both are gone."""
+        process = self._process
+        if process is None:
+            return None
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        self._kill_group()
+        state = self.state()
+        self._process = None
+        return state
+
+    def _kill_group(self) -> None:
+        """Kill whatever is left of the server's process group: it, and the tunnel that it started."""
+        process = self._process
+        if process is None:
+            return
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        elif process.poll() is None:
+            process.kill()
+        process.wait()
+
+    def events(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """What is to be told to the admin, as a text's key and its fields; ends with the link."""
+        seen: tuple[str, ...] = ()
+        failed = 0
+        while True:
+            state = self.state()
+            if state is None:
+                return
+            for name in state.visitors:
+                if name not in seen:
+                    yield "share.came", {"name": name}
+            for name in seen:
+                if name not in state.visitors and state.phase == "on":
+                    yield "share.left", {"name": name}
+            seen = state.visitors
+            if state.failed // 10 > failed // 10:
+                yield "share.locked", {"count": state.failed}
+            failed = state.failed
+            if state.phase == "ended":
+                yield f"share.ended_{state.reason or 'crashed'}", {"detail": state.detail}
+                return
+            time.sleep(1.0)
+
+
+def stop_sharing(root: Path, seconds: float = STOP_SECONDS) -> State | None:
+    """Stop what another process shares from this folder. None if nothing is shared; else its state after at most so long."""
+    state = read_state(root)
+    if state is None or not state.alive:
+        return None
+    ask_to_stop(root, state)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        now = read_state(root)
+        if now is None or now.phase == "ended" or not now.alive:
+            return now
+        time.sleep(POLL_SECONDS)
+    return state
+
+
+def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the shared server: none of Gradio's own switches, and no key of anybody's."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("GRADIO_") and not any(one in name.upper() for one in ("TOKEN", "SECRET", "PASSWORD", "API_KEY"))
+    }
+    return {
+        **kept,
+        "PYTHONPATH": python_path(environment),
+        "PYTHONUNBUFFERED": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_HEARTBEAT_INTERVAL": "2",
+    }

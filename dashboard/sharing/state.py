@@ -1,0 +1,93 @@
+"""What is known of a shared link from its folder: the server writes it, the dashboard and the command line read it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from diagnostics.run.files import read_json, write_json
+from diagnostics.run.status import process_alive
+
+FOLDER = ".share"
+STATUS, STOP = "status.json", "stop"
+Phase = Literal["starting", "on", "ended"]
+# Why it ended: a key of the texts, after `share.ended_`.
+Reason = Literal["", "expired", "stopped", "tunnel", "crashed", "parent", "failed"]
+
+
+@dataclass(frozen=True)
+class State:
+    """A shared link. `visitors`: the names of who is on; `failed`: wrong passwords so far; `ends`: seconds since 1970.
+
+    No password and no cookie is ever in it.
+    """
+
+    id: str
+    phase: Phase
+    pid: int = 0
+    url: str = ""
+    local: str = ""
+    port: int = 0
+    mode: str = ""
+    runs: tuple[str, ...] = ()
+    ends: float = 0.0
+    visitors: tuple[str, ...] = ()
+    failed: int = 0
+    reason: Reason = ""
+    detail: str = ""
+    tunnel_pid: int | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether its server is running."""
+        return self.phase != "ended" and self.pid > 0 and process_alive(self.pid)
+
+
+def new_id() -> str:
+    """A name for one time of sharing."""
+    return secrets.token_hex(8)
+
+
+def share_folder(root: Path) -> Path:
+    """The folder of a runs folder's shared link, which only its owner can look into."""
+    folder = root / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def write_state(root: Path, state: State) -> None:
+    """Tell how it stands."""
+    write_json(share_folder(root) / STATUS, asdict(state))
+
+
+def read_state(root: Path) -> State | None:
+    """How it stands; None if nothing was ever shared from here, or the file says nothing readable."""
+    try:
+        raw = read_json(root / FOLDER / STATUS)
+        return State(**{**raw, "runs": tuple(raw["runs"]), "visitors": tuple(raw["visitors"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def ask_to_stop(root: Path, state: State) -> None:
+    """Ask a server to end. A file does it, not a signal: a process number may by now be another program's."""
+    (share_folder(root) / STOP).write_text(state.id, encoding="utf-8")
+
+
+def asked_to_stop(root: Path, own: str) -> bool:
+    """Whether this very server was asked to end."""
+    try:
+        return (root / FOLDER / STOP).read_text(encoding="utf-8") == own
+    except OSError:
+        return False
+
+
+def forget_stop(root: Path) -> None:
+    """Take the wish back, once it is fulfilled."""
+    with contextlib.suppress(OSError):
+        os.unlink(root / FOLDER / STOP)  # noqa: PTH108
