@@ -10,6 +10,7 @@ from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
 from dashboard.pages import diagnose, preflight, runs
 from dashboard.pages.compare import page as compare
+from dashboard.sharing.guarding import guards
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
@@ -45,16 +46,27 @@ def build(clinic: Clinic, first: Lang = "en") -> gr.Blocks:
     return demo
 
 
-def launch(clinic: Clinic, *, port: int, first: Lang = "en", block: bool = True) -> gr.Blocks:
-    """Serve the dashboard on 127.0.0.1.
+def launch(
+    clinic: Clinic,
+    *,
+    port: int,
+    first: Lang = "en",
+    block: bool = True,
+    host: str = "127.0.0.1",
+    password: str | None = None,
+) -> gr.Blocks:
+    """Serve the dashboard on 127.0.0.1, or with a password on another address.
 
     Raises:
         OSError: the port is taken.
+        ShareRefused: it would not be safe.
     """
+    middleware = guards(host, password)
     demo = build(clinic, first)
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(
-        server_name="127.0.0.1",
+        server_name=host,
+        app_kwargs={"middleware": middleware},
         server_port=port,
         share=False,
         quiet=True,

@@ -10,6 +10,9 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboard.sharing import options
+from dashboard.sharing.asked import LOOPBACK, ShareRefused, refuse_unsafe
+from dashboard.sharing.keeper import Keeper
 from dashboard.texts import LANGS
 
 BAD_INPUT = 2
@@ -25,7 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lang", choices=LANGS, default="en", help="the language at the short addresses")
     parser.add_argument("--demo", action="store_true", help="start training the demo at once")
     parser.add_argument("--open", action="store_true", help="open the page in a browser, where there is one")
+    options.add_options(parser)
     parsed = parser.parse_args(arguments)
+    if parsed.stop_sharing:
+        return options.stop(parsed)
     if not 0 < parsed.port < 65536:
         print(f"--port {parsed.port}: a number from 1 to 65535 was expected.", file=sys.stderr)
         return BAD_INPUT
@@ -38,6 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{parsed.runs}: cannot be used as the folder of runs ({error.strerror}).", file=sys.stderr)
         return BAD_INPUT
 
+    try:
+        password = options.password_of(parsed)
+        refuse_unsafe(os.environ, parsed.host, password)
+        asked = options.asked_of(parsed, password)
+    except ShareRefused as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+
     # Before gradio is imported: it asks the network for its newest version otherwise.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # How soon a closed tab is noticed, and what is generated for it ended; Gradio's own interval is 15 seconds.
@@ -45,16 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dashboard.app import launch
     from dashboard.clinic import Clinic
 
-    clinic = Clinic(parsed.runs.resolve())
+    clinic, keeper = Clinic(parsed.runs.resolve()), Keeper(parsed.runs.resolve())
     if parsed.demo:
         clinic.start_demo()
     try:
-        demo = launch(clinic, port=parsed.port, first=parsed.lang, block=False)
-        print(f"TRL Clinic: http://127.0.0.1:{parsed.port}/  (runs: {clinic.root})", flush=True)
+        # The dashboard itself has the password only where others reach it.
+        own = None if parsed.host in LOOPBACK else password
+        demo = launch(clinic, port=parsed.port, first=parsed.lang, block=False, host=parsed.host, password=own)
+        print(f"TRL Clinic: http://{parsed.host}:{parsed.port}/  (runs: {clinic.root})", flush=True)
+        if asked is not None:
+            options.share(asked, parsed.runs, keeper)
         if parsed.open:
             webbrowser.open(f"http://127.0.0.1:{parsed.port}/")
         demo.block_thread()
     finally:
+        keeper.stop()
         clinic.close()
     return 0
 

@@ -66,7 +66,9 @@ class Asked:
         if not 0 < self.hours <= HOURS_MOST:
             raise ShareRefused(f"--share-hours {self.hours:g}: expected more than 0 and at most {HOURS_MOST:g} hours.")
         if len(self.password) < PASSWORD_LEAST:
-            raise ShareRefused(f"the password has {len(self.password)} characters; at least {int(PASSWORD_LEAST)} are needed.")
+            raise ShareRefused(
+                f"the password has {len(self.password)} characters; at least {int(PASSWORD_LEAST)} are needed."
+            )
         if self.path and (not self.path.startswith("/") or not set(self.path) <= PATH_LETTERS or ".." in self.path):
             raise ShareRefused(f"--share-path {self.path}: expected a path such as /clinic.")
         if not 0 <= self.port < 65536:
@@ -88,12 +90,16 @@ def chosen(root: Path, names: Sequence[str]) -> tuple[str, ...]:
     there = RunStore(root).names()
     wanted = tuple(dict.fromkeys(one.strip() for one in names if one.strip()))
     if not wanted:
-        raise ShareRefused(f"which runs are to be shared? --share-runs NAME,NAME or --share-runs {ALL}; there are: {', '.join(there) or 'none'}.")
+        raise ShareRefused(
+            f"which runs are to be shared? --share-runs NAME,NAME or --share-runs {ALL}; there are: {', '.join(there) or 'none'}."
+        )
     if wanted == (ALL,) and ALL not in there:
         wanted = tuple(there)
     missing = [one for one in wanted if one not in there]
     if missing or not wanted:
-        raise ShareRefused(f"--share-runs: there is no run {', '.join(missing) or 'yet'} in {root}; there are: {', '.join(there) or 'none'}.")
+        raise ShareRefused(
+            f"--share-runs: there is no run {', '.join(missing) or 'yet'} in {root}; there are: {', '.join(there) or 'none'}."
+        )
     return wanted
 
 
@@ -107,9 +113,13 @@ def check_comparison(path: Path) -> None:
         size = path.stat().st_size
         content = path.read_text(encoding="utf-8") if size <= COMPARISON_BYTES else ""
     except (OSError, ValueError) as error:
-        raise ShareRefused(f"--share-comparison {path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+        raise ShareRefused(
+            f"--share-comparison {path}: cannot be read ({getattr(error, 'strerror', None) or error})."
+        ) from error
     if size > COMPARISON_BYTES:
-        raise ShareRefused(f"--share-comparison {path}: has {size:,} bytes; at most {int(COMPARISON_BYTES):,} are shown.")
+        raise ShareRefused(
+            f"--share-comparison {path}: has {size:,} bytes; at most {int(COMPARISON_BYTES):,} are shown."
+        )
     if POLICY not in content or "TRL Clinic" not in content:
         raise ShareRefused(f"--share-comparison {path}: expected a report that compare --format html has written.")
 
@@ -132,7 +142,9 @@ def password_from(file: Path | None, environment: Mapping[str, str]) -> str | No
     try:
         found = file.read_text(encoding="utf-8").strip("\r\n")
     except (OSError, ValueError) as error:
-        raise ShareRefused(f"--password {file}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+        raise ShareRefused(
+            f"--password {file}: cannot be read ({getattr(error, 'strerror', None) or error})."
+        ) from error
     if not found:
         raise ShareRefused(f"--password {file}: is empty.")
     return found
@@ -149,7 +161,9 @@ def refuse_unsafe(environment: Mapping[str, str], host: str, password: str | Non
     if host in LOOPBACK:
         return
     if password is None:
-        raise ShareRefused(f"--host {host}: others reach this address; give a password with --password FILE or {PASSWORD_VARIABLE}.")
+        raise ShareRefused(
+            f"--host {host}: others reach this address; give a password with --password FILE or {PASSWORD_VARIABLE}."
+        )
     if len(password) < PASSWORD_LEAST:
         raise ShareRefused(f"the password has {len(password)} characters; at least {int(PASSWORD_LEAST)} are needed.")
 
@@ -161,5 +175,10 @@ def as_object(asked: Asked) -> dict[str, Any]:
 
 def of_object(raw: Mapping[str, Any]) -> Asked:
     """An order from JSON."""
-    fields = {**raw, "runs": tuple(raw["runs"]), "comparisons": tuple(raw["comparisons"]), "tunnel": TunnelPlan(**raw["tunnel"])}
+    fields = {
+        **raw,
+        "runs": tuple(raw["runs"]),
+        "comparisons": tuple(raw["comparisons"]),
+        "tunnel": TunnelPlan(**raw["tunnel"]),
+    }
     return Asked(**fields)

@@ -57,7 +57,9 @@ def check(data: bytes, program: Program, what: str) -> None:
     """
     found = hashlib.sha256(data).hexdigest()
     if not hmac.compare_digest(found, program.sha256):
-        raise TunnelFailed(f"{what} is not the tunnel's program: its SHA-256 is {found[:16]}…, expected {program.sha256[:16]}…; it was deleted and not run.")
+        raise TunnelFailed(
+            f"{what} is not the tunnel's program: its SHA-256 is {found[:16]}…, expected {program.sha256[:16]}…; it was deleted and not run."
+        )
 
 
 def fetched(url: str) -> bytes:
@@ -72,7 +74,9 @@ def fetched(url: str) -> bytes:
         answer = httpx.get(url, timeout=FETCH_SECONDS)
         answer.raise_for_status()
     except (httpx.HTTPError, OSError) as error:
-        raise TunnelFailed(f"The tunnel's program cannot be downloaded from {url} ({said(error)}): this network seems to block it.") from error
+        raise TunnelFailed(
+            f"The tunnel's program cannot be downloaded from {url} ({said(error)}): this network seems to block it."
+        ) from error
     if len(answer.content) > MOST_BYTES:
         raise TunnelFailed(f"{url}: is {len(answer.content):,} bytes long, far more than the tunnel's program.")
     return answer.content

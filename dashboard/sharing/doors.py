@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 Mode = Literal["view", "try"]
 # What the page's own files and settings are read from. No path here leads to a file that is not Gradio's own.
-STATIC = re.compile(r"/(?:assets|static)/[\w@.+-]+(?:/[\w@.+-]+)*")
-READ = frozenset({"/theme.css", "/gradio_api/theme.css", "/favicon.ico", "/gradio_api/startup-events", "/gradio_api/app_id"})
-HEARTBEAT = re.compile(r"/gradio_api/heartbeat/([\w-]{1,64})")
+STATIC = re.compile(r"/(?:assets|static)/[\w@.+-]+(?:/[\w@.+-]+)*", re.ASCII)
+READ = frozenset(
+    {"/theme.css", "/gradio_api/theme.css", "/favicon.ico", "/gradio_api/startup-events", "/gradio_api/app_id"}
+)
+HEARTBEAT = re.compile(r"/gradio_api/heartbeat/([\w-]{1,64})", re.ASCII)
 JOIN, CANCEL, RESET, DATA = (f"/gradio_api/{one}" for one in ("queue/join", "cancel", "reset", "queue/data"))
-SESSION = re.compile(r"[\w-]{1,64}")
-EVENT = re.compile(r"[\w-]{1,64}")
+SESSION = re.compile(r"[\w-]{1,64}", re.ASCII)
+EVENT = re.compile(r"[\w-]{1,64}", re.ASCII)
 # The fields of an event that Gradio's own page sends; all others are dropped before Gradio reads them.
 JOIN_FIELDS = frozenset({"data", "event_data", "fn_index", "trigger_id", "session_hash"})
 CANCEL_FIELDS = frozenset({"session_hash", "fn_index", "event_id"})

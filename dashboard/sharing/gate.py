@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -33,7 +33,7 @@ PAGE_CSP = (
 )
 SAFE: Headers = [
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (b"x-robots-tag", b"noindex, nofollow"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
@@ -44,11 +44,14 @@ OURS = {name for name, _ in SAFE} | {b"content-security-policy", b"server"}
 class Gate:
     """An ASGI app around another. `public`: the public host, once there is a link; over it, cookies are for https only."""
 
-    def __init__(self, app: App, logins: Logins, doors: Doors | None, root_path: str = "") -> None:
-        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does."""
+    def __init__(
+        self, app: App, logins: Logins, doors: Doors | None, root_path: str = "", free: Collection[str] = ()
+    ) -> None:
+        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does. `free`: paths for anybody."""
         self.app = app
         self.logins = logins
         self.doors = doors
+        self.free = free
         self.root = root_path.rstrip("/")
         self.owners = Owners()
         self.public = ""
@@ -66,6 +69,8 @@ class Gate:
         method, headers = scope["method"], header_table(scope)
         if path == "/robots.txt":
             await answer(send, 200, "User-agent: *\nDisallow: /\n")
+        elif path in self.free:
+            await self.app(scope, receive, send)
         elif method == "POST" and not same_origin(headers):
             await answer(send, 403, "This request came from another site.")
         elif path == LOGIN:
@@ -76,7 +81,9 @@ class Gate:
                 await self.turn_away(method, path, headers, send)
             elif path == LOGOUT and method == "POST":
                 self.logins.leave(token_of(headers))
-                await answer(send, 303, "", [(b"location", self.address(LOGIN)), (b"set-cookie", self.cookie("", headers, 0))])
+                await answer(
+                    send, 303, "", [(b"location", self.address(LOGIN)), (b"set-cookie", self.cookie("", headers, 0))]
+                )
             else:
                 await self.let_through(scope, path, visitor, receive, send)
 
@@ -94,7 +101,9 @@ class Gate:
     def cookie(self, token: str, headers: dict[bytes, bytes], seconds: int | None = None) -> bytes:
         """The cookie's header. It is gone with the browser's window; over the public link it never goes without TLS."""
         host = headers.get(b"host", b"").decode("latin-1")
-        secure = "; Secure" if (self.public and host == self.public) or headers.get(b"x-forwarded-proto") == b"https" else ""
+        secure = (
+            "; Secure" if (self.public and host == self.public) or headers.get(b"x-forwarded-proto") == b"https" else ""
+        )
         age = f"; Max-Age={seconds}" if seconds is not None else ""
         return f"{COOKIE}={token}; Path={self.root or '/'}; HttpOnly; SameSite=Lax{secure}{age}".encode("latin-1")
 
@@ -135,7 +144,7 @@ class Gate:
     async def let_through(self, scope: Scope, path: str, visitor: Visitor, receive: Receive, send: Send) -> None:
         """Hand a visitor's request on, if one of the doors is open for it."""
         doors = self.doors
-        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
         handed: Receive | None = None
         if doors is None or (doors.reads(scope["method"], path) and "deep_link" not in query):
             handed = receive

@@ -22,7 +22,7 @@ from dashboard.sharing.state import State, ask_to_stop, new_id, read_state, shar
 from diagnostics.package import python_path
 from diagnostics.run.files import tail
 
-READY_SECONDS = 120.0  # importing, building the pages and the tunnel, on a slow machine
+READY_SECONDS = 240.0  # importing, building the pages and the tunnel, on a machine that is busy training
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 CONSOLE = "console.log"
@@ -163,7 +163,8 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environment.items()
-        if not name.startswith("GRADIO_") and not any(one in name.upper() for one in ("TOKEN", "SECRET", "PASSWORD", "API_KEY"))
+        if not name.startswith("GRADIO_")
+        and not any(one in name.upper() for one in ("TOKEN", "SECRET", "PASSWORD", "API_KEY"))
     }
     return {
         **kept,

@@ -5,10 +5,16 @@ from __future__ import annotations
 from diagnostics.finding import Limit
 
 # Logins
-PASSWORD_LEAST = Limit(12, "characters", "NIST SP 800-63B-4 asks for 15 alone, 8 beside another check; ours lies between, with the lock below")
+PASSWORD_LEAST = Limit(
+    12,
+    "characters",
+    "NIST SP 800-63B-4 asks for 15 alone, 8 beside another check; ours lies between, with the lock below",
+)
 FAILURES = Limit(10, "failed logins in a window", "ours: a person who mistypes needs a few, a program needs millions")
 FAILURE_WINDOW = Limit(600, "seconds", "ours: as long as a person remembers having tried")
-LOCK_SECONDS = Limit(300, "seconds, doubled by each further lock", "ours: 10 guesses in 5 minutes are 2,880 a day, then ever fewer")
+LOCK_SECONDS = Limit(
+    300, "seconds, doubled by each further lock", "ours: 10 guesses in 5 minutes are 2,880 a day, then ever fewer"
+)
 LOCK_MOST = Limit(3600, "seconds", "ours: visitors who know the password wait an hour at most")
 VISITORS = Limit(50, "logins at once", "ours: twice the load story's 20, with room; each costs a few hundred bytes")
 IDLE_SECONDS = Limit(7200, "seconds", "ours: a tab that was left open over lunch is still logged in")
@@ -25,7 +31,9 @@ HEADER_BYTES = Limit(16384, "bytes", "uvicorn's h11 takes as many unless told ot
 PROMPT_CHARACTERS = Limit(4000, "characters", "ours: about 1,000 tokens, a long letter")
 TOKENS = Limit(256, "new tokens", "ours: a long answer; about ten seconds of a small model on a CPU")
 PROMPTS_A_MINUTE = Limit(6, "prompts of one visitor in a minute", "ours: faster than answers are read")
-PROMPTS_A_MINUTE_ALL = Limit(60, "prompts of all visitors in a minute", "ours: who logs in twice gets no more than this")
+PROMPTS_A_MINUTE_ALL = Limit(
+    60, "prompts of all visitors in a minute", "ours: who logs in twice gets no more than this"
+)
 QUEUE = Limit(20, "requests that wait", "ours: one of each of the load story's visitors")
 AT_ONCE = Limit(2, "prompts answered at once", "ours: the admin's own work on the same machine goes on")
 CHECKPOINTS = Limit(6, "checkpoints", "ours: six panes are two rows of three; each may be a model of its own in memory")

@@ -11,7 +11,7 @@ sans-serif; max-width: 22rem; margin: 14vh auto 0; padding: 0 1rem; } label { di
 input, button { font: inherit; width: 100%; box-sizing: border-box; padding: 0.5rem 0.6rem; border-radius: 6px; border: 1px solid #7a828c; }
 button { margin-top: 1.2rem; background: #0b5cad; color: #fff; border-color: #0b5cad; font-weight: 600; cursor: pointer; }
 .refused { border-left: 3px solid #c5221f; padding: 0.4rem 0.7rem; } .quiet { opacity: 0.8; font-size: 0.88rem; }"""
-CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def language(accepted: str) -> Lang:
@@ -32,7 +32,7 @@ def login_html(action: str, lang: Lang, refused: str | None = None, wait: float 
         told = f'<p class="refused" role="alert">{text(said)}</p>'
     title = text(words("share.login"))
     return (
-        f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
+        f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8"><meta name="robots" content="noindex"><link rel="icon" href="data:,">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title} · TRL Clinic</title>'
         f"<style>{STYLE}</style></head><body><main><h1>{title}</h1>{told}"
         f'<form method="post" action="{text(action)}"><label for="name">{text(words("share.name"))}</label>'

@@ -102,10 +102,10 @@ class Logins:
             self._visitors[digest_key(token)] = found = replace(found, seen=now)
             return found
 
-    def is_in(self, key: str) -> bool:
-        """Whether a visitor of this key is still logged in."""
+    def by_key(self, key: str) -> Visitor | None:
+        """The visitor of a key, None once logged out."""
         with self._lock:
-            return any(one.key == key for one in self._visitors.values())
+            return next((one for one in self._visitors.values() if one.key == key), None)
 
     def leave(self, token: str) -> None:
         """Log out."""

@@ -19,6 +19,7 @@ from dashboard.sharing.logins import Logins
 from dashboard.sharing.server import Serving, Sharing
 from dashboard.sharing.shown import Shown
 from dashboard.sharing.state import State, new_id, share_folder, write_state
+from dashboard.sharing.trial import Trial
 from dashboard.sharing.tunnel import Server, Tunnel, command, public_server
 from dashboard.sharing.view import Content, all_pages
 
@@ -39,7 +40,8 @@ def sharing_of(asked: Asked, own: str, orphaned: Callable[[], bool]) -> Sharing:
     root, logins = Path(asked.root), Logins(asked.password)
     shown = Shown(root, asked.runs)
     ends = time.time() + asked.hours * 3600
-    content = Content(shown, tuple(Path(one) for one in asked.comparisons), ends, asked.lang)
+    trial = Trial(shown, logins.by_key) if asked.mode == "try" else None
+    content = Content(shown, tuple(Path(one) for one in asked.comparisons), ends, asked.lang, trial)
     app = SharedApp(content, asked.path)
     gate = Gate(app.asgi, logins, app.doors(), asked.path)
     serving = Serving(gate, asked.host, asked.port)

@@ -69,10 +69,11 @@ class Serving:
     def close(self) -> None:
         """Answer no more: streams that are open are cut off."""
         self.server.should_exit = True
-        self.thread.join(END_SECONDS)
-        self.server.force_exit = True
+        if self.thread.ident is not None:
+            self.thread.join(END_SECONDS)
+            self.server.force_exit = True
+            self.thread.join(END_SECONDS)
         self.socket.close()
-        self.thread.join(END_SECONDS)
 
 
 @dataclass
@@ -147,7 +148,9 @@ class Sharing:
             self.tunnel.kill()
         self.serving.close()
         self.release()
-        self.tell(replace(self.state, phase="ended", reason=reason, detail=detail.strip(), visitors=(), tunnel_pid=None))
+        self.tell(
+            replace(self.state, phase="ended", reason=reason, detail=detail.strip(), visitors=(), tunnel_pid=None)
+        )
         forget_stop(self.root)
         return self.state
 

@@ -17,14 +17,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "share.refused_full": ("Too many people are looking; try again later.", "当前访问人数过多，请稍后再试。"),
     # The pages
     "share.overview": ("Overview", "概览"),
-    "share.shared": ("Shared by a link that ends at {ends}. This page was made at {made}; reload it for newer numbers.",
-                     "通过链接共享，链接于 {ends} 失效。本页生成于 {made}，刷新可查看更新的数据。"),
-    "share.runs": ("Runs", "训练"),
+    "share.shared": (
+        "Shared by a link that ends at {ends}. This page was made at {made}; reload it for newer numbers.",
+        "通过链接共享，链接于 {ends} 失效。本页生成于 {made}，刷新可查看更新的数据。",
+    ),
     "share.comparison": ("Comparison: {name}", "对比：{name}"),
     "share.gone": ("{name}: this run has gone, or cannot be read any more.", "{name}：该训练已不存在或无法读取。"),
     "share.votes": ("What people chose, without knowing which was which", "盲选结果"),
     "share.leave": ("Log out", "退出"),
-    "share.made_by": ("A comparison, as it was when it was shared", "分享时的对比结果"),
     # Trying
     "share.try": ("Try", "试用"),
     "share.try_help": (
@@ -42,15 +42,24 @@ TEXTS: dict[str, tuple[str, str]] = {
         "所有共享检查点回答同一提示，回答打乱顺序且不显示名字。",
     ),
     "share.vote_next": ("Next ballot", "下一题"),
-    "share.vote_own": ("A prompt of your own, or leave it empty for one of the set", "自拟提示，留空则取提示集中的一个"),
+    "share.vote_own": (
+        "A prompt of your own, or leave it empty for one of the set",
+        "自拟提示，留空则取提示集中的一个",
+    ),
     "share.thanks": ("Thank you: {count} votes of yours are kept.", "谢谢，已保存您的 {count} 票。"),
     "share.not_kept": ("The vote could not be kept.", "投票无法保存。"),
     "share.ask_something": ("Write a prompt first.", "请先填写提示。"),
-    "share.too_long": ("The prompt has {count} characters; {most} are allowed.", "提示有 {count} 个字符，最多允许 {most} 个。"),
+    "share.too_long": (
+        "The prompt has {count} characters; {most} are allowed.",
+        "提示有 {count} 个字符，最多允许 {most} 个。",
+    ),
     "share.too_often": ("That was quick. Try again in {seconds} s.", "提问过快，请在 {seconds} 秒后再试。"),
     "share.not_offered": ("Choose from the checkpoints that are shared.", "请从共享的检查点中选择。"),
     "share.no_prompts": ("There is no prompt left in the set; write one.", "提示集已用完，请自拟提示。"),
-    "share.enough_votes": ("You have voted {most} times: that is enough, thank you.", "您已投票 {most} 次，已达上限，谢谢。"),
+    "share.enough_votes": (
+        "You have voted {most} times: that is enough, thank you.",
+        "您已投票 {most} 次，已达上限，谢谢。",
+    ),
     "share.logged_out": ("You are logged out; reload the page.", "您已退出登录，请刷新页面。"),
     # What the command line says
     "share.on": ("Shared for {hours:g} hours, until {ends}: {names}", "已共享 {hours:g} 小时，至 {ends}：{names}"),
@@ -65,17 +74,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     "share.came": ("{name} has logged in.", "{name} 已登录。"),
     "share.left": ("{name} is gone.", "{name} 已离开。"),
     "share.locked": ("{count} wrong passwords so far.", "目前已有 {count} 次密码错误。"),
-    "share.ended_expired": ("Sharing is over: its time has run out. The link is dead.", "共享已结束：时间已到，链接失效。"),
+    "share.ended_expired": (
+        "Sharing is over: its time has run out. The link is dead.",
+        "共享已结束：时间已到，链接失效。",
+    ),
     "share.ended_stopped": ("Sharing is stopped. The link is dead.", "共享已停止，链接失效。"),
     "share.ended_tunnel": (
         "Sharing is over: the tunnel has ended by itself. {detail}",
         "共享已结束：隧道自行终止。{detail}",
     ),
-    "share.ended_crashed": ("Sharing is over: its server has ended unexpectedly. {detail}", "共享已结束：服务进程意外终止。{detail}"),
+    "share.ended_crashed": (
+        "Sharing is over: its server has ended unexpectedly. {detail}",
+        "共享已结束：服务进程意外终止。{detail}",
+    ),
     "share.ended_parent": ("Sharing is over: the dashboard has ended.", "共享已结束：仪表盘已退出。"),
     "share.ended_failed": ("Nothing is shared: {detail}", "未共享任何内容：{detail}"),
     "share.not_on": ("Nothing is shared from {runs}.", "{runs} 没有正在共享的内容。"),
-    "share.no_end": ("Sharing did not end within {seconds:g} s; end process {pid} by hand.", "共享未能在 {seconds:g} 秒内结束，请手动结束进程 {pid}。"),
+    "share.no_end": (
+        "Sharing did not end within {seconds:g} s; end process {pid} by hand.",
+        "共享未能在 {seconds:g} 秒内结束，请手动结束进程 {pid}。",
+    ),
     "share.alternatives": (
         "Without the tunnel:\n"
         "  a link by SSH        --share-link none, then: ssh -R 8080:127.0.0.1:{port} you@a-machine-they-reach\n"

@@ -87,7 +87,11 @@ class Tunnel:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE")},
+                env={
+                    name: value
+                    for name, value in os.environ.items()
+                    if name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE")
+                },
                 preexec_fn=dying_with_parent(),
             )
         except OSError as error:
@@ -112,7 +116,9 @@ class Tunnel:
             line = lines.get(timeout=0.2)
         except queue.Empty:
             if time.monotonic() > deadline:
-                raise TunnelFailed(f"The tunnel's server has given no link in {seconds:g} s: this network seems to block it.{self.last_words()}") from None
+                raise TunnelFailed(
+                    f"The tunnel's server has given no link in {seconds:g} s: this network seems to block it.{self.last_words()}"
+                ) from None
             return None
         if line is None:
             raise TunnelFailed(f"The tunnel's program has ended.{self.last_words()}")
@@ -165,9 +171,11 @@ def address(found: str) -> str:
         TunnelFailed: it is none.
     """
     parts = urlsplit(found if "://" in found else f"http://{found}")
-    if parts.scheme not in ("http", "https") or not HOST.fullmatch(parts.hostname or ""):
+    where = parts.netloc.rpartition("@")[2]
+    host, _, port = where.partition(":")
+    if parts.scheme not in ("http", "https") or not HOST.fullmatch(host) or not (port or "0").isdecimal():
         raise TunnelFailed("The tunnel's program has told an address that is none.")
-    return f"https://{parts.netloc.rpartition('@')[2]}"
+    return f"https://{where}"
 
 
 def dying_with_parent() -> Callable[[], None] | None:

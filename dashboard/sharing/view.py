@@ -10,6 +10,7 @@ from pathlib import Path
 from dashboard.ballot import kept, ratings_html
 from dashboard.html import note, text
 from dashboard.sharing.shown import Shown, votes_between
+from dashboard.sharing.trial import Trial
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.compare.voting.ratings import ratings
 from diagnostics.export.hiding import hider
@@ -36,7 +37,12 @@ class Content:
     comparisons: tuple[Path, ...]
     ends: float
     first: Lang = "en"
-    trying: bool = False
+    trial: Trial | None = None
+
+    @property
+    def trying(self) -> bool:
+        """Whether visitors may ask and vote."""
+        return self.trial is not None
 
     def places(self) -> list[Place]:
         """Every page in both languages. Paths hold numbers, never a name: a run may be called anything."""
@@ -47,12 +53,16 @@ class Content:
             if self.trying:
                 found.append(Place(f"{before}try", lang, "try"))
             found += [Place(f"{before}run-{n}", lang, "run", n) for n in range(1, len(self.shown.names) + 1)]
-            found += [Place(f"{before}comparison-{n}", lang, "comparison", n) for n in range(1, len(self.comparisons) + 1)]
+            found += [
+                Place(f"{before}comparison-{n}", lang, "comparison", n) for n in range(1, len(self.comparisons) + 1)
+            ]
         return found
 
     def href(self, lang: Lang, kind: str, number: int = 0) -> str:
         """A page's address relative to any other: all lie in one level."""
-        return "./" + next(one.path for one in self.places() if (one.lang, one.kind, one.number) == (lang, kind, number))
+        return "./" + next(
+            one.path for one in self.places() if (one.lang, one.kind, one.number) == (lang, kind, number)
+        )
 
     def hide(self) -> Callable[[str], str]:
         """What takes this machine's folders and keys out of a page."""

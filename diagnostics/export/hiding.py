@@ -39,7 +39,9 @@ def hider(folders: Iterable[Path] = ()) -> Callable[[str], str]:
     # As it stands, as HTML, and as JSON writes a backslash; the longest first, or a part of it would be left.
     forms = {form for one in long for form in (one, escape(one), one.replace("\\", "\\\\"))}
     ordered = sorted(forms, key=len, reverse=True)
-    pattern = re.compile(f"(?:{'|'.join(re.escape(one) for one in ordered)})(?![\\w-])", re.IGNORECASE if os.name == "nt" else 0)
+    pattern = re.compile(
+        f"(?:{'|'.join(re.escape(one) for one in ordered)})(?![\\w-])", re.IGNORECASE if os.name == "nt" else 0
+    )
 
     def hide(text: str) -> str:
         text = pattern.sub(HIDDEN, text) if ordered else text

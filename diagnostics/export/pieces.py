@@ -36,7 +36,7 @@ FIRST = (
     "train/grad_norm",
     "train/learning_rate",
 )
-BOOKKEEPING = ("runtime", "per_second", "total_flos", "step_time")
+BOOKKEEPING = ("runtime", "per_second", "total_flos", "step_time", "num_tokens", "epoch", "input_tokens_seen")
 
 
 def tags_of(runs: Sequence[Run], most: int) -> tuple[list[str], int]:

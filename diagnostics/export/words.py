@@ -34,8 +34,8 @@ WORDS: dict[Lang, dict[str, str]] = {
         "left-out": "另有 {n} 个指标未列出。",
         "most-lines": "图中只画出 {of} 次训练中的前 {n} 次。",
         "most-pairs": "{of} 对相邻训练中只比较前 {n} 对。",
-        "better": "按 {reward}，{right} 比 {left} 高 {mean:+.3f}：更好（95% 区间 {low:+.3f} 到 {high:+.3f}，{n} 个提示）。",
-        "worse": "按 {reward}，{right} 比 {left} 低 {mean:+.3f}：更差（95% 区间 {low:+.3f} 到 {high:+.3f}，{n} 个提示）。",
+        "better": "按 {reward}，{right} 相对 {left} 为 {mean:+.3f}：更好（95% 区间 {low:+.3f} 到 {high:+.3f}，{n} 个提示）。",
+        "worse": "按 {reward}，{right} 相对 {left} 为 {mean:+.3f}：更差（95% 区间 {low:+.3f} 到 {high:+.3f}，{n} 个提示）。",
         "open": "按 {reward}，{right} 与 {left} 没有显示出差别（{mean:+.3f}，95% 区间 {low:+.3f} 到 {high:+.3f}，{n} 个提示）。",
     },
 }

@@ -9,6 +9,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from dashboard.app import HEAD, STYLE
+from dashboard.sharing.app import trying
 from dashboard.sharing.doors import Doors
 from dashboard.sharing.limits import QUEUE
 from dashboard.sharing.view import Content, Place, page_html
@@ -31,10 +32,8 @@ class SharedApp:
             with self.blocks.route(title, place.path, show_in_navbar=False) if place.path else self.blocks:
                 gr.Navbar(visible=False)
                 self._shown.append((place, gr.HTML(page_html(content, place), elem_classes="shared")))
-                if place.kind == "try":
-                    from dashboard.sharing.app.trying import build
-
-                    build(content, Words(place.lang))
+                if place.kind == "try" and content.trial is not None:
+                    trying.build(content.trial, Words(place.lang), content.hide())
         self.blocks.queue(max_size=int(QUEUE), default_concurrency_limit=4, api_open=False)
         self.asgi = gr.mount_gradio_app(
             FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
