@@ -113,7 +113,7 @@ def test_check_needs_no_more_than_the_ci_page_installs() -> None:
 def test_one_command_knows_every_command() -> None:
     assert set(MODULES) == {
         "start", "demo", "stop", "resume", "delete", "list", "queue", "doctor",
-        "check", "preflight", "memory", "fix", "explain", "compare", "bisect", "convert", "dashboard",
+        "check", "preflight", "memory", "fix", "explain", "compare", "bisect", "convert", "export", "dashboard",
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.compare.models.writers import answer_rows
 
 HOTTEST = 2.0
+LONGEST_KEY = 2  # of a ballot: a number of answers, or a letter
 MOST_OPEN = 500  # ballots that wait for a choice
 Answering = Callable[[WorkerPool, Sequence[Row]], Iterator[list[Pane]]]
 
@@ -122,7 +123,7 @@ class Trial:
         visitor = self._known(caller.key)
         if visitor is None:
             return note(words("share.logged_out"), "warning")
-        pressed = key if isinstance(key, str) else ""
+        pressed = key if isinstance(key, str) and len(key) <= LONGEST_KEY else ""
         with self._lock:
             open_ballot = self._ballots.get(caller)
             if open_ballot is None:
@@ -172,6 +173,6 @@ def row(source: Source, prompt: str, temperature: float) -> Row:
 
 def heat(temperature: object) -> float:
     """A temperature within its range; 0 for anything that is none."""
-    if not isinstance(temperature, int | float) or isinstance(temperature, bool) or not math.isfinite(temperature):
+    if not isinstance(temperature, int | float) or isinstance(temperature, bool) or not 0 <= temperature < math.inf:
         return 0.0
-    return min(HOTTEST, max(0.0, float(temperature)))
+    return float(min(HOTTEST, temperature))
