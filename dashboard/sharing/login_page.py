@@ -36,9 +36,9 @@ def login_html(action: str, lang: Lang, refused: str | None = None, wait: float 
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title} · TRL Clinic</title>'
         f"<style>{STYLE}</style></head><body><main><h1>{title}</h1>{told}"
         f'<form method="post" action="{text(action)}"><label for="name">{text(words("share.name"))}</label>'
-        f'<input id="name" name="name" maxlength="{int(NAME_MOST)}" autocomplete="nickname" required>'
+        f'<input id="name" name="name" maxlength="{int(NAME_MOST)}" autocomplete="nickname" required autofocus>'
         f'<label for="password">{text(words("share.password"))}</label>'
-        '<input id="password" name="password" type="password" autocomplete="current-password" required autofocus>'
+        '<input id="password" name="password" type="password" autocomplete="current-password" required>'
         f"<button>{text(words('share.enter'))}</button></form>"
         f'<p class="quiet">{text(words("share.name_help"))}</p></main></body></html>\n'
     )

@@ -46,7 +46,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A prompt of your own, or leave it empty for one of the set",
         "自拟提示，留空则取提示集中的一个",
     ),
-    "share.thanks": ("Thank you: {count} votes of yours are kept.", "谢谢，已保存您的 {count} 票。"),
+    "share.thanks": ("Thank you. Votes of yours so far: {count}.", "谢谢，已保存您的 {count} 票。"),
     "share.not_kept": ("The vote could not be kept.", "投票无法保存。"),
     "share.ask_something": ("Write a prompt first.", "请先填写提示。"),
     "share.too_long": (

@@ -157,7 +157,7 @@ def test_a_blind_vote_is_kept_once_with_the_visitor_s_name(tmp_path: Path) -> No
     assert trial.choose(Caller("bob", "tab1"), "1", EN) is None  # nor by naming her tab
     for key in ("3", "", None, "x", ["1"], {"choice": 1}, "-1", "0x1", "１" * 999, "1" * 5000, 1):
         assert trial.choose(ANN, key, EN) is None, key
-    assert "1 votes of yours" in str(trial.choose(ANN, "1", EN))
+    assert "Votes of yours so far: 1" in str(trial.choose(ANN, "1", EN))
     assert trial.choose(ANN, "1", EN) is None
     (vote,) = kept(trial.shown).votes
     assert (vote.chosen, vote.by, vote.voter) == ("plain/checkpoint-5", "Ann", "person")
