@@ -1,4 +1,4 @@
-"""The dashboard: four pages in two languages, one process, no torch."""
+"""The dashboard: five pages in two languages, one process, no torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ import gradio as gr
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.pages import diagnose, preflight, runs
+from dashboard.pages import diagnose, preflight, runs, train
 from dashboard.pages.compare import page as compare
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
-BUILD = {"runs": runs.build, "preflight": preflight.build, "compare": compare.build, "diagnose": diagnose.build}
+BUILD = {
+    "runs": runs.build,
+    "train": train.build,
+    "preflight": preflight.build,
+    "compare": compare.build,
+    "diagnose": diagnose.build,
+}
 # The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
 # has done something on the page, so that what happens is not only its being built.
 HEAD = """<script>
