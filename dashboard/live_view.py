@@ -98,7 +98,7 @@ def console_html(run: Run | None, words: Words) -> str:
     body = text("\n".join(lines)) if lines else text(words("train.console_empty"))
     return (
         f'<div class="label">{text(words("train.console"))}</div>'
-        f'<pre class="console" tabindex="0" aria-label="{text(words("train.console"))}">{body}</pre>'
+        f'<pre class="console follows" tabindex="0" aria-label="{text(words("train.console"))}"><span>{body}</span></pre>'
     )
 
 

@@ -500,6 +500,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "将写入 {path}；原训练保持不变。",
     ),
     "diagnose.written": ("Written: {path}. It is trained by", "已写入：{path}。训练命令："),
+    "diagnose.train_here": ("Or start it on the Train page", "或在“开始训练”页启动"),
     "diagnose.unwritten": ("{path}: cannot be written ({reason}).", "{path}：无法写入（{reason}）。"),
     "diagnose.onset": ("step {step}", "第 {step} 步"),
     "diagnose.preflight": (
