@@ -40,7 +40,7 @@ def live(clinic: Clinic, words: Words, addresses: Addresses, started: gr.State) 
         duplicate = gr.Button(words("train.duplicate"), size="sm", scale=1, min_width=120, elem_id="live-duplicate")
     said = gr.HTML(elem_id="live-said", padding=False)
     status = gr.HTML(elem_id="live-status", padding=False)
-    with gr.Row():
+    with gr.Row(elem_classes="plots"):
         plots = [gr.Plot(visible=False, show_label=False, elem_id=f"live-curve-{at}") for at in range(CURVES)]
     console = gr.HTML(elem_id="live-console", padding=False)
     seen = gr.State("")
