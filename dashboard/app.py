@@ -1,4 +1,4 @@
-"""The dashboard: five pages in two languages, one process, no torch."""
+"""The dashboard: six pages in two languages, one process, no torch."""
 
 from __future__ import annotations
 

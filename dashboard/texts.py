@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dashboard import preflight_texts, train_texts
+from dashboard import course_texts, preflight_texts, train_texts
 
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
@@ -15,6 +15,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.runs": ("Runs", "训练"),
     "nav.compare": ("Compare", "对比"),
     "nav.diagnose": ("Diagnose", "诊断"),
+    "nav.learn": ("Learn", "课程"),
     "nav.train": ("Train", "开始训练"),
     "nav.preflight": ("Pre-flight", "训练前检查"),
     "nav.other": ("中文", "English"),
@@ -509,6 +510,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     **preflight_texts.TEXTS,
     **train_texts.TEXTS,
+    **course_texts.TEXTS,
 }
 
 
