@@ -8,7 +8,7 @@ import gradio as gr
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.pages import diagnose, preflight, runs, train
+from dashboard.pages import diagnose, learn, preflight, runs, train
 from dashboard.pages.compare import page as compare
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
@@ -21,6 +21,7 @@ BUILD = {
     "preflight": preflight.build,
     "compare": compare.build,
     "diagnose": diagnose.build,
+    "learn": learn.build,
 }
 # The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
 # has done something on the page, so that what happens is not only its being built.

@@ -190,9 +190,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "组合多个奖励，看是否由其中一个独自决定",
     ),
     "course.several.steps": (
-        "Give GRPO two functions or more between commas, for example yours and training.rewards.length:length.\nAdd "
+        "Give GRPO two functions or more between commas, for example yours and length.\nAdd "
         "reward_weights below. See whether reward-component-dominates speaks up.",
-        "给 GRPO 两个以上的函数，用逗号隔开，例如你的函数和 training.rewards.length:length。\n在下方加上 reward_weights。看 "
+        "给 GRPO 两个以上的函数，用逗号隔开，例如你的函数和 length。\n在下方加上 reward_weights。看 "
         "reward-component-dominates 是否提示。",
     ),
     "course.several.found": ("{run} had {count} rewards.", "{run} 使用了 {count} 个奖励。"),

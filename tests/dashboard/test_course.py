@@ -248,3 +248,9 @@ def test_words_are_there_in_both_languages() -> None:
         assert english.strip() and chinese.strip(), key  # noqa: PT018
         assert set(re.findall(r"{(\w+)", english)) == set(re.findall(r"{(\w+)", chinese)), key
         assert len(english.splitlines()) == len(chinese.splitlines()), key
+
+
+def test_every_page_that_is_named_is_built() -> None:
+    from dashboard.app import BUILD
+
+    assert tuple(sorted(BUILD)) == tuple(sorted(PAGES))
