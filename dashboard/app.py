@@ -1,4 +1,4 @@
-"""The dashboard: four pages in two languages, one process, no torch."""
+"""The dashboard: six pages in two languages, one process, no torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gradio as gr
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.pages import diagnose, preflight, runs
+from dashboard.pages import diagnose, learn, preflight, runs, train
 from dashboard.pages.compare import page as compare
 from dashboard.sharing.guarding import guards
 from dashboard.texts import LANGS, Lang, Words
@@ -16,7 +16,14 @@ from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
-BUILD = {"runs": runs.build, "preflight": preflight.build, "compare": compare.build, "diagnose": diagnose.build}
+BUILD = {
+    "runs": runs.build,
+    "train": train.build,
+    "preflight": preflight.build,
+    "compare": compare.build,
+    "diagnose": diagnose.build,
+    "learn": learn.build,
+}
 # The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
 # has done something on the page, so that what happens is not only its being built.
 HEAD = """<script>

@@ -60,7 +60,10 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             **quiet,
         )
         write.click(
-            lambda: (gr.update(value=written_html(clinic, run, rule, number, words)), gr.update(visible=False)),
+            lambda: (
+                gr.update(value=written_html(clinic, run, rule, number, words, addresses.href("train", words.lang))),
+                gr.update(visible=False),
+            ),
             outputs=[change, write],
             **quiet,
         )
