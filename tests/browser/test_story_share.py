@@ -1,0 +1,122 @@
+"""A colleague with a link: in by the password, a prompt, a blind vote, while the host's machine trains; then the link dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import ROOT, free_port
+from training.demo.pipeline import KEPT_BASE
+
+pytestmark = pytest.mark.slow
+MINUTE = 60_000
+PASSWORD = "correct horse battery"
+
+
+def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "XDG_CACHE_HOME": str(log.parent / "cache"), "CLINIC_PASSWORD": PASSWORD},
+        )
+
+
+def waited(log: Path, pattern: str, process: subprocess.Popen[bytes], seconds: float = 180) -> str:
+    """What a process has printed, once it has."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = re.search(pattern, log.read_text())
+        if found:
+            return found[1]
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+
+
+def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path) -> None:
+    runs, log, console = tmp_path / "runs", tmp_path / "dashboard.log", tmp_path / "training.log"
+    for name in ("one", "two", "private"):
+        shutil.copytree(KEPT_BASE, runs / name)
+    data = tmp_path / "data.jsonl"
+    rows = [{"prompt": f"Where is order B{n}?", "completion": f"Order B{n} is on its way."} for n in range(64)]
+    data.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    model = next(path for path in KEPT_BASE.glob("checkpoint-*"))
+    settings = [f"model_name_or_path={model}", f"dataset_name={data}", "max_steps=150", "learning_rate=1e-4", "logging_steps=5"]
+    given = ["--runs", str(runs), "--port", str(free_port()), "--share", "try", "--share-runs", "one,two", "--share-link", "none"]
+    dashboard = start(["dashboard", *given], log)
+    training = None
+    try:
+        address = waited(log, r"here +(http://\S+)", dashboard)
+        assert PASSWORD not in log.read_text()
+        training = start(["training", "start", "--method", "sft", "--run", str(runs / "live"), "--set", *settings], console)
+        context = browser.new_context(viewport={"width": 1200, "height": 1000})
+        page = context.new_page()
+        page.set_default_timeout(MINUTE)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda told: errors.append(told.text) if "Content Security Policy" in told.text else None)
+        page.goto(f"{address}try")
+        expect(page).to_have_url(f"{address}login")
+        page.get_by_label("Your name").fill("Ann")
+        page.get_by_label("Password").fill("not the password")
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_role("alert")).to_contain_text("not the password")
+        page.get_by_label("Your name").fill("Ann")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Open").click()
+        expect(page.locator("table.runs")).to_contain_text("one")
+        expect(page.locator("body")).not_to_contain_text("private")
+        page.get_by_role("link", name="Try").click()
+        page.locator("#ask-prompt").get_by_role("textbox").fill("Where is order <b>B7</b>?")
+        page.locator("#ask-go").click()
+        expect(page.locator("#answers .pane-done")).to_have_count(2, timeout=2 * MINUTE)
+        expect(page.locator("#answers .asked")).to_have_text("Where is order <b>B7</b>?")
+        expect(page.locator("#answers .asked b")).to_have_count(0)
+        page.locator("#vote-go").click()
+        expect(page.locator("#ballot [data-choice='1']")).to_be_visible(timeout=2 * MINUTE)
+        expect(page.locator("#ballot")).not_to_contain_text("checkpoint")
+        page.keyboard.press("Escape")
+        page.locator("#ballot [data-choice='1']").click()
+        expect(page.locator("#thanks")).to_contain_text("Votes of yours so far: 1")
+        (vote,) = (runs / ".compare" / "votes.jsonl").read_text().splitlines()
+        assert json.loads(vote)["by"] == "Ann"
+        waited(log, r"(Ann has logged in)", dashboard)
+        page.get_by_role("link", name="中文").click()
+        expect(page.locator("#ask-go")).to_have_text("提问")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 391
+        assert training.wait(300) == 0, console.read_text()[-3000:]
+        assert json.loads((runs / "live" / "status.json").read_text())["state"] == "finished"
+        done = subprocess.run([sys.executable, "-m", "dashboard", "--runs", str(runs), "--stop-sharing"], cwd=ROOT, check=True)
+        assert done.returncode == 0
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(address, timeout=5)
+        assert errors == []
+        context.close()
+    except BaseException:
+        print(log.read_text()[-5000:])
+        print((runs / ".share" / "console.log").read_text()[-5000:])
+        raise
+    finally:
+        for one in (training, dashboard):
+            if one is not None and one.poll() is None:
+                one.send_signal(signal.SIGINT)
+                try:
+                    one.wait(30)
+                except subprocess.TimeoutExpired:
+                    one.kill()
