@@ -56,14 +56,33 @@ def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path)
     rows = [{"prompt": f"Where is order B{n}?", "completion": f"Order B{n} is on its way."} for n in range(64)]
     data.write_text("".join(json.dumps(one) + "\n" for one in rows))
     model = next(path for path in KEPT_BASE.glob("checkpoint-*"))
-    settings = [f"model_name_or_path={model}", f"dataset_name={data}", "max_steps=150", "learning_rate=1e-4", "logging_steps=5"]
-    given = ["--runs", str(runs), "--port", str(free_port()), "--share", "try", "--share-runs", "one,two", "--share-link", "none"]
+    settings = [
+        f"model_name_or_path={model}",
+        f"dataset_name={data}",
+        "max_steps=150",
+        "learning_rate=1e-4",
+        "logging_steps=5",
+    ]
+    given = [
+        "--runs",
+        str(runs),
+        "--port",
+        str(free_port()),
+        "--share",
+        "try",
+        "--share-runs",
+        "one,two",
+        "--share-link",
+        "none",
+    ]
     dashboard = start(["dashboard", *given], log)
     training = None
     try:
         address = waited(log, r"here +(http://\S+)", dashboard)
         assert PASSWORD not in log.read_text()
-        training = start(["training", "start", "--method", "sft", "--run", str(runs / "live"), "--set", *settings], console)
+        training = start(
+            ["training", "start", "--method", "sft", "--run", str(runs / "live"), "--set", *settings], console
+        )
         context = browser.new_context(viewport={"width": 1200, "height": 1000})
         page = context.new_page()
         page.set_default_timeout(MINUTE)
@@ -102,7 +121,9 @@ def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 391
         assert training.wait(300) == 0, console.read_text()[-3000:]
         assert json.loads((runs / "live" / "status.json").read_text())["state"] == "finished"
-        done = subprocess.run([sys.executable, "-m", "dashboard", "--runs", str(runs), "--stop-sharing"], cwd=ROOT, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--stop-sharing"], cwd=ROOT, check=True
+        )
         assert done.returncode == 0
         with pytest.raises(urllib.error.URLError):
             urllib.request.urlopen(address, timeout=5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 from fastapi import FastAPI
 
-from dashboard.app import HEAD, STYLE
+from dashboard.app import HEAD, STYLE, theme
 from dashboard.sharing.app import trying
 from dashboard.sharing.doors import Doors
 from dashboard.sharing.limits import QUEUE
@@ -49,7 +49,7 @@ class SharedApp:
             enable_monitoring=False,
             pwa=False,
             mcp_server=False,
-            theme=gr.themes.Default(),
+            theme=theme(),
             css_paths=[STYLE, *OWN_STYLES],
             head=HEAD,
         )
