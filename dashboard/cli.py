@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             webbrowser.open(f"http://127.0.0.1:{parsed.port}/")
         demo.block_thread()
     finally:
-        keeper.stop()
+        options.end(keeper, parsed.lang)
         clinic.close()
     return 0
 

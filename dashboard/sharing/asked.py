@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dashboard.sharing.doors import Mode
-from dashboard.sharing.limits import COMPARISON_BYTES, HOURS, HOURS_MOST, PASSWORD_LEAST
+from dashboard.sharing.limits import COMPARISON_BYTES, HOURS, HOURS_MOST, PASSWORD_LEAST, PASSWORD_MOST
 from dashboard.texts import LANGS, Lang
 from diagnostics.report.as_html import POLICY
 from diagnostics.run.discover import RunStore
@@ -68,6 +68,10 @@ class Asked:
         if len(self.password) < PASSWORD_LEAST:
             raise ShareRefused(
                 f"the password has {len(self.password)} characters; at least {int(PASSWORD_LEAST)} are needed."
+            )
+        if len(self.password) > PASSWORD_MOST:
+            raise ShareRefused(
+                f"the password has {len(self.password):,} characters; at most {int(PASSWORD_MOST):,} fit the form."
             )
         if self.path and (not self.path.startswith("/") or not set(self.path) <= PATH_LETTERS or ".." in self.path):
             raise ShareRefused(f"--share-path {self.path}: expected a path such as /clinic.")

@@ -24,7 +24,7 @@ COOKIE = "clinic_share"
 # Told to the app behind, in place of whatever the visitor sent under that name.
 VISITOR = b"x-clinic-visitor"
 LOGIN, LOGOUT = "/login", "/logout"
-LOGIN_BYTES = 4096
+LOGIN_BYTES = 16384
 # Escaping is the defence; this keeps what might slip through it from sending anything anywhere else.
 PAGE_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "

@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from dashboard.sharing.asked import Asked, ShareRefused, as_object, refuse_unsafe
-from dashboard.sharing.state import State, ask_to_stop, new_id, read_state, share_folder, write_state
+from dashboard.sharing.state import State, ask_to_stop, is_on, new_id, read_state, share_folder, write_state
 from diagnostics.package import python_path
+from diagnostics.report.common import one_line
 from diagnostics.run.files import tail
 
 READY_SECONDS = 240.0  # importing, building the pages and the tunnel, on a machine that is busy training
@@ -45,7 +46,7 @@ class Keeper:
         refuse_unsafe(environment, asked.host, asked.password)
         order = asked.checked()
         before = read_state(self.root)
-        if before is not None and before.alive:
+        if before is not None and is_on(self.root, before):
             raise ShareRefused(f"{self.root} is shared already ({before.url or before.local}); stop that first.")
         self._id = new_id()
         write_state(self.root, State(self._id, "starting"))
@@ -81,15 +82,18 @@ class Keeper:
 
     def state(self) -> State | None:
         """How this link stands; None if none was started. A server that died is told of as crashed, and its tunnel ended."""
-        if self._process is None:
+        process = self._process
+        if process is None:
             return None
         found = read_state(self.root)
         if found is None or found.id != self._id:
             return None
-        if found.phase != "ended" and self._process.poll() is not None:
+        if found.phase != "ended" and process.poll() is not None:
             self._kill_group()
             lines = tail(self.root / ".share" / CONSOLE, 1)
-            found = replace(found, phase="ended", reason="crashed", detail=lines[-1] if lines else "", visitors=())
+            found = replace(
+                found, phase="ended", reason="crashed", detail=one_line(lines[-1]) if lines else "", visitors=()
+            )
             write_state(self.root, found)
         return found
 
@@ -146,13 +150,13 @@ class Keeper:
 def stop_sharing(root: Path, seconds: float = STOP_SECONDS) -> State | None:
     """Stop what another process shares from this folder. None if nothing is shared; else its state after at most so long."""
     state = read_state(root)
-    if state is None or not state.alive:
+    if state is None or not is_on(root, state):
         return None
     ask_to_stop(root, state)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         now = read_state(root)
-        if now is None or now.phase == "ended" or not now.alive:
+        if now is None or not is_on(root, now):
             return now
         time.sleep(POLL_SECONDS)
     return state

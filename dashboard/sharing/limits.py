@@ -10,6 +10,7 @@ PASSWORD_LEAST = Limit(
     "characters",
     "NIST SP 800-63B-4 asks for 15 alone, 8 beside another check; ours lies between, with the lock below",
 )
+PASSWORD_MOST = Limit(1000, "characters", "ours: it must fit into the login form, written as %XX, in 16 KiB")
 FAILURES = Limit(10, "failed logins in a window", "ours: a person who mistypes needs a few, a program needs millions")
 FAILURE_WINDOW = Limit(600, "seconds", "ours: as long as a person remembers having tried")
 LOCK_SECONDS = Limit(

@@ -11,9 +11,9 @@ from pathlib import Path
 from dashboard.sharing.asked import LINKS, MODES, Asked, ShareRefused, new_password, password_from
 from dashboard.sharing.keeper import STOP_SECONDS, Keeper, stop_sharing
 from dashboard.sharing.limits import HOURS
-from dashboard.sharing.state import State
+from dashboard.sharing.state import State, is_on
 from dashboard.sharing.view import clock
-from dashboard.texts import Words
+from dashboard.texts import Lang, Words
 from diagnostics.report.common import one_line
 
 OK, BAD_INPUT = 0, 2
@@ -67,7 +67,7 @@ def stop(parsed: argparse.Namespace) -> int:
     if state is None:
         print(words("share.not_on", runs=parsed.runs), file=sys.stderr)
         return BAD_INPUT
-    if state.alive:
+    if is_on(parsed.runs.resolve(), state):
         print(words("share.no_end", seconds=STOP_SECONDS, pid=state.pid), file=sys.stderr)
         return BAD_INPUT
     print(words("share.ended_stopped"))
@@ -145,6 +145,14 @@ def refusal(reason: str, asked: Asked, words: Words) -> str:
 def alternatives(asked: Asked, port: int, words: Words) -> str:
     """The ways without Gradio's tunnel."""
     return words("share.alternatives", port=port or "PORT", first=Path(asked.root) / asked.runs[0])
+
+
+def end(keeper: Keeper, lang: Lang) -> None:
+    """Stop sharing, if something is shared, and say so."""
+    shared = keeper.state()
+    keeper.stop()
+    if shared is not None and shared.phase == "on":
+        print(Words(lang)("share.ended_stopped"), flush=True)
 
 
 def follow(keeper: Keeper, words: Words) -> None:

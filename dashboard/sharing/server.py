@@ -15,8 +15,9 @@ import uvicorn
 from dashboard.sharing.binary import TunnelFailed
 from dashboard.sharing.gate import Gate
 from dashboard.sharing.limits import CONNECTIONS, HEADER_BYTES
-from dashboard.sharing.state import Reason, State, asked_to_stop, forget_stop, write_state
+from dashboard.sharing.state import Reason, State, asked_to_stop, forget_stop, touch_state, write_state
 from dashboard.sharing.tunnel import Tunnel
+from diagnostics.report.common import one_line
 
 WATCH_SECONDS = 0.3
 REFRESH_SECONDS = 5.0
@@ -94,6 +95,10 @@ class Sharing:
     # Ends what was started for visitors.
     release: Callable[[], None] = lambda: None
 
+    def __post_init__(self) -> None:
+        """Set the end by a clock that nobody can set back, beside the one of the wall."""
+        self.until = time.monotonic() + self.state.ends - time.time()
+
     def open(self, make_tunnel: Callable[[], Tunnel] | None) -> None:
         """Serve, then make the link: nobody is led to a port that does not answer.
 
@@ -117,7 +122,7 @@ class Sharing:
 
     def over(self) -> Reason:
         """Why it is to end now; empty while it goes on."""
-        if time.time() >= self.state.ends:
+        if time.time() >= self.state.ends or time.monotonic() >= self.until:
             return "expired"
         if self.interrupted() or asked_to_stop(self.root, self.state.id):
             return "stopped"
@@ -140,6 +145,7 @@ class Sharing:
             if time.monotonic() - refreshed > REFRESH_SECONDS:
                 self.refresh()
                 refreshed = time.monotonic()
+            touch_state(self.root)
             time.sleep(WATCH_SECONDS)
 
     def close(self, reason: Reason, detail: str = "") -> State:
@@ -149,7 +155,7 @@ class Sharing:
         self.serving.close()
         self.release()
         self.tell(
-            replace(self.state, phase="ended", reason=reason, detail=detail.strip(), visitors=(), tunnel_pid=None)
+            replace(self.state, phase="ended", reason=reason, detail=one_line(detail), visitors=(), tunnel_pid=None)
         )
         forget_stop(self.root)
         return self.state

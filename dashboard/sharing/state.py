@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from diagnostics.run.status import process_alive
 
 FOLDER = ".share"
 STATUS, STOP = "status.json", "stop"
+STALE_SECONDS = 180.0  # making the tunnel takes up to 120, and nothing is said meanwhile
 Phase = Literal["starting", "on", "ended"]
 # Why it ended: a key of the texts, after `share.ended_`.
 Reason = Literal["", "expired", "stopped", "tunnel", "crashed", "parent", "failed"]
@@ -41,11 +43,6 @@ class State:
     detail: str = ""
     tunnel_pid: int | None = None
 
-    @property
-    def alive(self) -> bool:
-        """Whether its server is running."""
-        return self.phase != "ended" and self.pid > 0 and process_alive(self.pid)
-
 
 def new_id() -> str:
     """A name for one time of sharing."""
@@ -72,6 +69,22 @@ def read_state(root: Path) -> State | None:
         return State(**{**raw, "runs": tuple(raw["runs"]), "visitors": tuple(raw["visitors"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def touch_state(root: Path) -> None:
+    """Say that the server still runs."""
+    with contextlib.suppress(OSError):
+        os.utime(root / FOLDER / STATUS)
+
+
+def is_on(root: Path, state: State) -> bool:
+    """Whether the server runs. After a crash of the machine its number may be another program's: it must have said so lately."""
+    if state.phase == "ended" or state.pid <= 0 or not process_alive(state.pid):
+        return False
+    try:
+        return time.time() - (root / FOLDER / STATUS).stat().st_mtime < STALE_SECONDS
+    except OSError:
+        return False
 
 
 def ask_to_stop(root: Path, state: State) -> None:

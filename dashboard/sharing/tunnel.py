@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from dashboard.sharing.binary import TunnelFailed, said
 from dashboard.sharing.limits import TUNNEL_SECONDS
+from diagnostics.report.common import one_line
 
 STARTED = re.compile(r"start proxy success: (\S+)")
 REFUSED = ("login to server failed", "start error", "authorization failed")
@@ -139,7 +140,7 @@ class Tunnel:
 
     def last_words(self) -> str:
         """The last line it wrote, to be put behind a sentence."""
-        return f" Its last words: {self._log[-1][:300]}" if self._log else ""
+        return f" Its last words: {one_line(self._log[-1])[:300]}" if self._log else ""
 
     @property
     def alive(self) -> bool:

@@ -94,8 +94,10 @@ def head_html(content: Content, place: Place) -> str:
         for label, kind in ways
     )
     across = content.href(other, place.kind, place.number)
+    # A page has one heading of the first order: a run's name, else ours.
+    brand = "h1" if place.kind in ("index", "try") else "span"
     return (
-        f'<header class="clinic-header" lang="{place.lang}"><span class="brand">{text(words("title"))}</span>'
+        f'<header class="clinic-header" lang="{place.lang}"><{brand} class="brand">{text(words("title"))}</{brand}>'
         f'<span class="tagline"></span><nav>{links}</nav>'
         f'<a class="nav" href="{text(across)}" hreflang="{other}">{text(words("nav.other"))}</a>'
         f'<form method="post" action="./logout"><button class="nav">{text(words("share.leave"))}</button></form></header>'

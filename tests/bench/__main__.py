@@ -15,6 +15,7 @@ from pathlib import Path
 from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.run import open_run
 from tests.bench.compare import bench_compare
+from tests.bench.sharing import bench_sharing
 from training.demo.recipes import SCORE, stages
 
 ROOT = Path(__file__).parents[2]
@@ -119,4 +120,5 @@ if __name__ == "__main__":
     bench_import()
     bench_page()
     bench_compare()
+    bench_sharing()
     bench_demo()

@@ -83,14 +83,14 @@ class Served:
         return sorted(found)
 
 
-def serve(root: Path, kind: str) -> Served:
+def serve(root: Path, kind: str, path: str = "") -> Served:
     names, answering, logins = make(root), Answering(), Logins(PASSWORD)
     shown = Shown(root, names)
     comparison = root / f"{SCRIPT.replace('/', '')}.html"
     comparison.write_text(f'<meta content="{POLICY}"><script>alert(3)</script> TRL Clinic "quoted" {root}')
     trial = Trial(shown, logins.by_key, answering) if kind == "try" else None
-    app = SharedApp(Content(shown, (comparison,), time.time() + 60, "en", trial))
-    gate = Gate(app.asgi, logins, app.doors())
+    app = SharedApp(Content(shown, (comparison,), time.time() + 60, "en", trial), path)
+    gate = Gate(app.asgi, logins, app.doors(), path)
     serving = Serving(gate, "127.0.0.1", 0)
     serving.start()
     served = Served(app, gate, f"http://127.0.0.1:{serving.port}", root, answering)
@@ -350,3 +350,24 @@ def test_newer_numbers_come_with_a_reload(view: Served) -> None:
         view.app.refresh(all_pages(view.app.content, view.app.content.places()))
         assert "now it stands still" in client.get("/run-2").text
     assert view.app.blocks.config["dependencies"] == []
+
+
+def test_behind_a_reverse_proxy(tmp_path: Path) -> None:
+    """A proxy that ends TLS at https://lab.example/clinic/, once with the path handed on and once without."""
+    served = serve(tmp_path / "runs", "view", "/clinic")
+    try:
+        for before in ("", "/clinic"):
+            proxied = {"host": "lab.example", "x-forwarded-proto": "https", "origin": "https://lab.example"}
+            with httpx.Client(base_url=served.address, headers=proxied) as client:
+                entered = client.post(f"{before}/login", data={"name": "Ann", "password": PASSWORD})
+                assert entered.headers["location"] == "/clinic/"
+                assert "Path=/clinic; HttpOnly; SameSite=Lax; Secure" in entered.headers["set-cookie"]
+                cookie = {"cookie": entered.headers["set-cookie"].partition(";")[0]}
+                page = client.get(f"{before}/run-2", headers=cookie).text
+                config, _ = json.JSONDecoder().raw_decode(page[page.index("window.gradio_config = ") + 23 :])
+                assert config["root"] == "https://lab.example/clinic"
+                # Whatever the page loads lies below the path; its manifest, for phones to install it, is not served at all.
+                assert not re.findall(r'(?:src|href)="/(?!/|manifest)', page)
+                assert client.get(f"{before}/theme.css", headers=cookie).status_code == 200
+    finally:
+        served.close()  # type: ignore[attr-defined]

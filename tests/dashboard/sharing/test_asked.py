@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ from dashboard.sharing.asked import (
     of_object,
     password_from,
 )
+from dashboard.sharing.keeper import stop_sharing
 from dashboard.sharing.options import announcement, refusal
-from dashboard.sharing.state import State, read_state, write_state
+from dashboard.sharing.state import STALE_SECONDS, State, is_on, read_state, touch_state, write_state
 from dashboard.texts import LANGS, Words
 from tests.dashboard.sharing.shared_runs import EVIL, SECRET, make
 
@@ -41,6 +44,7 @@ def order(root: Path, **more: Any) -> Asked:
         ({"hours": 73}, "at most 72"),
         ({"hours": float("nan")}, "at most 72"),
         ({"password": "short"}, "at least 12"),
+        ({"password": "x" * 1001}, "at most 1,000"),
         ({"path": "clinic"}, "such as /clinic"),
         ({"path": "/a/../b"}, "such as /clinic"),
         ({"path": "/a b"}, "such as /clinic"),
@@ -146,6 +150,20 @@ def test_the_command_line_refuses_under_vibe_mode(
     monkeypatch.setenv("GRADIO_VIBE_MODE", "1")
     assert main(["--runs", str(tmp_path), "--port", "47391"]) == 2
     assert "GRADIO_VIBE_MODE" in capsys.readouterr().err
+
+
+def test_a_state_that_nobody_keeps_is_not_taken_for_a_link(tmp_path: Path) -> None:
+    running = State("x", "on", pid=os.getpid())
+    write_state(tmp_path, running)
+    assert is_on(tmp_path, running)
+    old = time.time() - STALE_SECONDS - 1
+    os.utime(tmp_path / ".share" / "status.json", (old, old))
+    assert not is_on(tmp_path, running)  # the machine went down, and the number is another program's now
+    assert stop_sharing(tmp_path) is None
+    touch_state(tmp_path)
+    assert is_on(tmp_path, running)
+    assert not is_on(tmp_path, replace(running, phase="ended"))
+    assert not is_on(tmp_path, replace(running, pid=0))
 
 
 def test_the_state_is_its_owner_s_alone_and_holds_no_password(tmp_path: Path) -> None:
