@@ -11,6 +11,7 @@ from diagnostics.memory import cpu, formula
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.crash import Crash, Said, explain, explain_host, mended, said
 from diagnostics.memory.fit import Estimator
+from diagnostics.memory.formula import ERROR
 from diagnostics.memory.models import find_model
 from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Asked, Estimate, MemoryUnknown, Phase
@@ -19,6 +20,8 @@ from diagnostics.run import Run
 
 # What lies on a device in every phase, known to the byte from the config; the rest is what a crash can correct.
 STATES = ("weights", "optimizer", "reference")
+# What was held in these tells nothing of what a batch takes.
+APART = ("load", "save", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def after(
     if question is None:
         return None
     try:
-        corrected = partial(corrected_by, estimate=estimate, factor=factor_of(question, read, estimate))
+        factor = 1.0 if phase in APART else factor_of(question, read, estimate)
+        corrected = partial(corrected_by, estimate=estimate, factor=factor)
         found = corrected(question.asked)
         crash = explain(question, read, estimate(question.asked), phase=phase, step=run.last_step, recorded=recorded)
         return After(question, crash, mended(crash, question, corrected), found)
@@ -68,20 +72,23 @@ def after_host(
     asked: float | None = None,
     phase: str = "unplaced",
     processes: int | None = 1,
+    certain: bool = True,
     estimate: Estimator = formula.estimate,
 ) -> After | None:
     """Judge a run that ran out of the machine's memory, of `limit` bytes; `on_cpu`: its tensors lay there.
 
-    `kind`: what the limit counts. `asked`: the bytes of the request that failed, where a message tells them.
+    `kind`: what the limit counts. `asked`: the bytes of the request that failed, where a message tells them. `certain`: False
+    where nothing but a signal says that it was memory; a training that is much smaller than the limit is then not to blame.
     """
     question = question_of(run, processes, None, accelerator=not on_cpu)
     if question is None:
         return None
     try:
-        # Of a death while loading the limit tells nothing of what a batch takes.
-        told = limit is not None and on_cpu and phase != "load"
-        read = Said(asked=asked, allocated=cpu.room(limit, kind) if limit is not None and told else None)
-        corrected = partial(corrected_by, estimate=estimate, factor=factor_of(question, read, estimate))
+        read = Said(asked=asked, allocated=cpu.room(limit, kind) if limit is not None and on_cpu else None)
+        if not certain and read.allocated and estimate(question.asked).peak_allocated * (1 + ERROR) < read.allocated:
+            question, read = replace(question, accelerator=True), Said(asked=asked)
+        factor = 1.0 if phase in APART else factor_of(question, read, estimate)
+        corrected = partial(corrected_by, estimate=estimate, factor=factor)
         found = corrected(question.asked)
         crash = explain_host(question, found, limit, kind=kind, shm=shm, asked=asked, phase=phase, step=run.last_step)
         return After(question, crash, mended(crash, question, corrected), found)

@@ -64,6 +64,7 @@ def after_crash(run: Run) -> After | None:
         asked=sizes.asked,
         phase=phase,
         processes=processes,
+        certain=cause.role == "fatal",
     )
 
 
@@ -91,12 +92,17 @@ def host_phase(run: Run, cause: Cause) -> str:
 
     `unplaced` where neither tells. Our own worker counts the steps before the first one, so without any it was loading.
     """
-    if cause.raised is not None and cause.raised.frames:
+    if frames_tell(cause):
         return phase_of(cause.raised)
     if run.status.activity == "answering":
         return "generation"
     ours = "request" not in run.missing and run.status.state != "unknown"
     return "load" if ours and run.status.max_steps == 0 else "unplaced"
+
+
+def frames_tell(cause: Cause) -> bool:
+    """Whether the frames are those of the failure: of a process that was killed they are its launcher's."""
+    return cause.kind == "allocation" and cause.raised is not None and bool(cause.raised.frames)
 
 
 def tensors_on_host(run: Run, machine: Machine, cause: Cause, phase: str) -> bool:
@@ -105,7 +111,9 @@ def tensors_on_host(run: Run, machine: Machine, cause: Cause, phase: str) -> boo
     Where the worker did not record what it trained on, the frames of the failed allocation tell. Frames outside of training
     are those of the data's preparation, whatever it trains on.
     """
-    placed = cause.raised is None or not cause.raised.frames or phase in (*TRAINED, "load")
+    if cause.kind == "worker":  # a data loader's, which holds no weights
+        return False
+    placed = not frames_tell(cause) or phase in (*TRAINED, "load")
     if machine.accelerator is not None:
         return machine.accelerator == "cpu" and placed
     if run.config.get("use_cpu") is True:
