@@ -52,7 +52,9 @@ def test_the_first_fix_is_the_cheapest_way_and_the_child_takes_it(tmp_path: Path
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_way_of_several_steps_names_each(tmp_path: Path, lang: Any) -> None:
-    _, diagnosis = found(tmp_path, crash(*BACKWARD, end=DEVICE), model_name_or_path="llama-3-8b", gradient_checkpointing=False)
+    _, diagnosis = found(
+        tmp_path, crash(*BACKWARD, end=DEVICE), model_name_or_path="llama-3-8b", gradient_checkpointing=False
+    )
     finding = diagnosis.findings[0]
     way, title = finding.fixes[0], in_words(finding, lang).fixes[0].title
     assert len(way.steps) > 1
