@@ -83,6 +83,14 @@ def crash_fixes(found: After | None, by_hand: Sequence[Fix]) -> tuple[Fix, ...]:
         return (Fix("let-go", "show"), *(fix for fix in by_hand if not fix.edits))
     if found.plan is None or found.crash.phase in APART:
         return tuple(by_hand)
-    ways = tuple(replace(one.fix, steps=tuple(step.fix for step in one.steps)) for one in found.plan.options)
+    ways = tuple(
+        replace(taken_out(one.fix), steps=tuple(taken_out(step.fix) for step in one.steps))
+        for one in found.plan.options
+    )
     edited = {edit.path for way in ways for edit in way.edits}
     return (*ways, *(fix for fix in by_hand if not fix.edits or {edit.path for edit in fix.edits} - edited))
+
+
+def taken_out(fix: Fix) -> Fix:
+    """A fix of Fit's, in which None takes an argument out, with such edits as a rule's are: so that a child has no null there."""
+    return replace(fix, edits=tuple(replace(edit, removed=True) if edit.new is None else edit for edit in fix.edits))

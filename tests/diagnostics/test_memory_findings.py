@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 
 from diagnostics.children import child_of
 from diagnostics.engine import diagnose
-from diagnostics.finding import TableEvidence
+from diagnostics.finding import Edit, TableEvidence
+from diagnostics.fixing import child_config
+from diagnostics.memory.after_crash import after_crash
+from diagnostics.memory.in_findings import crash_fixes
 from diagnostics.memory.words import CRASHES, LEVERS, PHASES
 from diagnostics.report.words import LANGS, in_words
 from diagnostics.rules.memory_leak import rise_of
@@ -74,6 +78,18 @@ def test_the_host_has_phase_and_sizes_in_its_sentences(tmp_path: Path, lang: Any
     assert PHASES[lang]["at-logits"] in said
     assert "40.00 GiB" in said
     assert "{" not in said
+
+
+def test_what_a_way_takes_out_is_not_null_in_the_child(tmp_path: Path) -> None:
+    run, _ = found(tmp_path, crash(*BACKWARD, end=DEVICE))
+    told = after_crash(run)
+    assert told is not None
+    assert told.plan is not None
+    option = told.plan.options[0]
+    fix = replace(option.fix, edits=(Edit("generation_batch_size", 64, None), Edit("steps_per_generation", None, 2)))
+    told = replace(told, plan=replace(told.plan, options=(replace(option, fix=fix),)))
+    config = child_config({"generation_batch_size": 64}, crash_fixes(told, ())[0])
+    assert config == {"steps_per_generation": 2}
 
 
 def test_fragments_keep_the_rules_own_fixes(tmp_path: Path) -> None:
