@@ -93,13 +93,13 @@ def vote(
         tally.votes += "note-good" in thanked
 
 
-def load(address: str, visitors: int, seconds: float) -> Tally:
-    """So many visitors for so long."""
+def load(address: str, kind: str, visitors: int, seconds: float) -> Tally:
+    """So many visitors for so long; `kind` begins their names, since a session belongs to the login that began it."""
     tally, lock = Tally(), threading.Lock()
     until = time.monotonic() + seconds
     spread = BETWEEN_VOTES / max(1, visitors)
     threads = [
-        threading.Thread(target=visit, args=(address, f"V{visitors}-{n}", n * spread, until, tally, lock))
+        threading.Thread(target=visit, args=(address, f"{kind}{n}", n * spread, until, tally, lock))
         for n in range(visitors)
     ]
     for one in threads:
@@ -127,18 +127,19 @@ def bench_sharing() -> None:
         keeper = Keeper(root)
         state = keeper.start(Asked(str(root), "try", ("one", "two"), PASSWORD, link="none"))
         try:
-            warm = load(state.local, 1, WARM_SECONDS)  # loads the models
-            alone = load(state.local, 1, ALONE_SECONDS)
-            many = load(state.local, VISITORS, SECONDS)
+            warm = load(state.local, "warm", 1, WARM_SECONDS)  # loads the models
+            alone = load(state.local, "alone", 1, ALONE_SECONDS)
+            many = load(state.local, "many", VISITORS, SECONDS)
         finally:
             keeper.stop()
         kept = len((root / ".compare" / "votes.jsonl").read_text(encoding="utf-8").splitlines())
+    wrong = [*warm.wrong, *alone.wrong, *many.wrong]
     thanked = warm.votes + alone.votes + many.votes
     print(f"\nShared app, {VISITORS} visitors for {SECONDS:g} s, two checkpoints of the demo's base model:")
     print(line("a page", many.pages, alone.pages))
     print(line("a ballot, both answers written", many.ballots, alone.ballots))
-    print(f"  votes: {thanked} thanked for, {kept} kept, {many.refused} asked to wait; {len(many.wrong)} errors")
-    for one in many.wrong[:5]:
+    print(f"  votes: {thanked} thanked for, {kept} kept, {many.refused} asked to wait; {len(wrong)} errors")
+    for one in wrong[:5]:
         print(f"    {one}")
     if kept != thanked:
         sys.exit("a vote was lost")
