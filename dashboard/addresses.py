@@ -7,8 +7,8 @@ from typing import Literal
 
 from dashboard.texts import Lang
 
-Page = Literal["runs", "preflight", "compare", "diagnose"]
-PAGES: tuple[Page, ...] = ("runs", "preflight", "compare", "diagnose")
+Page = Literal["runs", "preflight", "memory", "compare", "diagnose"]
+PAGES: tuple[Page, ...] = ("runs", "preflight", "memory", "compare", "diagnose")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The dashboard: four pages in two languages, one process, no torch."""
+"""The dashboard: five pages in two languages, one process, no torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import gradio as gr
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.pages import diagnose, preflight, runs
+from dashboard.pages import diagnose, memory, preflight, runs
 from dashboard.pages.compare import page as compare
 from dashboard.texts import LANGS, Lang, Words
+from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
-BUILD = {"runs": runs.build, "preflight": preflight.build, "compare": compare.build, "diagnose": diagnose.build}
+BUILD = {
+    "runs": runs.build,
+    "preflight": preflight.build,
+    "memory": memory.build,
+    "compare": compare.build,
+    "diagnose": diagnose.build,
+}
 # The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
 # has done something on the page, so that what happens is not only its being built.
 HEAD = """<script>
@@ -58,7 +65,7 @@ def launch(clinic: Clinic, *, port: int, first: Lang = "en", block: bool = True)
         server_port=port,
         share=False,
         quiet=True,
-        css_paths=[STYLE, PREFLIGHT_STYLE],
+        css_paths=[STYLE, PREFLIGHT_STYLE, MEMORY_STYLE],
         head=HEAD,
         theme=gr.themes.Default(),
         footer_links=[],

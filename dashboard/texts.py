@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dashboard import preflight_texts
+from dashboard import memory_texts, preflight_texts
 
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
@@ -506,6 +506,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "在重新开始之前检查这次训练的数据、模板和奖励",
     ),
     **preflight_texts.TEXTS,
+    **memory_texts.TEXTS,
 }
 
 
