@@ -37,12 +37,13 @@ def after(
     *,
     phase: str = "unplaced",
     recorded: Sequence[float] = (),
-    processes: int = 1,
+    processes: int | None = 1,
     estimate: Estimator = formula.estimate,
 ) -> After | None:
     """Judge a run that ran out of a device's memory. `sizes`: the parser's record of the message; `phase`: as the frames tell.
 
-    None where the run's config does not tell its method or model. Nothing is looked up in a network.
+    `processes`: that trained together, None where only the config may tell. None where the run's config does not tell its method
+    or model. Nothing is looked up in a network.
     """
     read = said(sizes)
     question = question_of(run, processes, None if read.total is None else int(read.total))
@@ -66,7 +67,7 @@ def after_host(
     shm: bool = False,
     asked: float | None = None,
     phase: str = "unplaced",
-    processes: int = 1,
+    processes: int | None = 1,
     estimate: Estimator = formula.estimate,
 ) -> After | None:
     """Judge a run that ran out of the machine's memory, of `limit` bytes; `on_cpu`: its tensors lay there.
@@ -77,7 +78,9 @@ def after_host(
     if question is None:
         return None
     try:
-        read = Said(asked=asked, allocated=None if limit is None or not on_cpu else cpu.room(limit, kind))
+        # Of a death while loading the limit tells nothing of what a batch takes.
+        told = limit is not None and on_cpu and phase != "load"
+        read = Said(asked=asked, allocated=cpu.room(limit, kind) if limit is not None and told else None)
         corrected = partial(corrected_by, estimate=estimate, factor=factor_of(question, read, estimate))
         found = corrected(question.asked)
         crash = explain_host(question, found, limit, kind=kind, shm=shm, asked=asked, phase=phase, step=run.last_step)
@@ -86,7 +89,7 @@ def after_host(
         return None
 
 
-def question_of(run: Run, processes: int, device: int | None, *, accelerator: bool = True) -> Question | None:
+def question_of(run: Run, processes: int | None, device: int | None, *, accelerator: bool = True) -> Question | None:
     """The question that a run's config puts; None where it does not tell enough."""
     try:
         return resolve(

@@ -132,19 +132,19 @@ def explain_host(
     """What happened in the host's memory: killed, or refused by a limit; or in /dev/shm.
 
     `limit`: in bytes, of what `kind` says.
-    A training on the CPU has its tensors there; of one on a device the machine's own share is what ran out.
+    A training on the CPU has its tensors there; of one on a device the machine's own share is what ran out. A phase that is not
+    told is not guessed: a process that was killed may have been at anything.
     """
-    where = phase if phase != "unplaced" else estimate.phase
     workers = int(value(question.asked, "dataloader_num_workers") or 0)
     fix = Fix("workers", "safe", (Edit("dataloader_num_workers", workers, 0),)) if workers else None
     if shm:
         held = shared_bytes(question) * question.asked.processes
-        return Crash("shm", where, step, Said(asked, limit, allocated=held), {}, fix=fix)
+        return Crash("shm", phase, step, Said(asked, limit, allocated=held), {}, fix=fix)
     if question.accelerator:
-        return Crash("host", where, step, Said(asked, limit), {}, fix=fix)
+        return Crash("host", phase, step, Said(asked, limit), {}, fix=fix)
     return Crash(
         "host",
-        where,
+        phase,
         step,
         Said(asked, limit, allocated=cpu.needed(estimate.peak_allocated, kind)),
         {line: size for line, size in estimate.bill.items() if size and line != "context"},

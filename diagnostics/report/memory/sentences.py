@@ -140,7 +140,9 @@ def searched(whole: Mapping[str, Any], lang: Lang) -> str:
 def crash_sentences(whole: Mapping[str, Any], lang: Lang) -> list[str]:
     """What happened: cause, phase, and what the failed request was."""
     label, crash = LABELS[lang], whole["crash"]
-    said = [crash["summary"], label["crash_phase"].format(phase=phase_name(lang, crash["phase"]))]
+    said = [crash["summary"]]
+    if crash["phase"] != "unplaced":
+        said.append(label["crash_phase"].format(phase=phase_name(lang, crash["phase"])))
     if (block := crash["asked_for"]) is not None:
         said.append(
             label["crash_asked"].format(
