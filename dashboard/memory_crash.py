@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from dashboard.clinic import Clinic
 from dashboard.memory_form import Form, form_of_run
 from dashboard.texts import Words
 from diagnostics.memory.after import After
+from diagnostics.memory.after_crash import after_crash, memory_cause
 from diagnostics.memory.devices import GIB
 from diagnostics.run import Run
 
-MEMORY_RULES = ("out-of-memory", "out-of-host-memory", "shared-memory-exhausted")
 
-
-def died_of_memory(run: Run, clinic: Clinic) -> bool:
-    """Whether the rules say that memory ended a run."""
-    if run.status.state != "failed" and not run.problems and run.status.state != "unknown":
-        return False
-    return any(one.rule in MEMORY_RULES for one in clinic.diagnosis(run).findings)
+def died_of_memory(run: Run) -> bool:
+    """Whether memory ended a run, by what its console says first."""
+    return run.status.state not in ("running", "finished") and memory_cause(run) is not None
 
 
 def choices(clinic: Clinic, words: Words) -> list[tuple[str, str]]:
     """The runs to ask about: those that memory ended first, and marked."""
     runs = [one for one in clinic.runs()[0] if one.asked or one.config]
-    dead = [one for one in runs if died_of_memory(one, clinic)]
+    dead = [one for one in runs if died_of_memory(one)]
     marked = [(words("mem.died", name=one.name), one.name) for one in dead]
     return [(words("mem.no_run"), ""), *marked, *((one.name, one.name) for one in runs if one not in dead)]
 
@@ -32,11 +30,7 @@ def choices(clinic: Clinic, words: Words) -> list[tuple[str, str]]:
 def after_of(name: str | None, clinic: Clinic) -> After | None:
     """What happened to a run that ran out of memory; None for one that did not, or tells too little."""
     run = clinic.run(name) if name else None
-    if run is None or not died_of_memory(run, clinic):
-        return None
-    try:
-        from diagnostics.memory.after_crash import after_crash  # type: ignore[import-not-found]
-    except ImportError:
+    if run is None or not died_of_memory(run):
         return None
     return after_crash(run)
 
@@ -57,7 +51,7 @@ def size_of(after: After) -> float:
     room = after.crash.sizes.total
     if not after.question.accelerator:
         room = None if after.crash.room is None else after.crash.room + after.estimate.context
-    return round(room / GIB, 2) if room else 0
+    return math.floor(100 * room / GIB) / 100 if room else 0
 
 
 def after_of_form(form: Form, clinic: Clinic) -> After | None:

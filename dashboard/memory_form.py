@@ -91,7 +91,7 @@ def names_of(method: str) -> dict[str, str]:
     return {**{argument: name for name, argument in ARGUMENTS.items()}, length_name(method): "length"}
 
 
-def form_of_config(method: str | None, config: Mapping[str, Any], *, run: str | None = None, device: str | None = None,
+def form_of_config(method: str | None, config: Mapping[str, Any], *, run: str | None = None, gib: float = 0,
                    processes: int | None = None) -> Form:  # fmt: skip
     """The form as a config fills it; what has no field is a line of the settings.
 

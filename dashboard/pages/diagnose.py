@@ -90,7 +90,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         if run.asked:
             again = text(words("diagnose.preflight"))
             gr.HTML(link(addresses.href("preflight", words.lang), again, run=run.name), elem_classes="tight")
-            if died_of_memory(run, clinic):
+            if died_of_memory(run):
                 fitting = text(words("diagnose.memory"))
                 gr.HTML(link(addresses.href("memory", words.lang), fitting, run=run.name), elem_classes="tight")
 
