@@ -33,7 +33,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mem.checkpointing": ("Gradient checkpointing", "梯度检查点"),
     "mem.settings": ("All other arguments of TRL, one key=value a line", "TRL 的其他参数，每行一个 key=value"),
     "mem.go": ("Trace", "追踪"),
-    "mem.fit": ("Fit", "求解放得下的方案"),
+    "mem.fit": ("Fit", "适配"),
     "mem.stop": ("Stop", "停止"),
     "mem.stopped": ("Stopped.", "已停止。"),
     "mem.twice": (
@@ -53,7 +53,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "mem.no_way": (
         "There is no such way any more; press Fit again.",
-        "这个方案已不在；请重新求解。",
+        "这个方案已不在；请重新点“适配”。",
     ),
     "mem.no_config": ("{name}: this run kept no config.", "{name}：这次训练没有保存配置。"),
     "mem.quick": ("quick estimate, ±{error:.0%}", "快速估计，±{error:.0%}"),

@@ -99,7 +99,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         """A form as what its fields are to show: a slider reaches as far as its value."""
         found = []
         for name, value in zip(NAMES, astuple(form), strict=True):
-            if name == "run":
+            if name in ("run", "device"):
                 value = value or ""
             if name in MOST:
                 found.append(gr.update(value=value, maximum=max(MOST[name], value), **labels(name, form.method)))
