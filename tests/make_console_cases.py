@@ -52,9 +52,41 @@ NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "checkpoint-truncated": (("header-new",), ("weights-only",)),
     "resume-mismatch": (("resume-optimizer",), ("lora-rank",)),
 }
+# Ends in memory of runs whose model is known and whose worker wrote down its machine: bill and changes that fit are told.
+# rule -> name of the case, the console, what is asked beside CONFIG, the machine.
+GIB = 1 << 30
+ON_CPU = {"memory": 24 * GIB, "accelerator": "cpu"}
+KNOWN: dict[str, tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]] = {
+    "out-of-memory": (
+        ("bad-bill", "oom-backward", {"model_name_or_path": "llama-3-8b"}, {"accelerator": "cuda", "device": 80 * GIB}),
+        ("bad-old-message", "oom-old-forward", {"model_name_or_path": "gpt2"}, {"accelerator": "cuda"}),
+    ),
+    "out-of-host-memory": (
+        (
+            "bad-cpu-limit",
+            "host-logits",
+            {"model_name_or_path": "gpt2", "max_length": 256, "label_smoothing_factor": 0.1},
+            {**ON_CPU, "limits": {"address": 8 * GIB}},
+        ),
+        (
+            "bad-cpu-killed",
+            "host-accelerate",
+            {"model_name_or_path": "gpt2", "max_length": 256, "label_smoothing_factor": 0.1},
+            {**ON_CPU, "limits": {"resident": 5 * GIB}},
+        ),
+    ),
+    "shared-memory-exhausted": (
+        (
+            "bad-shm-sized",
+            "shm-bus",
+            {"model_name_or_path": "gpt2", "per_device_train_batch_size": 128},
+            {**ON_CPU, "shm": 64 << 20},
+        ),
+    ),
+}
 
 
-def case(rule: str, name: str, console: str, **status: Any) -> None:
+def case(rule: str, name: str, console: str, more: dict[str, Any] | None = None, **status: Any) -> None:
     """One run folder: what was asked, how it ended, and its console."""
     text = next(one for one in TEXTS if one.name == console)
     online = "grpo" in text.text or "vllm" in text.text or rule in ("server-unreachable", "batch-not-divisible")
@@ -64,7 +96,7 @@ def case(rule: str, name: str, console: str, **status: Any) -> None:
         "schema": 1,
         "run": name,
         "method": "grpo" if online else "sft",
-        "config": CONFIG | (ONLINE if online else {}),
+        "config": CONFIG | (ONLINE if online else {}) | (more or {}),
     }
     (path / "run.json").write_text(json.dumps(asked))
     (path / "status.json").write_text(json.dumps({**AT, **status}))
@@ -82,6 +114,10 @@ def consoles() -> None:
             case(
                 rule, f"near-miss-{name}", name, state="failed", exit_code=1, reason="The worker stopped with an error."
             )
+    for rule, known in KNOWN.items():
+        for name, console, config, machine in known:
+            reason = "The worker stopped with an error."
+            case(rule, name, console, config, state="failed", exit_code=1, reason=reason, machine=machine)
 
 
 ALL = (consoles,)

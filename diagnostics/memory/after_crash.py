@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from diagnostics.memory import cpu
-from diagnostics.memory.after import After, after, after_host
+from diagnostics.memory import cpu, formula
+from diagnostics.memory.after import After, Search, after, after_host
+from diagnostics.memory.fit import Estimator
 from diagnostics.memory.readings import DEVICE, readings
+from diagnostics.memory.resolve import Question
 from diagnostics.postmortem.causes import Cause, Verdict, verdict_of
 from diagnostics.postmortem.host_memory import HostSizes, host_sizes_in
 from diagnostics.postmortem.memory import Sizes, phase_of, sizes_in
@@ -29,41 +31,103 @@ class HostLimit:
     kind: cpu.Kind = "resident"
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a run's console and records tell of its end in memory.
+
+    `rule`: that names it. `device`: the sizes in a device's message, None where main memory ran out. `limit`: what main memory or
+    /dev/shm ran into. `asked`: the bytes of the request that main memory refused. `on_host`: whether the training's tensors lay
+    there. `certain`: False where nothing but a signal says so. `recorded`: bytes on the device by step. `processes`: that trained
+    together, None where nothing tells.
+    """
+
+    rule: str
+    phase: str
+    processes: int | None = None
+    device: Sizes | None = None
+    recorded: tuple[float, ...] = ()
+    limit: HostLimit = HostLimit()
+    asked: float | None = None
+    on_host: bool = False
+    certain: bool = True
+
+    @property
+    def device_bytes(self) -> int | None:
+        """The memory of the device on which it ran out, where it is known."""
+        return int(self.device.total) if self.device is not None and self.device.total is not None else None
+
+
 def memory_cause(run: Run) -> Cause | None:
     """The first cause of a run's end, if it is memory."""
     first = verdict_of(run).first
     return first if first is not None and first.rule in RULES else None
 
 
-def after_crash(run: Run) -> After | None:
-    """What a run's end in memory tells; None where it ended otherwise, or where its config tells too little.
-
-    At once: the closed form, no torch, no network.
-    """
+def told_of(run: Run) -> Told | None:
+    """What a run tells of its end in memory; None where it ended otherwise, or of something else in /dev/shm than its size."""
     cause = memory_cause(run)
-    if cause is None or not run.method:
+    if cause is None:
         return None
     verdict, machine = verdict_of(run), read_machine(run.path)
     processes = machine.processes or ranks_of(verdict)
     if cause.rule == "out-of-memory":
-        told = device_sizes(cause, machine)
-        return after(run, told, phase=cause.kind, recorded=readings(run, DEVICE), processes=processes)
+        return Told(cause.rule, cause.kind, processes, device_sizes(cause, machine), readings(run, DEVICE))
     sizes = host_sizes(verdict, cause)
     if cause.rule == "shared-memory-exhausted":
         if cause.kind != "shm":
             return None
-        cpu_only = machine.accelerator == "cpu"
-        return after_host(run, machine.shm, on_cpu=cpu_only, shm=True, asked=sizes.asked, processes=processes)
+        limit, on_host = HostLimit(machine.shm), machine.accelerator == "cpu"
+        return Told(cause.rule, "unplaced", processes, limit=limit, asked=sizes.asked, on_host=on_host)
     phase = host_phase(run, cause)
-    limit = host_limit(machine, cause, sizes, processes or 1)
+    return Told(
+        cause.rule,
+        phase,
+        processes,
+        limit=host_limit(machine, cause, sizes, processes or 1),
+        asked=sizes.asked,
+        on_host=tensors_on_host(run, machine, cause, phase),
+        certain=cause.role == "fatal",
+    )
+
+
+def after_crash(
+    run: Run,
+    *,
+    question: Question | None = None,
+    estimate: Estimator = formula.estimate,
+    search: Search | None = None,
+) -> After | None:
+    """What a run's end in memory tells; None where it ended otherwise, or where its config tells too little.
+
+    By the closed form at once: no torch, no network. `question`: what the run asked, where more is known than its config tells.
+    """
+    told = told_of(run)
+    if told is None or not (run.method or question):
+        return None
+    if told.device is not None:
+        return after(
+            run,
+            told.device,
+            phase=told.phase,
+            recorded=told.recorded,
+            processes=told.processes,
+            question=question,
+            estimate=estimate,
+            search=search,
+        )
     return after_host(
         run,
-        limit.size,
-        on_cpu=tensors_on_host(run, machine, cause, phase),
-        kind=limit.kind,
-        asked=sizes.asked,
-        phase=phase,
-        processes=processes,
+        told.limit.size,
+        on_cpu=told.on_host,
+        kind=told.limit.kind,
+        shm=told.rule == "shared-memory-exhausted",
+        asked=told.asked,
+        phase=told.phase,
+        processes=told.processes,
+        certain=told.certain,
+        question=question,
+        estimate=estimate,
+        search=search,
     )
 
 
@@ -91,12 +155,17 @@ def host_phase(run: Run, cause: Cause) -> str:
 
     `unplaced` where neither tells. Our own worker counts the steps before the first one, so without any it was loading.
     """
-    if cause.raised is not None and cause.raised.frames:
+    if frames_tell(cause):
         return phase_of(cause.raised)
     if run.status.activity == "answering":
         return "generation"
     ours = "request" not in run.missing and run.status.state != "unknown"
     return "load" if ours and run.status.max_steps == 0 else "unplaced"
+
+
+def frames_tell(cause: Cause) -> bool:
+    """Whether the frames are those of the failure: of a process that was killed they are its launcher's."""
+    return cause.kind == "allocation" and cause.raised is not None and bool(cause.raised.frames)
 
 
 def tensors_on_host(run: Run, machine: Machine, cause: Cause, phase: str) -> bool:
@@ -105,7 +174,9 @@ def tensors_on_host(run: Run, machine: Machine, cause: Cause, phase: str) -> boo
     Where the worker did not record what it trained on, the frames of the failed allocation tell. Frames outside of training
     are those of the data's preparation, whatever it trains on.
     """
-    placed = cause.raised is None or not cause.raised.frames or phase in (*TRAINED, "load")
+    if cause.kind == "worker":  # a data loader's, which holds no weights
+        return False
+    placed = not frames_tell(cause) or phase in (*TRAINED, "load")
     if machine.accelerator is not None:
         return machine.accelerator == "cpu" and placed
     if run.config.get("use_cpu") is True:

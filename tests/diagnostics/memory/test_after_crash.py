@@ -95,6 +95,23 @@ def test_processes_share_a_control_group(tmp_path: Path) -> None:
     assert (found.crash.phase, found.crash.sizes.total) == ("unplaced", 10 * GIB)
 
 
+def test_a_signal_alone_does_not_blame_a_small_training(tmp_path: Path) -> None:
+    small = died(tmp_path, KILLED, machine=ON_CPU, model_name_or_path="gpt2", max_length=64)
+    assert small is not None
+    assert (small.plan, small.crash.bill) == (None, {})
+    large = died(tmp_path, KILLED, machine=ON_CPU, model_name_or_path="gpt2", per_device_train_batch_size=64)
+    assert large is not None
+    assert large.plan is not None
+    assert large.plan.options[0].question.rows_a_step == 128
+
+
+def test_a_data_loader_that_is_killed_held_no_weights(tmp_path: Path) -> None:
+    text = crash(*STEP, end="RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed.")
+    found = died(tmp_path, text, machine={**ON_CPU, "limits": {"resident": 4 * GIB}})
+    assert found is not None
+    assert (found.plan, found.crash.bill) == (None, {})
+
+
 def test_who_is_killed_before_the_first_step_was_loading(tmp_path: Path) -> None:
     found = died(tmp_path, KILLED, machine=ON_CPU, status={"step": 0, "max_steps": 0})
     assert found is not None
@@ -166,3 +183,11 @@ def test_other_ends_and_configs_that_tell_nothing(tmp_path: Path) -> None:
 def test_sizes_are_read_as_each_program_writes_them(text: str, asked: float | None, limit: int | None) -> None:
     found = host_sizes_in(text)
     assert (found.asked, found.limit) == (asked, limit)
+
+
+def test_the_host_bill_is_what_the_limit_left_room_for(tmp_path: Path) -> None:
+    found = died(tmp_path, crash(*LOGITS, end=REFUSED), machine={**ON_CPU, "limits": {"address": 40 * GIB}})
+    assert found is not None
+    assert found.crash.room == cpu.room(40 * GIB, "address")
+    assert sum(found.crash.bill.values()) == pytest.approx(found.crash.room, rel=1e-6)
+    assert (found.crash.sizes.allocated or 0) >= 40 * GIB
