@@ -19,7 +19,7 @@ from dashboard.texts import Words
 from diagnostics.finding import Limit
 from diagnostics.fixing import applied
 from diagnostics.memory import formula, predict
-from diagnostics.memory.after import STATES, corrected_by
+from diagnostics.memory.after import STATES
 from diagnostics.memory.answer import Answer
 from diagnostics.memory.command import traced
 from diagnostics.memory.contradictions import AskedWrong
@@ -123,19 +123,28 @@ def ratio_of(asked: Asked, known: Answer) -> float | None:
     """By how much a trace was larger than the closed form; None where it says nothing of what is asked."""
     if known.fallback or kind_of(known.question.asked) != kind_of(asked):
         return None
-    ratio = known.estimate.peak_allocated / known.formula.peak_allocated
+    ratio = known.estimate.total / known.formula.total
     return ratio if 1 / FAR < ratio < FAR else None
 
 
 def scaled_by(asked: Asked, ratio: float) -> Estimate | None:
-    """The closed form with its peak scaled; its states, which it knows to the byte, stay. None where they leave no room."""
+    """The closed form with its peak scaled; of its bill the states, known to the byte, stay. None where they leave no room."""
     found = formula.estimate(asked)
-    states = sum(found.bill.get(line, 0) for line in STATES)
-    rest = found.peak_allocated - states
-    if rest <= 0 or found.peak_allocated * ratio <= states:
+    peak, states = int(found.peak_allocated * ratio), sum(found.bill.get(line, 0) for line in STATES)
+    if peak <= states or found.peak_allocated <= states:
         return None
-    scaled = corrected_by(asked, formula.estimate, (found.peak_allocated * ratio - states) / rest)
-    return replace(scaled, low=int(scaled.total * (1 - SCALED)), high=int(scaled.total * (1 + SCALED)))
+    rest = (peak - states) / (found.peak_allocated - states)
+    reserved = int(found.total * ratio) - found.context
+    total = reserved + found.context
+    return replace(
+        found,
+        peak_allocated=peak,
+        peak_reserved=reserved,
+        low=int(total * (1 - SCALED)),
+        high=int(total * (1 + SCALED)),
+        bill={line: size if line in (*STATES, "context") else int(size * rest) for line, size in found.bill.items()},
+        phases={phase: int(size * ratio) for phase, size in found.phases.items()},
+    )
 
 
 def kind_of(asked: Asked) -> tuple[Any, ...]:

@@ -67,7 +67,7 @@ def test_the_peak_moves_is_traced_and_is_made_to_fit(page: Page, clinic: Served,
     expect(head).to_contain_text("quick estimate", timeout=MINUTE)  # at once, while the predictor loads
     page.locator("#mem-gib input").fill("16")
     expect(head).to_contain_text("16.00 GiB", timeout=MINUTE)
-    expect(head.locator(".note-error")).to_be_visible()  # 8 billion parameters
+    expect(head.locator(".note-error")).to_be_visible(timeout=MINUTE)  # 8 billion parameters
     page.locator("#mem-gib input").fill("1")
     choose(page, "model", "base/checkpoint-1900")
     expect(head.locator(".note-good")).to_be_visible(timeout=MINUTE)
@@ -75,15 +75,15 @@ def test_the_peak_moves_is_traced_and_is_made_to_fit(page: Page, clinic: Served,
     expect(page.locator("#mem-bill path.curve")).to_be_visible(timeout=4 * MINUTE)
     before = peak(page)
     hold(page, "batch", 60)
-    expect(head.locator(".note-error")).to_be_visible()  # the knob is still held
-    expect(head).to_contain_text("quick estimate")
+    expect(head.locator(".note-error")).to_be_visible(timeout=MINUTE)  # the knob is still held
+    expect(head).to_contain_text("quick estimate", timeout=MINUTE)
     assert peak(page) > before
     page.mouse.up()
     expect(head).to_contain_text("real trainer", timeout=2 * MINUTE)
     expect(page.locator("#mem-bill path.curve")).to_be_visible(timeout=2 * MINUTE)
     rows = int(page.locator("#mem-batch input[type=number]").input_value())
     page.locator("#mem-fit").click()
-    expect(page.locator("#mem-progress .note")).to_be_visible()
+    expect(page.locator("#mem-progress .note")).to_be_visible(timeout=MINUTE)
     expect(page.locator("#mem-ways .option").first).to_be_visible(timeout=3 * MINUTE)
     page.locator("#mem-take-1").click()
     taken = page.locator("#mem-taken a[download], #mem-taken a[href]").first
@@ -100,7 +100,9 @@ def test_the_peak_moves_is_traced_and_is_made_to_fit(page: Page, clinic: Served,
     write_json(given, config)
     page.locator("#mem-more button").first.click()
     page.locator("#mem-config input[type=file]").set_input_files(given)
-    expect(page.locator("#mem-batch input[type=number]")).to_have_value(str(config["per_device_train_batch_size"]))
+    expect(page.locator("#mem-batch input[type=number]")).to_have_value(
+        str(config["per_device_train_batch_size"]), timeout=MINUTE
+    )
     expect(head.locator(".note-good")).to_be_visible(timeout=MINUTE)
 
 
@@ -108,7 +110,7 @@ def test_a_crashed_run_is_explained_and_has_a_child(page: Page, clinic: Served) 
     page.goto(f"{clinic.address}/diagnose?run=oom-1")
     page.locator("a[href*='memory?run=oom-1']").click()
     expect(page.locator("#mem-crash .crash")).to_contain_text("39.39 GiB", timeout=MINUTE)
-    expect(page.locator("#mem-gib input")).to_have_value("39.39")
+    expect(page.locator("#mem-gib input")).to_have_value("39.39", timeout=MINUTE)
     page.locator("#mem-fit").click()
     expect(page.locator("#mem-ways .option").first).to_be_visible(timeout=4 * MINUTE)
     page.locator("#mem-take-1").click()

@@ -90,10 +90,9 @@ def larger(by: float, asks: list[Asked] | None = None) -> Callable[..., Estimate
         found = formula.estimate(asked)
         source: Any = "traced" if how == "traced" else "extrapolated"
         line = Timeline((0, 1, 2), (1, 9, 3), ((0, "forward"),)) if how == "traced" else Timeline()
-        grown = int(found.peak_allocated * (by - 1))
         return replace(
-            found, source=source, timeline=line, peak_allocated=found.peak_allocated + grown,
-            peak_reserved=found.peak_reserved + grown,
+            found, source=source, timeline=line, peak_allocated=int(found.peak_allocated * by),
+            peak_reserved=int(found.total * by) - found.context,
         )  # fmt: skip
 
     return predictor
@@ -212,7 +211,8 @@ def test_a_trace_scales_what_is_estimated_after_it(clinic: Clinic) -> None:
     assert (plain.ratio, scaled.batch, scaled.length) == (None, 8, 1024)
     assert scaled.ratio == pytest.approx(1.1)
     was, now = plain.answer.estimate, scaled.answer.estimate
-    assert now.peak_allocated == pytest.approx(1.1 * was.peak_allocated, rel=0.001)
+    assert now.total == pytest.approx(1.1 * was.total, rel=0.001)
+    assert sum(now.bill.values()) == pytest.approx(now.peak_allocated + now.context, rel=0.001)
     assert now.bill["weights"] == was.bill["weights"]
     assert now.low < now.total < now.high < was.high * 1.1
     for other in (replace(QWEN, method="dpo"), replace(QWEN, rank=8), replace(QWEN, dtype="bfloat16"),
