@@ -12,6 +12,7 @@ from diagnostics.memory.after import After
 from diagnostics.memory.after_crash import after_crash, memory_cause
 from diagnostics.memory.devices import GIB
 from diagnostics.run import Run
+from diagnostics.run.machine import read_machine
 
 
 def died_of_memory(run: Run) -> bool:
@@ -36,12 +37,15 @@ def after_of(name: str | None, clinic: Clinic) -> After | None:
 
 
 def filled_by(name: str, clinic: Clinic) -> Form | None:
-    """The form as a run fills it, with the size that its crash tells of the device."""
-    after = after_of(name, clinic)
-    if after is None:
-        return form_of_run(clinic, name)
-    form = form_of_run(clinic, name, gib=size_of(after), processes=after.question.asked.processes)
-    if form is None or after.question.accelerator or "use_cpu" in (form.settings or ""):
+    """The form as a run fills it, with the device that its crash tells, else the one that its worker recorded."""
+    run, after = clinic.run(name), after_of(name, clinic)
+    if run is None:
+        return None
+    machine = read_machine(run.path)
+    on_cpu = machine.accelerator == "cpu" if after is None else not after.question.accelerator
+    processes = machine.processes if after is None else after.question.asked.processes
+    form = form_of_run(clinic, name, gib=gib(machine.device) if after is None else size_of(after), processes=processes)
+    if form is None or not on_cpu or "use_cpu" in (form.settings or ""):
         return form
     return replace(form, settings="\n".join(one for one in (form.settings, "use_cpu=true") if one))
 
@@ -51,7 +55,12 @@ def size_of(after: After) -> float:
     room = after.crash.sizes.total
     if not after.question.accelerator:
         room = None if after.crash.room is None else after.crash.room + after.estimate.context
-    return math.floor(100 * room / GIB) / 100 if room else 0
+    return gib(room)
+
+
+def gib(size: float | None) -> float:
+    """Bytes in GiB, rounded down to what a person would write; 0 if not known."""
+    return math.floor(100 * size / GIB) / 100 if size else 0
 
 
 def after_of_form(form: Form, clinic: Clinic) -> After | None:

@@ -170,13 +170,13 @@ def trace(
 ) -> Iterator[State]:
     """The real trainer on tensors without data: few layers first, then the whole model for the timeline and the verdict.
 
-    States as they come; of both stages the last has its answer. Ends without one where the request is the newest no more.
+    States as they come; of each stage the last has its answer. Ends without one where the request is the newest no more.
 
     Raises:
         FormUnusable: the form's question cannot be answered.
     """
     question = question_of_form(form, clinic, words)
-    for how in STAGES:
+    for how in STAGES[:1] if shared(question.asked) else STAGES:
         last = None
 
         def work(tell: Tell, cancelled: Alive, how: How = how) -> Answer:
@@ -309,5 +309,7 @@ def child_config(found: Answer, number: int, run: Run | None) -> Mapping[str, An
     config = {name: one for name, one in applied(question.given, fix.edits).items() if one is not None}
     marks: dict[str, Any] = {"method": question.method}
     if run is not None:
+        if "use_cpu" not in run.asked:  # the form has it from what the worker recorded, not from the config
+            config.pop("use_cpu", None)
         marks |= {"parent": run.name if is_ours(run) else str(run.path), "fixes": ["out-of-memory/fit"]}
     return {**marks, **config}

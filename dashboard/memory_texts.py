@@ -62,6 +62,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "按 {batch} 行、{length} 词元处追踪与闭式公式之比缩放 ×{ratio:.2f}",
     ),
     "mem.no_timeline": ("The timeline comes with the trace of the whole model.", "时间线在追踪整个模型后显示。"),
+    "mem.timeline_alone": (
+        "There is a timeline for one device alone; what several share is taken out of its peaks.",
+        "时间线只用于单个设备；多个设备分摊的部分已从峰值中扣除。",
+    ),
     "mem.starting": ("starting", "启动中"),
     "mem.loading": (
         "loading torch, transformers and TRL, once: about ten seconds",

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from dashboard.html import bar, note, pill, text
-from dashboard.memory_job import SCALED, Quick, State
+from dashboard.memory_job import SCALED, Quick, State, shared
 from dashboard.preflight_view import note_html
 from dashboard.texts import Words
 from diagnostics.memory import formula
@@ -61,7 +61,8 @@ def answer_html(found: Answer, words: Words, mark: str = "", source: str | None 
     whole["source"] = source or whole["source"]
     bill = sections.bill_html(whole, lang)
     if not found.estimate.timeline.at and found.fallback is None:
-        bill += f'<p class="quiet">{text(words("mem.no_timeline"))}</p>'
+        why = "mem.timeline_alone" if shared(found.question.asked) else "mem.no_timeline"
+        bill += f'<p class="quiet">{text(words(why))}</p>'
     parts = (sections.shares_html, sections.host_html, sections.largest_html, sections.notes_html)
     asked = f'<div class="facts">{mark}{sections.facts_html(whole, lang)}</div>'
     head = sections.verdict_html(whole, lang) + asked

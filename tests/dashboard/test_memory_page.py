@@ -220,6 +220,12 @@ def test_a_trace_scales_what_is_estimated_after_it(clinic: Clinic) -> None:
         assert quick(other, clinic, EN, tab).ratio is None
 
 
+def test_what_several_devices_share_is_traced_once(clinic: Clinic) -> None:
+    tab, alive = Desk().begin("a")
+    states = [one for one in trace(replace(QWEN, processes=2), clinic, EN, tab, alive, larger(1.0)) if one.answer]
+    assert len(states) == 1  # the whole model would have no timeline either
+
+
 def test_a_ratio_that_says_nothing_is_not_taken(clinic: Clinic) -> None:
     tab, alive = Desk().begin("a")
     list(trace(QWEN, clinic, EN, tab, alive, larger(3.0)))
@@ -370,6 +376,45 @@ def test_crashed_run_fills_the_form_with_the_device_that_it_had(clinic: Clinic) 
     assert crash_html(after_of("gone", clinic), EN) == ""
 
 
+def test_a_training_on_the_cpu_is_asked_about_by_what_its_limit_leaves(clinic: Clinic) -> None:
+    config = died(clinic.root)
+    folder = clinic.root / "oom-1"
+    machine = {"accelerator": "cpu", "memory": 24 * GIB, "limits": {"data": 10 * GIB}}
+    write_json(folder / "status.json", {"state": "failed", "step": 1, "max_steps": 9, "machine": machine})
+    write_json(folder / "run.json", {"schema": 1, "method": "sft", "config": {**config, "max_length": 64}})
+    (folder / "console.log").write_text(
+        "Traceback (most recent call last):\n"
+        '  File "/opt/site-packages/transformers/trainer.py", line 4071, in training_step\n'
+        "    self.accelerator.backward(loss, **kwargs)\n"
+        "RuntimeError: [enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
+        "to allocate 1073741824 bytes. Error code 12 (Cannot allocate memory)\n"
+    )
+    form = filled_by("oom-1", clinic)
+    assert form is not None
+    assert "use_cpu=true" in (form.settings or "")
+    assert 0 < (form.gib or 0) < 10.5  # and a CUDA context that the estimate counts
+    question = question_of_form(form, clinic, EN)
+    assert not question.accelerator
+    assert "use_cpu" in config_of_form(form, EN)
+    tab, alive = Desk().begin("a")
+    assert last(fit(replace(form, model="Qwen/Qwen2.5-0.5B", batch=64), clinic, EN, tab, alive, larger(1.0))).answer
+    child = json.loads(child_file(1, tab, clinic, EN)[0].read_text())
+    assert child["parent"] == "oom-1"
+    assert "use_cpu" not in child
+
+
+def test_a_run_that_lives_fills_the_form_with_the_device_that_its_worker_recorded(clinic: Clinic) -> None:
+    died(clinic.root, "fine")
+    machine = {"accelerator": "cuda", "device": 24 * GIB}
+    write_json(
+        clinic.root / "fine" / "status.json", {"state": "running", "step": 1, "max_steps": 9, "machine": machine}
+    )
+    form = filled_by("fine", clinic)
+    assert form is not None
+    assert (form.gib, form.settings) == (24, "dataset_name=rows.jsonl\nlearning_rate=2e-05")
+    assert after_of("fine", clinic) is None
+
+
 def test_fit_of_a_crash_writes_the_config_of_a_child(clinic: Clinic) -> None:
     config = died(clinic.root)
     form = filled_by("oom-1", clinic)
@@ -410,8 +455,9 @@ def test_an_instant_answer_is_marked_as_such(lang: Any, clinic: Clinic) -> None:
     found = quick(replace(QWEN, processes=2), clinic, words, Tab())
     head, bill, rest = quick_html(found, words)
     assert words("mem.quick", error=0.3) in head
-    assert words("mem.no_timeline") in bill
+    assert words("mem.timeline_alone") in bill
     assert "ZeRO-1" in rest
+    assert words("mem.no_timeline") in quick_html(quick(QWEN, clinic, words, Tab()), words)[1]
     tab, alive = Desk().begin("a")
     traced = last(trace(QWEN, clinic, words, tab, alive, larger(1.1))).answer
     assert traced is not None

@@ -32,7 +32,7 @@ from diagnostics.probes.memory.estimating import versions
 from diagnostics.probes.memory.worker import ANSWER, ERRORS, PROGRESS, REQUEST
 
 # Raised when the same request would be answered otherwise, so that older answers are not taken for new ones.
-VERSION = 1
+VERSION = 2
 POLL_SECONDS = 0.05
 END_SECONDS = 2.0  # that a request which nobody wants any more may take to end, before the whole process is ended
 LOADING, WAITING = "loading torch, transformers and TRL", "waiting for another estimate"
