@@ -1,23 +1,19 @@
-"""The Memory page's work: the instant estimate, the traced one and Fit in the predictor's process, the child's config."""
+"""The Memory page's work: the instant estimate, the traced one and Fit, in the predictor's process."""
 
 from __future__ import annotations
 
 import itertools
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from dashboard.children import CHILDREN
 from dashboard.clinic import Clinic
 from dashboard.memory_crash import after_of_form
-from dashboard.memory_form import Form, FormUnusable, device_name, is_ours, question_of_form
+from dashboard.memory_form import Form, FormUnusable, device_name, question_of_form
 from dashboard.texts import Words
 from diagnostics.finding import Limit
-from diagnostics.fixing import applied
 from diagnostics.memory import formula, predict
 from diagnostics.memory.after import STATES
 from diagnostics.memory.answer import Answer
@@ -26,8 +22,6 @@ from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.predict import How, Predictor
 from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
 from diagnostics.memory.sizes import strategy_of, value
-from diagnostics.run import Run
-from diagnostics.run.files import write_json
 
 LOOK_SECONDS = 0.2  # between two looks at an estimate that is being made
 MOST_TABS = 500
@@ -165,6 +159,11 @@ def about(form: Form, clinic: Clinic) -> dict[str, Any]:
     return {"device_name": device_name(form), "folder": clinic.root, "path": run.name if run else ""}
 
 
+def shared(asked: Asked) -> bool:
+    """Whether several devices share the training: the trace is of one alone then, and has no timeline of its own."""
+    return asked.processes > 1 or bool(asked.config.get("deepspeed") or asked.config.get("fsdp"))
+
+
 def trace(
     form: Form, clinic: Clinic, words: Words, tab: Tab, alive: Alive, predictor: Predictor = traced
 ) -> Iterator[State]:
@@ -274,42 +273,3 @@ def told(work: Callable[[Tell, Alive], Answer], alive: Alive) -> Iterator[State]
         raise now.error
     else:
         yield State(answer=now.answer, seconds=seconds)
-
-
-# The fix
-
-
-def child_file(number: int, tab: Tab, clinic: Clinic, words: Words) -> tuple[Path, str | None]:
-    """Write the config of the way of this number, from 1; the file, and its run's name where it is a child of one of ours.
-
-    Raises:
-        FormUnusable: there is no such way, or the file cannot be written.
-    """
-    form, found = tab.fitted or (None, None)
-    if form is None or found is None or found.plan is None or not 1 <= number <= len(found.plan.options):
-        raise FormUnusable(words("mem.no_way"))
-    run = clinic.run(form.run) if form.run else None
-    config = child_config(found, number, run)
-    if run is not None and is_ours(run):
-        path = clinic.root / CHILDREN / f"{run.name}--memory-{number}.json"
-    else:
-        path = Path(tempfile.mkdtemp(prefix="trl-clinic-")) / f"{found.question.method}-fit-{number}.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, config)
-    except OSError as error:
-        raise FormUnusable(words("diagnose.unwritten", path=path, reason=error.strerror or error)) from error
-    return path, run.name if run is not None and is_ours(run) else None
-
-
-def child_config(found: Answer, number: int, run: Run | None) -> Mapping[str, Any]:
-    """The config that was asked about with all changes of a way, and where it comes from."""
-    assert found.plan is not None
-    question, fix = found.question, found.plan.options[number - 1].fix
-    config = {name: one for name, one in applied(question.given, fix.edits).items() if one is not None}
-    marks: dict[str, Any] = {"method": question.method}
-    if run is not None:
-        if "use_cpu" not in run.asked:  # the form has it from what the worker recorded, not from the config
-            config.pop("use_cpu", None)
-        marks |= {"parent": run.name if is_ours(run) else str(run.path), "fixes": ["out-of-memory/fit"]}
-    return {**marks, **config}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dashboard.clinic import Clinic
+from dashboard.memory_child import child_file
 from dashboard.memory_crash import after_of, after_of_form, choices, filled_by
 from dashboard.memory_form import (
     Form,
@@ -31,7 +32,6 @@ from dashboard.memory_job import (
     Desk,
     State,
     Tab,
-    child_file,
     fit,
     quick,
     ratio_of,
