@@ -61,9 +61,9 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             accumulation = slider("accumulation", 1, words)
             processes = slider("processes", 1, words)
             with gr.Row(elem_classes="tight"):
-                go = gr.Button(words("mem.go"), min_width=90, elem_id="mem-go")
-                seek = gr.Button(words("mem.fit"), variant="primary", min_width=90, elem_id="mem-fit")
-                stop = gr.Button(words("mem.stop"), min_width=90, elem_id="mem-stop")
+                go = gr.Button(words("mem.go"), min_width=60, elem_id="mem-go")
+                seek = gr.Button(words("mem.fit"), variant="primary", min_width=60, elem_id="mem-fit")
+                stop = gr.Button(words("mem.stop"), min_width=60, elem_id="mem-stop")
             progress = gr.HTML(elem_id="mem-progress")
             with gr.Accordion(words("mem.more"), open=False, elem_id="mem-more"):
                 dtype = gr.Dropdown(DTYPES, label=words("mem.dtype"), allow_custom_value=True, elem_id="mem-dtype")
