@@ -109,14 +109,19 @@ def form_of_config(method: str | None, config: Mapping[str, Any], *, run: str | 
     rest: dict[str, Any] = {}
     for argument, (name, given) in own.items():
         value = of_kind(given, defaults.get(argument))
+        place = names_of(chosen).get(argument)
         if argument == "num_processes":
             processes = processes or value
-        elif (place := names_of(chosen).get(argument)) and (value is not None or place == "model"):
+        elif place is not None and value is None and place not in ("model", "length"):
+            continue  # nothing was given: the default stays; rows without a limit are another matter
+        elif place is not None and fills(place, value):
             values[place] = value
         elif argument not in ADAPTER:
-            rest[name] = given
+            rest[name] = given  # of no field, or of none that could show it: asking about it says what is wrong
     peft = of_kind(own.get("use_peft", ("", False))[1], False)
     rank = of_kind(own.get("lora_r", ("", defaults["lora_r"]))[1], 1)
+    if peft and not fills("rank", rank):
+        rest["lora_r"], rank = rank, defaults["lora_r"]
     return Form(
         run=run,
         method=chosen,
@@ -128,9 +133,21 @@ def form_of_config(method: str | None, config: Mapping[str, Any], *, run: str | 
     )
 
 
+def fills(field: str, value: Any) -> bool:
+    """Whether a field of the form can show a value: a slider a number, a box on or off."""
+    shown = getattr(Form, field)
+    if isinstance(shown, bool) or isinstance(value, bool):
+        return isinstance(shown, bool) and isinstance(value, bool)
+    return isinstance(value, int | float) and value >= 0 if isinstance(shown, int) else True
+
+
 def setting(name: str, value: Any) -> str:
-    """An argument as a line of the settings."""
-    return f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+    """An argument as a line of the settings, which is read as the same value again."""
+    bare = f"{name}={value}"
+    plain = isinstance(value, str) and len(bare.splitlines()) == 1 and bare == bare.strip()
+    if plain and asking.parse_settings([bare]) == {name: value}:
+        return bare
+    return f"{name}={json.dumps(value, ensure_ascii=False)}"
 
 
 def text_or_none(value: Any) -> str | None:

@@ -39,7 +39,7 @@ Tell = Callable[[str, float], None]
 
 @dataclass
 class Tab:
-    """One open page: the number of its newest request, its last traced answer, the last answer with what Fit found."""
+    """One open page: the number of its newest request, its last traced answer, the last that has what Fit found, and its form."""
 
     number: int = 0
     traced: Answer | None = None
@@ -52,14 +52,16 @@ class Desk:
     def __init__(self) -> None:
         self._tabs: dict[str, Tab] = {}
         self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
 
     def tab(self, name: str | None) -> Tab:
         """What is known of a page."""
-        found = self._tabs.pop(name or "", None) or Tab()
-        self._tabs[name or ""] = found  # the newest is the last
-        while len(self._tabs) > MOST_TABS:
-            del self._tabs[next(iter(self._tabs))]
-        return found
+        with self._lock:
+            found = self._tabs.pop(name or "", None) or Tab()
+            self._tabs[name or ""] = found  # the newest is the last
+            while len(self._tabs) > MOST_TABS:
+                del self._tabs[next(iter(self._tabs))]
+            return found
 
     def begin(self, name: str | None) -> tuple[Tab, Alive]:
         """A new request of a page, and whether it is still the newest."""
@@ -225,6 +227,8 @@ def fit(
     for state in told(work, alive):
         if state.answer is not None and alive():
             tab.fitted = (form, state.answer)
+            if tab.traced is None or tab.traced.question.asked != question.asked:
+                tab.traced = state.answer
         yield state
 
 

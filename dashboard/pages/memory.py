@@ -30,6 +30,8 @@ WAYS = 2
 PAUSE_SECONDS = 0.4  # without another change before a trace begins: a slider that is dragged changes many times
 FIRST = Form(model="meta-llama/Llama-3.1-8B", device="A100-80")  # what the page shows until something is chosen
 MOST = {"batch": 64, "length": 16384, "rank": 256, "accumulation": 64, "processes": 16}
+LEAST = {"length": 16, "rank": 0}  # of the others 1
+STEPS = {"length": 16}
 DTYPES = ["float32", "bfloat16", "float16", "auto"]
 OPTIMIZERS = ["adamw_torch_fused", "adamw_torch", "adamw_bnb_8bit", "paged_adamw_8bit", "lion_8bit", "adafactor", "sgd"]
 
@@ -55,11 +57,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     head = gr.HTML(elem_id="mem-head")
     with gr.Row():
         with gr.Column(scale=2, min_width=300, elem_classes="memory-controls"):
-            batch = slider("batch", 1, words)
-            length = slider("length", 16, words, step=16)
-            rank = slider("rank", 0, words)
-            accumulation = slider("accumulation", 1, words)
-            processes = slider("processes", 1, words)
+            sliders = {name: slider(name, words) for name in MOST}
             with gr.Row(elem_classes="tight"):
                 go = gr.Button(words("mem.go"), min_width=60, elem_id="mem-go")
                 seek = gr.Button(words("mem.fit"), variant="primary", min_width=60, elem_id="mem-fit")
@@ -88,7 +86,6 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             taken = gr.File(visible=False, label=words("mem.download"), elem_id="mem-taken")
             rest = gr.HTML(elem_id="mem-rest")
     filled = gr.State(0.0)  # changes when a run or a file has filled the form
-    sliders = {"batch": batch, "length": length, "rank": rank, "accumulation": accumulation, "processes": processes}
     by_name = {
         "run": run, "method": method, "model": model, "device": device, "gib": gib, **sliders, "longest": longest, "dtype": dtype,
         "optim": optim, "four_bit": four_bit, "checkpointing": checkpointing, "settings": settings,
@@ -103,7 +100,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             if name in ("run", "device"):
                 value = value or ""
             if name in MOST:
-                found.append(gr.update(value=value, maximum=max(MOST[name], value), **labels(name, form.method)))
+                ends = {"minimum": min(LEAST.get(name, 1), value), "maximum": max(MOST[name], value)}
+                found.append(gr.update(value=value, **ends, **labels(name, form.method)))
             else:
                 found.append(gr.update(value=value, **labels(name, form.method)))
         return found
@@ -180,10 +178,12 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         keep = [gr.skip()] * (SHOWN - 1)
         try:
             for state in fit(form, clinic, words, tab, alive):
-                yield progress_html(state, words), *keep
-                if state.answer is not None:
-                    found = state.answer.plan is not None and bool(state.answer.plan.options)
-                    yield "", gr.skip(), gr.skip(), fit_html(state.answer, words), gr.skip(), gr.update(visible=found)
+                if state.answer is None:
+                    yield progress_html(state, words), *keep
+                    continue
+                found = state.answer.plan is not None and bool(state.answer.plan.options)
+                first, second, third = answer_html(tab.traced or state.answer, words)
+                yield "", first, second, fit_html(state.answer, words), third, gr.update(visible=found)
         except FormUnusable as error:
             yield note(str(error), "error"), *keep
 
@@ -226,11 +226,13 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     run.input(from_run, run, [*fields, crash, filled], **QUIET)
     config.upload(from_file, [config, *fields], [*fields, crash, filled], **QUIET)
     method.input(lambda kind: [gr.update(**labels(one, kind)) for one in ("length", "longest")], method,
-                 [length, longest], **QUIET)  # fmt: skip
+                 [sliders["length"], longest], **QUIET)  # fmt: skip
     return [(opened, [*fields, crash, filled])]
 
 
-def slider(name: str, least: int, words: Words, step: int = 1) -> gr.Slider:
+def slider(name: str, words: Words) -> gr.Slider:
     """A slider of the form."""
-    return gr.Slider(least, MOST[name], value=getattr(FIRST, name), step=step, label=words(f"mem.{name}"),
-                     elem_id=f"mem-{name}")  # fmt: skip
+    return gr.Slider(
+        LEAST.get(name, 1), MOST[name], getattr(FIRST, name), step=STEPS.get(name, 1), label=words(f"mem.{name}"),
+        elem_id=f"mem-{name}",
+    )  # fmt: skip

@@ -136,6 +136,25 @@ def test_former_names_and_texts_are_read() -> None:
     assert form_of_config("sft", {"use_peft": "no", "lora_r": 8}).rank == 0
 
 
+def test_any_value_comes_back_as_it_was_or_is_refused(clinic: Clinic) -> None:
+    config = {
+        "model_name_or_path": "m",
+        "a": "two\nlines",
+        "b": "true",
+        "c": " x",
+        "d": {"e": [1, None]},
+        "f": "1e-5",
+        "g": "",
+    }
+    assert config_of_form(form_of_config("sft", config), EN) == config
+    for odd in ({"per_device_train_batch_size": "auto"}, {"gradient_checkpointing": "some"}, {"use_peft": True, "lora_r": "x"},
+                {"per_device_train_batch_size": -1}, {"max_length": None}):  # fmt: skip
+        form = form_of_config("sft", {"model_name_or_path": "Qwen/Qwen2.5-0.5B", **odd})
+        assert (form.batch, form.checkpointing) == (8, True)
+        with pytest.raises(FormUnusable):
+            quick(form, clinic, EN, Tab())
+
+
 def test_what_cannot_be_asked_is_one_sentence(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "of_hub", lambda name: None)
     for form, words in (
@@ -322,6 +341,7 @@ def test_fit_is_searched_and_taken(clinic: Clinic) -> None:
     assert found is not None
     assert found.plan is not None
     assert len(asks) == found.plan.estimates
+    assert tab.traced is found  # what it began from is shown, if nothing nearer is
     for lang in LANGS:
         assert fit_html(found, Words(lang)).count('class="option"') == len(found.plan.options) == 2
     path, parent = child_file(1, tab, clinic, EN)
