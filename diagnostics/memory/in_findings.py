@@ -25,8 +25,14 @@ APART = ("save", "evaluation")
 MORE: Mapping[Lang, Mapping[str, str]] = {lang: {**CRASHES[lang], **PHASES[lang]} for lang in CRASHES}
 STEPS: Mapping[Lang, Mapping[str, str]] = {lang: LEVERS[lang] for lang in LEVERS}
 FIT: Mapping[Lang, Mapping[str, str]] = {
-    "en": {"fit": "The cheapest changes that would have fitted, found as `memory` finds them, in one"},
-    "zh": {"fit": "本来放得下的最省改动，与 `memory` 的搜索相同，合为一步"},
+    "en": {
+        "fit": "The cheapest changes that would have fitted, found as `memory` finds them, in one",
+        "let-go": "Let go of what each step leaves (python -m diagnostics explain memory-leak)",
+    },
+    "zh": {
+        "fit": "本来放得下的最省改动，与 `memory` 的搜索相同，合为一步",
+        "let-go": "释放每步留下的东西（python -m diagnostics explain memory-leak）",
+    },
 }
 
 
@@ -74,7 +80,7 @@ def crash_fixes(found: After | None, by_hand: Sequence[Fix]) -> tuple[Fix, ...]:
     if found is None:
         return tuple(by_hand)
     if found.crash.kind == "leak":  # less at once only makes it die later
-        return tuple(fix for fix in by_hand if not fix.edits)
+        return (Fix("let-go", "show"), *(fix for fix in by_hand if not fix.edits))
     if found.plan is None or found.crash.phase in APART:
         return tuple(by_hand)
     ways = tuple(replace(one.fix, steps=tuple(step.fix for step in one.steps)) for one in found.plan.options)

@@ -20,6 +20,8 @@ class Reading:
 # What a worker of ours records at every log: what tensors hold on the device, and what no file backs on the host.
 DEVICE = Reading("train/memory/device_allocated_gib")
 HOST = Reading("train/memory/host_private_gib")
+# How much is in use of the device at the peak of tensors, and of whichever limit on the host is nearest; from 0 to 1.
+DEVICE_SHARE, HOST_SHARE = "train/memory/device_peak_share", "train/memory/host_share"
 
 
 def readings(run: Run, reading: Reading) -> tuple[float, ...]:

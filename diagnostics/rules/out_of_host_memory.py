@@ -11,7 +11,7 @@ from diagnostics.run import Run
 
 NAME = "out-of-host-memory"
 METHODS = None
-EXPLAINS = ("run-died", "collective-timeout")
+EXPLAINS = ("run-died", "collective-timeout", "memory-leak", "near-memory-limit")
 
 # What is behind each kind, most likely first.
 CAUSES = {

@@ -13,7 +13,14 @@ from diagnostics.run import Run
 
 NAME = "out-of-memory"
 METHODS = None
-EXPLAINS = ("run-died", "collective-timeout", "server-unreachable", "out-of-host-memory")
+EXPLAINS = (
+    "run-died",
+    "collective-timeout",
+    "server-unreachable",
+    "out-of-host-memory",
+    "memory-leak",
+    "near-memory-limit",
+)
 
 CAUSES = {
     "load": ("model", "processes"),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from diagnostics.children import child_of
@@ -13,7 +14,8 @@ from diagnostics.engine import diagnose
 from diagnostics.finding import TableEvidence
 from diagnostics.memory.words import CRASHES, LEVERS, PHASES
 from diagnostics.report.words import LANGS, in_words
-from diagnostics.run import open_run
+from diagnostics.rules.memory_leak import rise_of
+from diagnostics.run import Series, open_run
 from tests.diagnostics.memory.asked import GIB
 from tests.diagnostics.memory.test_after_crash import BACKWARD, CONFIG, DEVICE, LOGITS, ON_CPU, REFUSED, RUNNING
 from tests.diagnostics.postmortem.texts import crash
@@ -101,3 +103,40 @@ def test_a_recorded_crash_has_more_to_say_than_its_console(rule: str) -> None:
         finding = diagnose(open_run(path)).findings[0]
         assert finding.facts["more"]
         assert any(isinstance(one, TableEvidence) for one in finding.evidence)
+
+
+def course(values: list[float], unit: float = GIB) -> Any:
+    """A rise in readings, one a step; None where there is none."""
+    return rise_of(Series("memory", np.arange(1, len(values) + 1), np.array(values)), unit)
+
+
+def test_the_rise_of_a_leak_is_its_slope() -> None:
+    found = course([4 + 0.02 * step for step in range(1, 101)])
+    assert (found.first, found.last) == (26, 100)
+    assert found.slope == pytest.approx(0.02 * GIB)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [4.0] * 60,
+        [4.0 if step < 38 else 6.0 for step in range(60)],  # a first evaluation
+        [8 - 4 * 0.9**step for step in range(60)],  # a cache that fills
+        [4 + (step * 7 % 11) / 10 for step in range(60)],  # batches of all lengths
+        [4 + step / 60 if step < 40 else 4.0 for step in range(60)],  # given back
+    ],
+)
+def test_what_is_no_leak(values: list[float]) -> None:
+    assert course(values) is None
+
+
+def test_a_crash_of_a_leak_is_one_finding(tmp_path: Path) -> None:
+    log = [{"step": s, "loss": 2.0, "memory/device_allocated_gib": 10 + 0.2 * s} for s in range(1, 61)]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": log}))
+    machine = {"accelerator": "cuda", "device": 24 * GIB}
+    _, diagnosis = found(tmp_path, crash(*BACKWARD, end=DEVICE), machine, gradient_checkpointing=False)
+    finding = diagnosis.findings[0]
+    assert (finding.rule, finding.facts["more"]) == ("out-of-memory", ("leak",))
+    assert "memory-leak" in finding.explains
+    assert finding.fixes[0].key == "let-go"  # a smaller batch would only die later
+    assert not [fix for fix in finding.fixes if fix.edits]
