@@ -39,9 +39,10 @@ Tell = Callable[[str, float], None]
 
 @dataclass
 class Tab:
-    """One open page: the number of its newest request, its last traced answer, the last that has what Fit found, and its form."""
+    """One open page: the number of its newest request, whether that was to stop, its last traced answer, the last that has what Fit found, and its form."""
 
     number: int = 0
+    stopped: bool = False
     traced: Answer | None = None
     fitted: tuple[Form, Answer] | None = None
 
@@ -66,8 +67,14 @@ class Desk:
     def begin(self, name: str | None) -> tuple[Tab, Alive]:
         """A new request of a page, and whether it is still the newest."""
         tab = self.tab(name)
+        tab.stopped = False
         number = tab.number = next(self._numbers)
         return tab, lambda: tab.number == number
+
+    def stop(self, name: str | None) -> None:
+        """Nothing of a page is wanted any more; what is under way says so as its last word, so that nothing comes after it."""
+        tab, _ = self.begin(name)
+        tab.stopped = True
 
 
 @dataclass(frozen=True)
@@ -259,6 +266,8 @@ def told(work: Callable[[Tell, Alive], Answer], alive: Alive) -> Iterator[State]
         except Exception as error:  # raised again where it is waited for
             now.error = error
 
+    if not alive():
+        return
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:

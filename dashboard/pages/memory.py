@@ -168,8 +168,11 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 else:
                     first, second, third = answer_html(state.answer, words)
                     yield "", first, second, gr.skip(), third, gr.skip()
-        except FormUnusable:  # said at once already
-            return
+        except FormUnusable:  # said at once already; and again, lest an older request's last word came after it
+            if alive():
+                yield at_once(form, tab)
+        if tab.stopped:
+            yield note(words("mem.stopped")), *keep
 
     def search(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         """What would fit."""
@@ -186,6 +189,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 yield "", first, second, fit_html(state.answer, words), third, gr.update(visible=found)
         except FormUnusable as error:
             yield note(str(error), "error"), *keep
+        if tab.stopped:
+            yield note(words("mem.stopped")), *keep
 
     def offered(request: gr.Request) -> list[Any]:
         """A button for each way that was found; what was taken of an earlier search goes."""
@@ -205,19 +210,18 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
 
         return taking_one
 
-    def stopped(request: gr.Request) -> str:
+    def stopped(request: gr.Request) -> None:
         """Nobody wants what is under way."""
-        desk.begin(request.session_hash)
-        return note(words("mem.stopped"))
+        desk.stop(request.session_hash)
 
     changed = [one.input for one in (model, method, dtype, optim, four_bit, checkpointing, longest, settings, gib)]
     traced: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8, **QUIET}
-    tracing = gr.on([go.click, filled.change, *changed], work, fields, shown, **traced)
+    gr.on([go.click, filled.change, *changed], work, fields, shown, **traced)
     moved = [one.input for one in sliders.values()]
     dragged = gr.on(moved, drag, fields, shown, trigger_mode="always_last", **QUIET)
-    following = dragged.then(work, fields, shown, **traced)
-    seeking = seek.click(search, fields, shown, **traced)
-    stop.click(stopped, outputs=progress, cancels=[tracing, following, seeking], **QUIET)
+    dragged.then(work, fields, shown, **traced)
+    seek.click(search, fields, shown, **traced)
+    stop.click(stopped, **QUIET)
     device.input(lambda: (0, time.time()), outputs=[gib, filled], **QUIET)
     gib.input(lambda size: "" if size else gr.skip(), gib, device, **QUIET)
     ways.change(offered, outputs=[*takes, took, taken], **QUIET)

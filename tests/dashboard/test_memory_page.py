@@ -297,6 +297,21 @@ def test_a_newer_request_ends_the_older_and_is_not_overwritten(clinic: Clinic) -
     assert last(trace(QWEN, clinic, EN, tab, alive, larger(1.0))).answer is not None
 
 
+def test_what_is_stopped_ends_and_knows_that_it_was_stopped(clinic: Clinic) -> None:
+    desk, started, ended = Desk(), threading.Event(), list[str]()
+    tab, alive = desk.begin("a")
+    states = trace(QWEN, clinic, EN, tab, alive, slow(started, ended))
+    next(states)
+    assert started.wait(5)
+    desk.stop("a")
+    assert list(states) == []
+    assert tab.stopped
+    wait_until(lambda: ended == ["cancelled"])
+    assert list(told(lambda tell, cancelled: pytest.fail("was begun"), alive)) == []  # what had not begun never does
+    desk.begin("a")
+    assert not tab.stopped
+
+
 def test_who_closes_the_page_ends_the_work(clinic: Clinic) -> None:
     started, ended = threading.Event(), list[str]()
     tab, alive = Desk().begin("a")
