@@ -1,4 +1,4 @@
-"""The dashboard: six pages in two languages, one process, no torch."""
+"""The dashboard: its pages in two languages, one process, no torch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import gradio as gr
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.pages import diagnose, learn, preflight, runs, train
+from dashboard.pages import diagnose, learn, memory, preflight, runs, train
 from dashboard.pages.compare import page as compare
 from dashboard.sharing.guarding import guards
 from dashboard.texts import LANGS, Lang, Words
+from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
@@ -20,6 +21,7 @@ BUILD = {
     "runs": runs.build,
     "train": train.build,
     "preflight": preflight.build,
+    "memory": memory.build,
     "compare": compare.build,
     "diagnose": diagnose.build,
     "learn": learn.build,
@@ -93,7 +95,7 @@ def launch(
         server_port=port,
         share=False,
         quiet=True,
-        css_paths=[STYLE, PREFLIGHT_STYLE],
+        css_paths=[STYLE, PREFLIGHT_STYLE, MEMORY_STYLE],
         head=HEAD,
         theme=theme(),
         footer_links=[],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dashboard import course_texts, preflight_texts, train_texts
+from dashboard import course_texts, memory_texts, preflight_texts, train_texts
 from dashboard.sharing import texts as sharing_texts
 
 Lang = Literal["en", "zh"]
@@ -512,6 +512,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **preflight_texts.TEXTS,
     **train_texts.TEXTS,
     **course_texts.TEXTS,
+    **memory_texts.TEXTS,
     **sharing_texts.TEXTS,
 }
 

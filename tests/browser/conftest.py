@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +37,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    runs = tmp_path_factory.mktemp("clinic") / "runs"
+@contextmanager
+def serving(runs: Path, *more: str) -> Iterator[Served]:
+    """A dashboard of a runs folder, until the block ends."""
     port = free_port()
     log = runs.parent / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), "--demo"],
+            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), *more],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -68,6 +69,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process.kill()
     if os.environ.get("SHOW_LOG"):
         print(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("clinic") / "runs", "--demo") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
