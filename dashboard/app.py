@@ -14,6 +14,7 @@ from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
+RUNS_STYLE = Path(__file__).parent / "runs.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
 BUILD = {"runs": runs.build, "preflight": preflight.build, "compare": compare.build, "diagnose": diagnose.build}
 # The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
@@ -58,7 +59,7 @@ def launch(clinic: Clinic, *, port: int, first: Lang = "en", block: bool = True)
         server_port=port,
         share=False,
         quiet=True,
-        css_paths=[STYLE, PREFLIGHT_STYLE],
+        css_paths=[STYLE, RUNS_STYLE, PREFLIGHT_STYLE],
         head=HEAD,
         theme=gr.themes.Default(),
         footer_links=[],
