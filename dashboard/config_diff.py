@@ -18,15 +18,23 @@ OF_THE_RUN = ("output_dir", "logging_dir", "run_name", "hub_model_id")
 
 
 def config_rows(runs: Sequence[Run], *, differences_only: bool) -> list[tuple[str, list[Any]]]:
-    """Each argument with its value in each run, `MISSING` where a run does not tell it; by name, the method first."""
+    """Each argument with its value in each run, `MISSING` where a run does not tell it; by name, the method first.
+
+    An argument that a run does not tell is a difference only if another run was asked for it: what the others merely
+    log, it may have had too.
+    """
     told = [{"method": run.method, **run.config} if run.method else dict(run.config) for run in runs]
     names = sorted({name for one in told for name in one}, key=lambda name: (name != "method", name))
     rows = [(name, [one.get(name, MISSING) for one in told]) for name in names]
     if not differences_only:
         return rows
-    return [
-        (name, values) for name, values in rows if name not in OF_THE_RUN and len({written(one) for one in values}) > 1
-    ]
+    asked = {name for run in runs for name in run.asked}
+    return [row for row in rows if row[0] not in OF_THE_RUN and differs(row[1], asked=row[0] in asked)]
+
+
+def differs(values: Sequence[Any], *, asked: bool) -> bool:
+    """Whether the values of an argument are not all the same."""
+    return len({written(one) for one in values if asked or one is not MISSING}) > 1
 
 
 def written(value: Any) -> str:
@@ -39,7 +47,7 @@ def written(value: Any) -> str:
 
 
 def config_html(runs: Sequence[Run], words: Words, *, differences_only: bool) -> str:
-    """The table; a value that is not the first run's is set off."""
+    """The table, or why there is none."""
     if not runs:
         return note(words("runs.config_none"))
     if len(runs) == 1 and differences_only:
@@ -56,7 +64,7 @@ def config_html(runs: Sequence[Run], words: Words, *, differences_only: bool) ->
 
 
 def row_html(name: str, values: Sequence[str]) -> str:
-    """One argument as a row."""
+    """One argument as a row; a value that is not the first run's is set off."""
     cells = []
     for value in values:
         short = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"

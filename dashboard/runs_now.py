@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboard.addresses import Addresses
@@ -70,11 +70,6 @@ def seen_now(clinic: Clinic, look: Look) -> Seen:
     return Seen(tuple(runs), marks, drawn, colours_of(drawn, names), tuple(offered(facts.values())))
 
 
-def picked(clinic: Clinic, look: Look, name: str) -> Look:
-    """The look once a run was ticked or unticked; an empty name draws the newest again."""
-    return replace(look, runs=None) if not name else look.toggled(name, seen_now(clinic, look).drawn)
-
-
 def strip_and_table(clinic: Clinic, seen: Seen, look: Look, words: Words, addresses: Addresses) -> tuple[str, str]:
     """The demo's stages, and the table of runs under what could not be read."""
     _, broken = clinic.marks_now()
@@ -104,6 +99,12 @@ def group_choices(seen: Seen, words: Words) -> list[tuple[str, str]]:
     """The groups of curves of the drawn runs, with how many there are in each."""
     own = {"overview": words("runs.group_overview"), "trainer": words("runs.group_trainer")}
     return [(f"{own.get(name, name)} ({len(tags)})", name) for name, tags in groups_of(seen.shown).items()]
+
+
+def group_shown(look: Look, groups: Sequence[tuple[str, str]]) -> str | None:
+    """The group that is shown, of those offered; None if there is none."""
+    names = [name for _, name in groups]
+    return look.group if look.group in names else names[0] if names else None
 
 
 def plots_now(clinic: Clinic, seen: Seen, look: Look, words: Words) -> list[Plot]:

@@ -46,11 +46,6 @@ class Look:
         known = set(there)
         return tuple(name for name in self.runs if name in known)[:MOST_RUNS]
 
-    def toggled(self, name: str, drawn: Iterable[str]) -> Look:
-        """The look once the user has chosen a run, or chosen it off again. `drawn`: what is drawn now."""
-        now = tuple(drawn)
-        return replace(self, runs=tuple(one for one in now if one != name) if name in now else (*now, name))
-
     def query(self) -> str:
         """The look as the query of an address; what is as at first is left out."""
         pairs = [("run", name) for name in self.runs or ()]
@@ -106,9 +101,9 @@ def chosen_text(look: Look) -> str:
 
 
 def chosen_of(kept: object) -> tuple[str, ...] | None:
-    """The chosen runs out of such a text; None if it is none: it came back from a browser."""
+    """The chosen runs out of such a text, or a list; None if it is neither: it came back from a browser."""
     try:
-        names = json.loads(kept) if isinstance(kept, str) and kept else None
+        names = json.loads(kept) if isinstance(kept, str) and kept else kept
     except ValueError:
         return None
     return tuple(dict.fromkeys(one for one in names if isinstance(one, str))) if isinstance(names, list) else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -20,14 +22,25 @@ from dashboard.runs_now import (
     figure_of,
     filter_words,
     group_choices,
+    group_shown,
     legend_html,
-    picked,
     plots_now,
     seen_now,
     strip_and_table,
     told_html,
 )
-from dashboard.selection import AXES, MOST_SMOOTHING, Look, chosen_text, look_from, look_of, zoom_of, zoom_text
+from dashboard.selection import (
+    AXES,
+    MOST_SMOOTHING,
+    Look,
+    chosen_of,
+    chosen_text,
+    look_from,
+    look_of,
+    zoom_of,
+    zoom_text,
+)
+from dashboard.sent import Sent
 from dashboard.texts import Words
 
 POLL_SECONDS = 1.0
@@ -73,9 +86,9 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         configs = gr.HTML()
     address = gr.HTML(html_template="", js_on_load=ADDRESS, elem_classes="unseen")
 
-    # What a reload must not lose lives in the browser and in the address; `seen`, what was sent, may be lost any time.
+    # What a reload must not lose lives in the browser and in the address; what was `sent` may be lost any time.
     chosen, zoom = gr.Textbox(visible=False), gr.Textbox(visible=False)
-    seen = gr.State(dict)
+    sent = gr.State(Sent())
     timer = gr.Timer(POLL_SECONDS, active=False)
     controls = [chosen, zoom, search, filters, group, metric, x, smoothing, log]
     parts = {
@@ -85,52 +98,50 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         **{f"head{place}": one for place, (_, one) in enumerate(heads)},
         **{f"plot{place}": one for place, one in enumerate(plots)},
     }  # fmt: skip
-    shown = [seen, *parts.values()]
+    shown = list(parts.values())
 
-    def draw(look: Look, differences_only: bool, sent: dict[str, Any]) -> list[Any]:
+    def draw(turn: int, sent: Sent, look: Look, differences_only: bool) -> list[Any]:
         """Every part of the page as it is now; those that are as they were sent last are left alone."""
-        signature = clinic.signature()
+        looked = (clinic.signature(), look, differences_only)
         now = seen_now(clinic, look)
         strip_html, table_html = strip_and_table(clinic, now, look, words, addresses)
         label, visible = demo_button(clinic)
         offers = [(filter_words(one, words), one) for one in dict.fromkeys((*now.filters, *look.filters))]
         groups = group_choices(now, words)
-        names = [name for _, name in groups]
-        lone = look.group if look.group in names else names[0] if names else None
-        values: dict[str, Any] = {
+        lone = group_shown(look, groups)
+        texts = {
             "strip": strip_html,
-            "demo": gr.update(value=words(label), visible=visible),
             "table": table_html,
-            "filters": gr.update(choices=offers),
-            "group": gr.update(choices=groups, value=lone, visible=len(groups) > 1),
             "legend": legend_html(now, look, words),
             "told": told_html(now, look, words),
             "configs": config_now(now, words, differences_only=differences_only),
             "address": look.query(),
         }
-        marks: dict[str, Any] = {name: str(value) for name, value in values.items()}
-        due = plots_now(clinic, now, look, words)
+        marks: dict[str, Any] = {**texts, "demo": (label, visible), "filters": offers, "group": (groups, lone)}
+        make: dict[str, Callable[[], Any]] = {name: partial(str, value) for name, value in texts.items()}
+        make |= {
+            "demo": lambda: gr.update(value=words(label), visible=visible),
+            # Its value is the user's once the page is open.
+            "filters": lambda: gr.update(choices=offers, **({} if sent.parts else {"value": list(look.filters)})),
+            "group": lambda: gr.update(choices=groups, value=lone, visible=len(groups) > 1),
+        }
+        plots = plots_now(clinic, now, look, words)
         for place in range(MOST_PLOTS):
-            column, above, below = f"column{place}", f"head{place}", f"plot{place}"
-            plot = due[place] if place < len(due) else None
-            values |= {column: gr.update(visible=plot is not None), above: gr.skip(), below: gr.skip()}
-            marks[column] = plot is not None
-            if plot is not None:
-                marks |= {above: plot.head, below: plot.fingerprint}
-                values[above] = plot.head
-                if sent.get(below) != plot.fingerprint:
-                    values[below] = figure_of(clinic, now, look, plot.tag, words)
-            else:
-                marks |= {above: None, below: None}
-        marks["looked"] = (signature, look, differences_only)
-        return [marks, *(gr.skip() if sent.get(name) == marks[name] else values[name] for name in parts)]
+            marks[f"column{place}"] = place < len(plots)
+            make[f"column{place}"] = partial(gr.update, visible=place < len(plots))
+        for place, plot in enumerate(plots):
+            marks |= {f"head{place}": plot.head, f"plot{place}": plot.fingerprint}
+            make[f"head{place}"] = partial(str, plot.head)
+            make[f"plot{place}"] = partial(figure_of, clinic, now, look, plot.tag, words)
+        changes = sent.changes(turn, {**marks, "looked": looked}, make)
+        return [gr.skip() if changes is None or name not in changes else changes[name] for name in parts]
 
-    def tick(sent: dict[str, Any], differences_only: bool, *state: Any) -> Any:
+    def tick(sent: Sent, differences_only: bool, *state: Any) -> Any:
         """Look whether anything changed; if nothing did, nothing is sent and no run is read."""
-        look = look_from(*state)
-        if sent.get("looked") == (clinic.signature(), look, differences_only):
+        turn, look = sent.turn, look_from(*state)
+        if not sent.differs("looked", (clinic.signature(), look, differences_only)):
             return gr.skip()
-        return draw(look, differences_only, sent)
+        return draw(turn, sent, look, differences_only)
 
     form = [marked, tags, note, keep, stow]
 
@@ -146,59 +157,56 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             gr.update(value=words("runs.unarchive" if now.archived else "runs.archive"), interactive=some),
         ]
 
-    def changed(sent: dict[str, Any], differences_only: bool, *state: Any) -> list[Any]:
+    def changed(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """A control was used."""
-        return draw(look_from(*state), differences_only, sent)
+        return draw(sent.begun(), sent, look_from(*state), differences_only)
 
-    def turned(sent: dict[str, Any], differences_only: bool, *state: Any) -> list[Any]:
+    def turned(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Another axis was chosen: what was looked at of the last one says nothing on it."""
-        return ["", *draw(replace(look_from(*state), zoom=None), differences_only, sent)]
+        return ["", *draw(sent.begun(), sent, replace(look_from(*state), zoom=None), differences_only)]
 
-    def zoomed(event: gr.EventData, sent: dict[str, Any], differences_only: bool, *state: Any) -> list[Any]:
+    def zoomed(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """A part of the axis was chosen in one plot: all show it, as finely as it can be seen."""
         look = replace(look_from(*state), zoom=zoom_of(event.part))
-        return [zoom_text(look.zoom) if look.zoom else "", *draw(look, differences_only, sent)]
+        return [zoom_text(look.zoom) if look.zoom else "", *draw(sent.begun(), sent, look, differences_only)]
 
-    def pick(event: gr.EventData, sent: dict[str, Any], differences_only: bool, *state: Any) -> list[Any]:
-        """A run was ticked or unticked, in the table or in the legend."""
-        look = picked(clinic, look_from(*state), str(event.run))
-        return [chosen_text(look), *fill(look), *draw(look, differences_only, sent)]
+    def pick(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+        """Runs were ticked or unticked, in the table or in the legend."""
+        look = replace(look_from(*state), runs=chosen_of(event.runs))
+        return [chosen_text(look), *fill(look), *draw(sent.begun(), sent, look, differences_only)]
 
-    def keep_marks(sent: dict[str, Any], differences_only: bool, tags: str, note: str, *state: Any) -> list[Any]:
+    def keep_marks(sent: Sent, differences_only: bool, tags: str, note: str, *state: Any) -> list[Any]:
         """Keep what stands in the form."""
         look = look_from(*state)
-        return [save(clinic, look, tags, note, words), *fill(look), *draw(look, differences_only, sent)]
+        return [save(clinic, look, tags, note, words), *fill(look), *draw(sent.begun(), sent, look, differences_only)]
 
-    def stow_runs(sent: dict[str, Any], differences_only: bool, *state: Any) -> list[Any]:
+    def stow_runs(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Archive the chosen runs, or take them out again."""
         look = look_from(*state)
-        return [archive(clinic, look, words), *fill(look), *draw(look, differences_only, sent)]
+        return [archive(clinic, look, words), *fill(look), *draw(sent.begun(), sent, look, differences_only)]
 
     def from_address(request: gr.Request) -> list[Any]:
         """The look that the address describes."""
+        sent = Sent()
         look = look_of(request.query_params.multi_items())
-        state: list[Any] = [chosen_text(look), zoom_text(look.zoom) if look.zoom else "", look.search]
-        state += [look.metric, look.x, look.smoothing, look.log]
-        drawn = draw(look, True, {})
-        # The filters' and the groups' choices come with what is drawn: here they are also set.
-        place = list(parts).index("filters") + 1
-        drawn[place] = gr.update(**{**drawn[place], "value": list(look.filters)})
-        return [*state, *fill(look), gr.Timer(active=True), *drawn]
+        zoomed_to = zoom_text(look.zoom) if look.zoom else ""
+        controls: list[Any] = [chosen_text(look), zoomed_to, look.search, look.metric, look.x, look.smoothing, look.log]
+        return [sent, *controls, *fill(look), gr.Timer(active=True), *draw(sent.turn, sent, look, True)]
 
-    given = [seen, differences, *controls]
+    given = [sent, differences, *controls]
     timer.tick(tick, given, shown, trigger_mode="once", **QUIET)
     used = [search.input, filters.input, group.input, metric.input, smoothing.release, log.input, differences.input]
     gr.on(used, changed, given, shown, trigger_mode="always_last", **QUIET)
     x.input(turned, given, [zoom, *shown], **QUIET)
     together.zoom(zoomed, given, [zoom, *shown], **QUIET)
-    gr.on([table.click, legend.click], pick, given, [chosen, *form, *shown], **QUIET)
+    gr.on([table.click, legend.click], pick, given, [chosen, *form, *shown], trigger_mode="always_last", **QUIET)
     gr.on(
         [keep.click, tags.submit],
         keep_marks,
-        [seen, differences, tags, note, *controls],
+        [sent, differences, tags, note, *controls],
         [kept_told, *form, *shown],
         **QUIET,
     )
     stow.click(stow_runs, given, [kept_told, *form, *shown], **QUIET)
     demo.click(clinic.start_demo, **QUIET)
-    return [(from_address, [chosen, zoom, search, metric, x, smoothing, log, *form, timer, *shown])]
+    return [(from_address, [sent, chosen, zoom, search, metric, x, smoothing, log, *form, timer, *shown])]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-# A click on anything that stands for a run tells the server which. A box is ticked at once, before the answer.
+# A click on anything that stands for a run. The choice is made here, at once, and the server told the whole of it: clicks
+# may be quicker than answers. `clinicRuns` is the user's choice once there is one; before, the legend tells what is drawn.
 PICK = """
+const shown = () => [...document.querySelectorAll('#run-legend .chip[data-run]')].map(one => one.dataset.run).filter(Boolean);
 element.addEventListener('click', event => {
   const target = event.target.closest('[data-run]');
   if (!target) return;
-  if (target.role === 'checkbox') target.ariaChecked = target.ariaChecked === 'true' ? 'false' : 'true';
-  trigger('click', {run: target.dataset.run});
+  const run = target.dataset.run, now = window.clinicRuns || shown();
+  window.clinicRuns = run ? (now.includes(run) ? now.filter(one => one !== run) : [...now, run]) : null;
+  for (const box of document.querySelectorAll('button.pick')) {
+    if (run && box.dataset.run === run) box.setAttribute('aria-checked', String(window.clinicRuns.includes(run)));
+  }
+  trigger('click', {runs: window.clinicRuns});
 });
 """
 
@@ -24,36 +30,41 @@ const follow = () => {
   for (const link of document.querySelectorAll('.clinic-header nav a')) link.search = runs;
 };
 watch('value', follow);
-follow();
 """
 
 # The plots below share what is pointed at and the part of the axis that is looked at. Plotly draws them when it likes:
-# each is joined once it is there. `busy` keeps an answer from being answered.
+# each is joined once it is there. What a plot does because another did is not passed on.
 TOGETHER = """
-let busy = false;
 const plots = () => [...document.querySelectorAll('.plots .js-plotly-plot')].filter(one => one.offsetParent && one._fullLayout);
-const all = (from, act) => {
-  if (busy) return;
-  busy = true;
-  try { for (const one of plots()) if (one !== from) act(one); } finally { busy = false; }
-};
+let pointing = false;
 const join = plot => {
   plot.clinicJoined = true;
+  const others = act => {
+    if (pointing) return;
+    pointing = true;
+    try { for (const one of plots()) if (one !== plot) act(one); } finally { pointing = false; }
+  };
   plot.on('plotly_hover', event => {
     const at = event.xvals ? event.xvals[0] : event.points[0].x;
-    all(plot, one => window.Plotly.Fx.hover(one, {xval: at}, 'xy'));
+    others(one => window.Plotly.Fx.hover(one, {xval: at}, ['xy']));
   });
-  plot.on('plotly_unhover', () => all(plot, one => window.Plotly.Fx.unhover(one)));
+  plot.on('plotly_unhover', () => others(one => window.Plotly.Fx.unhover(one)));
   plot.on('plotly_relayout', change => {
-    if (busy) return;
     const low = change['xaxis.range[0]'], high = change['xaxis.range[1]'];
-    if (low === undefined && !change['xaxis.autorange']) return;
+    if (plot.clinicFollows || (low === undefined && !change['xaxis.autorange'])) return;
+    for (const one of plots()) {
+      if (one === plot) continue;
+      one.clinicFollows = true;
+      const part = low === undefined ? {'xaxis.autorange': true} : {'xaxis.range[0]': low, 'xaxis.range[1]': high};
+      window.Plotly.relayout(one, part).finally(() => { one.clinicFollows = false; });
+    }
     trigger('zoom', {part: low === undefined ? '' : `${low}~${high}`});
   });
 };
-const look = () => { for (const plot of document.querySelectorAll('.plots .js-plotly-plot'))
-  if (!plot.clinicJoined && plot.on && window.Plotly) join(plot); };
-const watching = new MutationObserver(look);
-watching.observe(document.querySelector('.plots') || document.body, {childList: true, subtree: true});
+const look = () => {
+  for (const plot of document.querySelectorAll('.plots .js-plotly-plot'))
+    if (!plot.clinicJoined && plot.on && window.Plotly) join(plot);
+};
+new MutationObserver(look).observe(document.querySelector('.plots') || document.body, {childList: true, subtree: true});
 look();
 """

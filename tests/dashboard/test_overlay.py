@@ -198,9 +198,12 @@ def test_a_tag_is_explained_with_its_healthy_range_in_both_languages() -> None:
 
 def test_only_what_differs_is_shown_of_the_configs() -> None:
     one = replace(made("a"), config={"learning_rate": 1e-6, "beta": 1, "output_dir": "x", "note": EVIL})
-    two = replace(made("b", "dpo"), config={"learning_rate": 1e-6, "beta": 1.0, "output_dir": "y", "seed": 7})
+    two = replace(
+        made("b", "dpo"), config={"learning_rate": 1e-6, "beta": 1.0, "output_dir": "y", "seed": 7, "tf32": 1}
+    )
+    one, two = replace(one, asked={"note": EVIL}), replace(two, asked={"seed": 7})  # tf32 was only logged
     assert [name for name, _ in config_rows([one, two], differences_only=True)] == ["method", "note", "seed"]
-    assert len(config_rows([one, two], differences_only=False)) == 6
+    assert len(config_rows([one, two], differences_only=False)) == 7
     html = config_html([one, two], EN, differences_only=True)
     assert "<img" not in html
     assert html.count('class="other"') == 3

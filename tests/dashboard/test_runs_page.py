@@ -18,7 +18,6 @@ from dashboard.runs_now import (
     filter_words,
     group_choices,
     legend_html,
-    picked,
     plots_now,
     seen_now,
     strip_and_table,
@@ -197,10 +196,7 @@ def test_every_way_of_looking_is_a_change_of_the_plot(clinic: Clinic) -> None:
     assert {"before", "later"} <= {trace.name for trace in figure.data}
 
 
-def test_ticking_begins_with_what_is_drawn(clinic: Clinic) -> None:
-    assert picked(clinic, Look(), "before").runs == ("later",)
-    assert picked(clinic, Look(("later",)), "before").runs == ("later", "before")
-    assert picked(clinic, Look(("later",)), "").runs is None
+def test_the_boxes_of_the_drawn_runs_are_ticked(clinic: Clinic) -> None:
     table = runs_table(clinic, EN, ADDRESSES, Look(("later",)), seen_now(clinic, Look(("later",))).colours)
     assert table.count('aria-checked="true"') == 1
     assert table.count('aria-checked="false"') == 1
