@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from dashboard.judging import Judge
 from dashboard.marks import Mark, Marks, MarksUnreadable
@@ -25,6 +25,7 @@ from diagnostics.run.discover import RunStore
 from diagnostics.run.files import read_json, tail, write_json
 from diagnostics.run.status import process_alive
 
+Made = TypeVar("Made")
 DEMO_FOLDER = ".demo"
 WORKERS_FOLDER = ".workers"
 EXAMPLES = 6
@@ -42,6 +43,7 @@ class Clinic:
         self.cache = AnswerCache(default_folder())
         self.marks = Marks(root)
         self._judge = Judge(diagnose)
+        self._kept: dict[tuple[str, Hashable], tuple[Run, Any]] = {}
         self._looked: tuple[float, str] | None = None
         self._looking = threading.Lock()
         self._demo: subprocess.Popen[bytes] | None = None
@@ -72,6 +74,13 @@ class Clinic:
     def latest_diagnosis(self, run: Run) -> Diagnosis | None:
         """The newest diagnosis of a run without waiting for one; None if it is not judged yet. `signature` tells when it is."""
         return self._judge.latest(run)
+
+    def kept(self, run: Run, what: Hashable, make: Callable[[Run], Made]) -> Made:
+        """What is made of a run, made again only when the run was read again. `what` tells one such thing from another."""
+        known = self._kept.get((run.name, what))
+        if known is None or known[0] is not run:
+            known = self._kept[(run.name, what)] = (run, make(run))
+        return cast("Made", known[1])
 
     def marks_now(self) -> tuple[Mapping[str, Mark], str | None]:
         """The user's marks by run, and why they cannot be read, if they cannot."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from dashboard.addresses import Addresses
@@ -129,8 +130,8 @@ def run_row(clinic: Clinic, run: Run, words: Words, addresses: Addresses, mark: 
         text(run.method or "–"),
         f"<span{reason}>{pill(words(f'state.{status.state}'), status.state)}</span>",
         progress_cell(run, words),
-        key_cell(run, words),
-        score_cell(run),
+        clinic.kept(run, ("key", words.lang), partial(key_cell, words=words)),
+        clinic.kept(run, "score", score_cell),
         checkpoints,
         findings_cell(clinic, run, words, diagnose),
     )

@@ -93,6 +93,18 @@ def test_a_live_run_shows_its_last_diagnosis_until_there_is_a_newer_one(clinic: 
     assert calls == ["judged", "judged"]
 
 
+def test_what_is_made_of_a_run_is_made_once_until_it_is_read_again(clinic: Clinic) -> None:
+    made: list[str] = []
+    for _ in range(2):
+        for run in clinic.runs()[0]:
+            clinic.kept(run, "x", lambda one: made.append(one.name))
+    assert made == ["before", "later"]
+    log_row(clinic.root / "later", 11, loss=1.0)
+    for run in clinic.runs()[0]:
+        clinic.kept(run, "x", lambda one: made.append(one.name))
+    assert made == ["before", "later", "later"]
+
+
 def test_an_idle_look_reads_no_file(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RunStore(clinic.root)
     first = store.signature()
