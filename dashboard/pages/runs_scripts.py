@@ -18,16 +18,13 @@ element.addEventListener('click', event => {
 });
 """
 
-# The address follows what is looked at; links to the other pages and the other language carry the chosen runs along.
+# The address follows what is looked at.
 ADDRESS = """
 const follow = () => {
   const query = props.value || '';
   const address = new URL(location);
   address.search = query;
   if (address.href !== location.href) history.replaceState(history.state, '', address);
-  const runs = new URLSearchParams();
-  for (const name of new URLSearchParams(query).getAll('run')) if (name) runs.append('run', name);
-  for (const link of document.querySelectorAll('.clinic-header nav a')) link.search = runs;
 };
 watch('value', follow);
 """

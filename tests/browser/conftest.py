@@ -36,14 +36,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    runs = tmp_path_factory.mktemp("clinic") / "runs"
-    port = free_port()
+def start(runs: Path, port: int, *arguments: str) -> Served:
+    """Start a dashboard and wait until it answers."""
     log = runs.parent / "dashboard.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), "--demo"],
+            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), *arguments],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -60,14 +58,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
-    yield Served(address, runs, process)
-    process.send_signal(signal.SIGINT)
+    return Served(address, runs, process)
+
+
+def stop(served: Served) -> None:
+    """End a dashboard as Ctrl-C does."""
+    served.process.send_signal(signal.SIGINT)
     try:
-        process.wait(30)
+        served.process.wait(30)
     except subprocess.TimeoutExpired:
-        process.kill()
+        served.process.kill()
     if os.environ.get("SHOW_LOG"):
-        print(log.read_text())
+        print((served.runs.parent / "dashboard.log").read_text())
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = start(tmp_path_factory.mktemp("clinic") / "runs", free_port(), "--demo")
+    yield served
+    stop(served)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question, choices, first_choice, named, verdict_html
+from dashboard.comparison import Question, asked_for, choices, first_choice, named, verdict_html
 from dashboard.curves import evidence_figure, metric_figure, metrics_of, score_figure
 from dashboard.findings_view import child_command, finding_html, findings_in_words, summary_html
 from dashboard.panes_view import panes_html, verdict
@@ -168,6 +168,13 @@ def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
     assert first_choice(clinic) == ["before/checkpoint-10", "of-the-user/checkpoint-10"]
     gone = named(clinic, ["before/checkpoint-99"])[0]
     assert gone.name == "before/checkpoint-99"
+
+
+def test_an_address_names_checkpoints_or_runs() -> None:
+    there = ["a/checkpoint-5", "a/checkpoint-10", "b/checkpoint-1", "hub:x"]
+    assert asked_for(there, "a/checkpoint-5,gone/checkpoint-1", ["b"]) == ["a/checkpoint-5"]
+    assert asked_for(there, "", ["b", "gone", "a"]) == ["b/checkpoint-1", "a/checkpoint-10"]
+    assert asked_for(there, "", []) == []
 
 
 def test_verdict_is_paired_and_knows_its_limits(clinic: Clinic) -> None:
