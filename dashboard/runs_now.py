@@ -13,6 +13,8 @@ from dashboard.html import note, text
 from dashboard.marks import Mark
 from dashboard.overlay import (
     MOST_PLOTS,
+    OTHERS,
+    OVERVIEW,
     colours_of,
     curve_of,
     fingerprint,
@@ -95,16 +97,20 @@ def filter_words(value: str, words: Words) -> str:
     return words(f"runs.filter_{kind}", value=shown)
 
 
-def group_choices(seen: Seen, words: Words) -> list[tuple[str, str]]:
-    """The groups of curves of the drawn runs, with how many there are in each."""
-    own = {"overview": words("runs.group_overview"), "trainer": words("runs.group_trainer")}
-    return [(f"{own.get(name, name)} ({len(tags)})", name) for name, tags in groups_of(seen.shown).items()]
-
-
-def group_shown(look: Look, groups: Sequence[tuple[str, str]]) -> str | None:
-    """The group that is shown, of those offered; None if there is none."""
-    names = [name for _, name in groups]
-    return look.group if look.group in names else names[0] if names else None
+def groups_html(seen: Seen, look: Look, words: Words) -> str:
+    """A button for each group of curves of the drawn runs, with how many there are in it; nothing if there is one only."""
+    groups = groups_of(seen.shown)
+    if len(groups) < 2:
+        return ""
+    own = {OVERVIEW: words("runs.group_overview"), OTHERS: words("runs.group_trainer")}
+    # What is drawn by its name is of no group.
+    here = None if look.metric.strip() else look.group if look.group in groups else next(iter(groups))
+    buttons = "".join(
+        f'<button type="button" class="group" data-group="{text(name)}" aria-pressed="{str(name == here).lower()}">'
+        f"{text(own.get(name, name))} <small>{len(tags)}</small></button>"
+        for name, tags in groups.items()
+    )
+    return f'<div class="groups" role="group" aria-label="{text(words("runs.group"))}">{buttons}</div>'
 
 
 def plots_now(clinic: Clinic, seen: Seen, look: Look, words: Words) -> list[Plot]:

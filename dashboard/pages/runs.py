@@ -15,14 +15,13 @@ from dashboard.html import text
 from dashboard.marks_form import archive, marks_form, save
 from dashboard.overlay import MOST_PLOTS
 from dashboard.pages.header import header
-from dashboard.pages.runs_scripts import ADDRESS, PICK, TOGETHER
+from dashboard.pages.runs_scripts import ADDRESS, PICK, PICK_GROUP, TOGETHER
 from dashboard.runs_now import (
     config_now,
     demo_button,
     figure_of,
     filter_words,
-    group_choices,
-    group_shown,
+    groups_html,
     legend_html,
     plots_now,
     seen_now,
@@ -66,7 +65,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             keep = gr.Button(words("runs.save"), variant="primary", scale=1, min_width=110, elem_classes="low")
             stow = gr.Button(words("runs.archive"), scale=1, min_width=110, elem_classes="low", elem_id="archive")
         kept_told = gr.HTML(elem_classes="tight")
-    group = gr.Radio(label=words("runs.group"), elem_id="curve-groups")
+    groups = gr.HTML(js_on_load=PICK_GROUP, elem_classes="tight", elem_id="curve-groups")
     with gr.Row(equal_height=True, elem_id="curve-controls"):
         metric = gr.Textbox(label=words("runs.metric"), placeholder=words("runs.metric_hint"), lines=1, scale=3)
         over = [(words("runs.x_time" if axis == "time" else f"runs.axis_{axis}"), axis) for axis in AXES]
@@ -88,12 +87,13 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     address = gr.HTML(html_template="", js_on_load=ADDRESS, elem_classes="unseen")
 
     # What a reload must not lose lives in the browser and in the address; what was `sent` may be lost any time.
-    chosen, zoom = gr.Textbox(visible=False), gr.Textbox(visible=False)
+    chosen, zoom, group = (gr.Textbox(visible=False) for _ in range(3))
+    beat = gr.State("")
     sent = gr.State(Sent())
     timer = gr.Timer(POLL_SECONDS, active=False)
     controls = [chosen, zoom, search, filters, group, metric, x, smoothing, log]
     parts = {
-        "strip": strip, "demo": demo, "table": table, "filters": filters, "group": group, "legend": legend,
+        "strip": strip, "demo": demo, "table": table, "filters": filters, "groups": groups, "legend": legend,
         "told": told, "configs": configs, "address": address,
         **{f"column{place}": one for place, (one, _) in enumerate(heads)},
         **{f"head{place}": one for place, (_, one) in enumerate(heads)},
@@ -108,23 +108,21 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         strip_html, table_html = strip_and_table(clinic, now, look, words, addresses)
         label, visible = demo_button(clinic)
         offers = [(filter_words(one, words), one) for one in dict.fromkeys((*now.filters, *look.filters))]
-        groups = group_choices(now, words)
-        lone = group_shown(look, groups)
         texts = {
             "strip": strip_html,
             "table": table_html,
+            "groups": groups_html(now, look, words),
             "legend": legend_html(now, look, words),
             "told": told_html(now, look, words),
             "configs": config_now(now, words, differences_only=differences_only),
             "address": look.query(),
         }
-        marks: dict[str, Any] = {**texts, "demo": (label, visible), "filters": offers, "group": (groups, lone)}
+        marks: dict[str, Any] = {**texts, "demo": (label, visible), "filters": offers}
         make: dict[str, Callable[[], Any]] = {name: partial(str, value) for name, value in texts.items()}
         make |= {
             "demo": lambda: gr.update(value=words(label), visible=visible),
             # Its value is the user's once the page is open.
             "filters": lambda: gr.update(choices=offers, **({} if sent.parts else {"value": list(look.filters)})),
-            "group": lambda: gr.update(choices=groups, value=lone, visible=len(groups) > 1),
         }
         plots = plots_now(clinic, now, look, words)
         for place in range(MOST_PLOTS):
@@ -139,10 +137,12 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
 
     def tick(sent: Sent, differences_only: bool, *state: Any) -> Any:
         """Look whether anything changed; if nothing did, nothing is sent and no run is read."""
-        turn, look = sent.turn, look_from(*state)
-        if not sent.differs("looked", (clinic.signature(), look, differences_only)):
-            return gr.skip()
-        return draw(turn, sent, look, differences_only)
+        looked = (clinic.signature(), look_from(*state), differences_only)
+        return f"{sent.turn} {looked}" if sent.differs("looked", looked) else gr.skip()
+
+    def again(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+        """Something changed by itself."""
+        return draw(sent.turn, sent, look_from(*state), differences_only)
 
     form = [marked, tags, note, keep, stow]
 
@@ -171,6 +171,11 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         look = replace(look_from(*state), zoom=zoom_of(event.part))
         return [zoom_text(look.zoom) if look.zoom else "", *draw(sent.begun(), sent, look, differences_only)]
 
+    def grouped(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+        """Another group of curves was chosen; a name that was written would still stand before it."""
+        look = replace(look_from(*state), group=str(event.group), metric="")
+        return [look.group, "", *draw(sent.begun(), sent, look, differences_only)]
+
     def pick(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Runs were ticked or unticked, in the table or in the legend."""
         look = replace(look_from(*state), runs=chosen_of(event.runs))
@@ -191,14 +196,26 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         sent = Sent()
         look = look_of(request.query_params.multi_items())
         zoomed_to = zoom_text(look.zoom) if look.zoom else ""
-        controls: list[Any] = [chosen_text(look), zoomed_to, look.search, look.metric, look.x, look.smoothing, look.log]
+        controls: list[Any] = [
+            chosen_text(look),
+            zoomed_to,
+            look.group,
+            look.search,
+            look.metric,
+            look.x,
+            look.smoothing,
+            look.log,
+        ]
         return [sent, *controls, *fill(look), gr.Timer(active=True), *draw(sent.turn, sent, look, True)]
 
     given = [sent, differences, *controls]
-    timer.tick(tick, given, shown, trigger_mode="once", **QUIET)
-    used = [search.input, filters.input, group.input, metric.input, smoothing.release, log.input, differences.input]
+    # Apart, because every output of an event has work for the browser, changed or not: a look has but one, unseen.
+    timer.tick(tick, given, beat, trigger_mode="once", **QUIET)
+    beat.change(again, given, shown, **QUIET)
+    used = [search.input, filters.input, metric.input, smoothing.release, log.input, differences.input]
     gr.on(used, changed, given, shown, trigger_mode="always_last", **QUIET)
     x.input(turned, given, [zoom, *shown], **QUIET)
+    groups.click(grouped, given, [group, metric, *shown], trigger_mode="always_last", **QUIET)
     together.zoom(zoomed, given, [zoom, *shown], **QUIET)
     gr.on([table.click, legend.click], pick, given, [chosen, *form, *shown], trigger_mode="always_last", **QUIET)
     gr.on(
@@ -210,4 +227,4 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     )
     stow.click(stow_runs, given, [kept_told, *form, *shown], **QUIET)
     demo.click(clinic.start_demo, **QUIET)
-    return [(from_address, [sent, chosen, zoom, search, metric, x, smoothing, log, *form, timer, *shown])]
+    return [(from_address, [sent, chosen, zoom, group, search, metric, x, smoothing, log, *form, timer, *shown])]

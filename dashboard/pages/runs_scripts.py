@@ -18,6 +18,16 @@ element.addEventListener('click', event => {
 });
 """
 
+# A group of curves is chosen at once, before the answer.
+PICK_GROUP = """
+element.addEventListener('click', event => {
+  const target = event.target.closest('[data-group]');
+  if (!target) return;
+  for (const one of element.querySelectorAll('[data-group]')) one.setAttribute('aria-pressed', String(one === target));
+  trigger('click', {group: target.dataset.group});
+});
+"""
+
 # The address follows what is looked at.
 ADDRESS = """
 const follow = () => {

@@ -16,7 +16,7 @@ from dashboard.runs_now import (
     demo_button,
     figure_of,
     filter_words,
-    group_choices,
+    groups_html,
     legend_html,
     plots_now,
     seen_now,
@@ -237,7 +237,14 @@ def test_many_curves_and_many_runs_say_what_is_left_out(tmp_path: Path) -> None:
     told = told_html(seen_now(clinic, look), look, EN)
     assert "8 more curves" in told
     assert "first 16 chosen" in told
-    assert ("x (20)", "x") in group_choices(seen_now(clinic, look), EN)
+    assert groups_html(seen_now(clinic, look), look, EN) == ""  # there is no other
+    log_row(tmp_path / "a", 1, loss=1.0)
+    log_row(tmp_path / "a", 2, loss=1.0)
+    groups = groups_html(seen_now(clinic, look), look, EN)
+    assert 'data-group="x" aria-pressed="true">x <small>20</small>' in groups
+    assert groups.count('aria-pressed="true"') == 1
+    assert 'data-group="overview" aria-pressed="true"' in groups_html(seen_now(clinic, look), Look(("a",)), EN)
+    assert 'aria-pressed="true"' not in groups_html(seen_now(clinic, look), Look(("a",), metric="loss"), EN)
 
 
 @pytest.mark.parametrize("lang", LANGS)
