@@ -58,7 +58,7 @@ def config_html(runs: Sequence[Run], words: Words, *, differences_only: bool) ->
     head = "".join(f'<th scope="col">{text(run.name)}</th>' for run in runs)
     body = "".join(row_html(name, [written(one) for one in values]) for name, values in rows)
     return (
-        f'<div class="scroll" tabindex="0"><table class="config"><thead><tr><th scope="col">{text(words("runs.argument"))}</th>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(words("runs.config"))}"><table class="config"><thead><tr><th scope="col">{text(words("runs.argument"))}</th>'
         f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

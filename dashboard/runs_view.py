@@ -83,10 +83,8 @@ def runs_table(
     facts = facts_by_run(clinic, runs, marks)
     names = listed(facts, look.search, look.filters)
     archived = sum(one.mark.archived for one in facts.values())
-    head = "".join(
-        f'<th scope="col" title="{text(TITLES.get(one, "") and words(TITLES[one]))}">{text(words(f"runs.{one}"))}</th>'
-        for one in COLUMNS
-    )
+    titles = {one: f' title="{text(words(key))}"' for one, key in TITLES.items()}
+    head = "".join(f'<th scope="col"{titles.get(one, "")}>{text(words(f"runs.{one}"))}</th>' for one in COLUMNS)
     rows = [
         run_row(clinic, by_name[name], words, addresses, facts[name].mark, (colours or {}).get(name))
         for name in names[:MOST_ROWS]
