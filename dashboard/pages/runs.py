@@ -45,6 +45,8 @@ from dashboard.texts import Words
 # A row that was just logged is drawn within two seconds: half of them are left to the server and the browser.
 POLL_SECONDS = 0.8
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# One at a time: an answer that is longer on its way must not arrive after a newer one and undo it.
+DRAWS: dict[str, Any] = {**QUIET, "concurrency_id": "draw-runs", "concurrency_limit": 1}
 
 
 def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
@@ -101,7 +103,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     }  # fmt: skip
     shown = list(parts.values())
 
-    def draw(turn: int, sent: Sent, look: Look, differences_only: bool) -> list[Any]:
+    def draw(sent: Sent, look: Look, differences_only: bool) -> list[Any]:
         """Every part of the page as it is now; those that are as they were sent last are left alone."""
         looked = (clinic.signature(), look, differences_only)
         now = seen_now(clinic, look)
@@ -132,17 +134,24 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             marks |= {f"head{place}": plot.head, f"plot{place}": plot.fingerprint}
             make[f"head{place}"] = partial(str, plot.head)
             make[f"plot{place}"] = partial(figure_of, clinic, now, look, plot.tag, words)
-        changes = sent.changes(turn, {**marks, "looked": looked}, make)
-        return [gr.skip() if changes is None or name not in changes else changes[name] for name in parts]
+        changes = sent.changes({**marks, "looked": looked}, make)
+        return [changes.get(name, gr.skip()) for name in parts]
+
+    def answer(sent: Sent, look: Look, differences_only: bool) -> list[Any]:
+        """What the user's doing changes."""
+        sent.turn += 1
+        return draw(sent, look, differences_only)
 
     def tick(sent: Sent, differences_only: bool, *state: Any) -> Any:
         """Look whether anything changed; if nothing did, nothing is sent and no run is read."""
         looked = (clinic.signature(), look_from(*state), differences_only)
         return f"{sent.turn} {looked}" if sent.differs("looked", looked) else gr.skip()
 
-    def again(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
-        """Something changed by itself."""
-        return draw(sent.turn, sent, look_from(*state), differences_only)
+    def again(beat: str, sent: Sent, differences_only: bool, *state: Any) -> Any:
+        """Something changed by itself; if the user did something since, that has drawn it."""
+        if beat.partition(" ")[0] != str(sent.turn):
+            return gr.skip()
+        return draw(sent, look_from(*state), differences_only)
 
     form = [marked, tags, note, keep, stow]
 
@@ -160,36 +169,36 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
 
     def changed(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """A control was used."""
-        return draw(sent.begun(), sent, look_from(*state), differences_only)
+        return answer(sent, look_from(*state), differences_only)
 
     def turned(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Another axis was chosen: what was looked at of the last one says nothing on it."""
-        return ["", *draw(sent.begun(), sent, replace(look_from(*state), zoom=None), differences_only)]
+        return ["", *answer(sent, replace(look_from(*state), zoom=None), differences_only)]
 
     def zoomed(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """A part of the axis was chosen in one plot: all show it, as finely as it can be seen."""
         look = replace(look_from(*state), zoom=zoom_of(event.part))
-        return [zoom_text(look.zoom) if look.zoom else "", *draw(sent.begun(), sent, look, differences_only)]
+        return [zoom_text(look.zoom) if look.zoom else "", *answer(sent, look, differences_only)]
 
     def grouped(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Another group of curves was chosen; a name that was written would still stand before it."""
         look = replace(look_from(*state), group=str(event.group), metric="")
-        return [look.group, "", *draw(sent.begun(), sent, look, differences_only)]
+        return [look.group, "", *answer(sent, look, differences_only)]
 
     def pick(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Runs were ticked or unticked, in the table or in the legend."""
         look = replace(look_from(*state), runs=chosen_of(event.runs))
-        return [chosen_text(look), *fill(look), *draw(sent.begun(), sent, look, differences_only)]
+        return [chosen_text(look), *fill(look), *answer(sent, look, differences_only)]
 
     def keep_marks(sent: Sent, differences_only: bool, tags: str, note: str, *state: Any) -> list[Any]:
         """Keep what stands in the form."""
         look = look_from(*state)
-        return [save(clinic, look, tags, note, words), *fill(look), *draw(sent.begun(), sent, look, differences_only)]
+        return [save(clinic, look, tags, note, words), *fill(look), *answer(sent, look, differences_only)]
 
     def stow_runs(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Archive the chosen runs, or take them out again."""
         look = look_from(*state)
-        return [archive(clinic, look, words), *fill(look), *draw(sent.begun(), sent, look, differences_only)]
+        return [archive(clinic, look, words), *fill(look), *answer(sent, look, differences_only)]
 
     def from_address(request: gr.Request) -> list[Any]:
         """The look that the address describes."""
@@ -206,25 +215,26 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             look.smoothing,
             look.log,
         ]
-        return [sent, *controls, *fill(look), gr.Timer(active=True), *draw(sent.turn, sent, look, True)]
+        return [sent, *controls, *fill(look), gr.Timer(active=True), *draw(sent, look, True)]
 
     given = [sent, differences, *controls]
     # Apart, because every output of an event has work for the browser, changed or not: a look has but one, unseen.
     timer.tick(tick, given, beat, trigger_mode="once", **QUIET)
-    beat.change(again, given, shown, **QUIET)
+    beat.change(again, [beat, *given], shown, **DRAWS)
     used = [search.input, filters.input, metric.input, smoothing.release, log.input, differences.input]
-    gr.on(used, changed, given, shown, trigger_mode="always_last", **QUIET)
-    x.input(turned, given, [zoom, *shown], **QUIET)
-    groups.click(grouped, given, [group, metric, *shown], trigger_mode="always_last", **QUIET)
-    together.zoom(zoomed, given, [zoom, *shown], **QUIET)
-    gr.on([table.click, legend.click], pick, given, [chosen, *form, *shown], trigger_mode="always_last", **QUIET)
+    gr.on(used, changed, given, shown, trigger_mode="always_last", **DRAWS)
+    x.input(turned, given, [zoom, *shown], **DRAWS)
+    # What a click tells is told each time: "always_last" would keep the first of those that wait.
+    groups.click(grouped, given, [group, metric, *shown], trigger_mode="multiple", **DRAWS)
+    together.zoom(zoomed, given, [zoom, *shown], trigger_mode="multiple", **DRAWS)
+    gr.on([table.click, legend.click], pick, given, [chosen, *form, *shown], trigger_mode="multiple", **DRAWS)
     gr.on(
         [keep.click, tags.submit],
         keep_marks,
         [sent, differences, tags, note, *controls],
         [kept_told, *form, *shown],
-        **QUIET,
+        **DRAWS,
     )
-    stow.click(stow_runs, given, [kept_told, *form, *shown], **QUIET)
+    stow.click(stow_runs, given, [kept_told, *form, *shown], **DRAWS)
     demo.click(clinic.start_demo, **QUIET)
     return [(from_address, [sent, chosen, zoom, group, search, metric, x, smoothing, log, *form, timer, *shown])]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 # A click on anything that stands for a run. The choice is made here, at once, and the server told the whole of it: clicks
-# may be quicker than answers. `clinicRuns` is the user's choice once there is one; before, the legend tells what is drawn.
+# may be quicker than answers, and several in a row are one choice. `clinicRuns` is the user's choice once there is one;
+# before, the legend tells what is drawn.
 PICK = """
 const shown = () => [...document.querySelectorAll('#run-legend .chip[data-run]')].map(one => one.dataset.run).filter(Boolean);
 element.addEventListener('click', event => {
@@ -14,7 +15,8 @@ element.addEventListener('click', event => {
   for (const box of document.querySelectorAll('button.pick')) {
     if (run && box.dataset.run === run) box.setAttribute('aria-checked', String(window.clinicRuns.includes(run)));
   }
-  trigger('click', {runs: window.clinicRuns});
+  clearTimeout(window.clinicTold);
+  window.clinicTold = setTimeout(() => trigger('click', {runs: window.clinicRuns}), 150);
 });
 """
 
