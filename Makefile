@@ -25,8 +25,9 @@ lint: test-setup
 types: test-setup
 	$(BIN)/mypy
 
+# Two files side by side, each training on one thread: on two cores two trainings of two threads wait for each other.
 unit: test-setup
-	$(BIN)/python -m pytest --ignore tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/browser -n 2 --dist loadfile
 
 browser: test-setup
 	$(BIN)/python -m tests.browser.chromium

@@ -7,8 +7,8 @@ from typing import Literal
 
 from dashboard.texts import Lang
 
-Page = Literal["runs", "preflight", "compare", "diagnose"]
-PAGES: tuple[Page, ...] = ("runs", "preflight", "compare", "diagnose")
+Page = Literal["runs", "train", "preflight", "memory", "compare", "diagnose", "learn"]
+PAGES: tuple[Page, ...] = ("runs", "train", "preflight", "memory", "compare", "diagnose", "learn")
 
 
 @dataclass(frozen=True)

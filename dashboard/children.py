@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from dashboard.clinic import Clinic
-from dashboard.html import note, text
+from dashboard.html import link, note, text
 from dashboard.texts import Words
 from diagnostics.children import Child, NoFix, child_of, write_child
 from diagnostics.report.common import config_value
@@ -47,8 +47,8 @@ def change_html(clinic: Clinic, run: Run, rule: str, number: int, words: Words) 
     return f'<div class="fix">{"".join(lines)}<div class="quiet">{text(where)}</div></div>'
 
 
-def written_html(clinic: Clinic, run: Run, rule: str, number: int, words: Words) -> str:
-    """Write the child config and say where it is and how it is trained."""
+def written_html(clinic: Clinic, run: Run, rule: str, number: int, words: Words, train: str) -> str:
+    """Write the child config and say where it is and how it is trained; `train`: the address of the page that does it."""
     path = child_path(clinic, run, rule, number)
     try:
         write_child(child(clinic, run, rule, number, words), path)
@@ -57,4 +57,5 @@ def written_html(clinic: Clinic, run: Run, rule: str, number: int, words: Words)
     except OSError as error:
         return note(words("diagnose.unwritten", path=path, reason=error.strerror or error), "error")
     command = f"python -m training start --config {shlex.quote(str(path))}"
-    return note(words("diagnose.written", path=path), "good") + f'<pre class="command">{text(command)}</pre>'
+    here = link(train, text(words("diagnose.train_here")), child=path.stem)
+    return note(words("diagnose.written", path=path), "good") + f'<pre class="command">{text(command)}</pre>{here}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dashboard import preflight_texts, runs_texts
+from dashboard import course_texts, memory_texts, preflight_texts, runs_texts, train_texts
 
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
@@ -15,6 +15,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.runs": ("Runs", "训练"),
     "nav.compare": ("Compare", "对比"),
     "nav.diagnose": ("Diagnose", "诊断"),
+    "nav.learn": ("Learn", "课程"),
+    "nav.train": ("Train", "开始训练"),
     "nav.preflight": ("Pre-flight", "训练前检查"),
     "nav.other": ("中文", "English"),
     "nav.theme": ("Light or dark", "浅色或深色"),
@@ -475,6 +477,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "将写入 {path}；原训练保持不变。",
     ),
     "diagnose.written": ("Written: {path}. It is trained by", "已写入：{path}。训练命令："),
+    "diagnose.train_here": ("Or start it on the Train page", "或在“开始训练”页启动"),
     "diagnose.unwritten": ("{path}: cannot be written ({reason}).", "{path}：无法写入（{reason}）。"),
     "diagnose.onset": ("step {step}", "第 {step} 步"),
     "diagnose.preflight": (
@@ -483,6 +486,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     **preflight_texts.TEXTS,
     **runs_texts.TEXTS,
+    **train_texts.TEXTS,
+    **course_texts.TEXTS,
+    **memory_texts.TEXTS,
 }
 
 

@@ -59,13 +59,15 @@ class Fix:
     """One way to mend the cause, as edits on the config of a child run. The run itself is never changed.
 
     `key` names its title among the rule's words. `safety`: `safe` changes no result that was right before, `ask`
-    changes what is trained, `show` needs a person's hand.
+    changes what is trained, `show` needs a person's hand. `steps`: the changes that it is made of, where there are several;
+    their titles, among the rule's `steps`, are then its own.
     """
 
     key: str
     safety: Safety
     edits: tuple[Edit, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Fix, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Words:
 
     `title` a few words; `summary` what happened where, one sentence or one for each value of the fact `kind`; `why` why
     it matters, `wrong_if` what would make it wrong,
-    `causes` and `fixes` by key, `about` the page that `explain` prints.
+    `causes` and `fixes` by key, `about` the page that `explain` prints. `more`: further sentences of the summary, of which
+    the fact `more` names those that are said. `steps`: titles of what a fix may be made of; `and` among them joins two.
     """
 
     title: str
@@ -141,6 +144,8 @@ class Words:
     causes: Mapping[str, str]
     fixes: Mapping[str, str]
     about: str
+    more: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, str] = field(default_factory=dict)
 
 
 class CannotJudge(Exception):

@@ -38,7 +38,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "completions-truncated", "preference-displacement", "preference-saturated", "preference-flat",
         "reference-mismatch", "loss-scale-artifact", "off-policy-drift", "run-too-short", "run-died",
     ),
-    "memory": ("out-of-memory", "out-of-host-memory", "shared-memory-exhausted"),
+    "memory": (
+        "out-of-memory", "out-of-host-memory", "shared-memory-exhausted", "memory-leak", "near-memory-limit",
+    ),
     "environment": (
         "api-removed", "argument-renamed", "version-conflict", "precision-unsupported", "embedding-too-small",
         "adapter-mismatch", "source-unavailable", "server-unreachable",

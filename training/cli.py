@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.control import commands as control
+from training.control import described
 from training.control.launch import Plan, new_folder, write_request
 from training.control.options import parse_options
 from training.doctor import command as doctor
@@ -45,6 +46,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     demo_parser.set_defaults(run_command=demo)
     control.add_commands(commands)
+    described.add_command(commands)
     doctor.add_options(commands.add_parser("doctor", help="look at the environment; print what repairs it"))
 
 

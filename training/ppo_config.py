@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 
 from trl.trainer.base_config import _BaseConfig
 
+from training.request import told
+
 
 @dataclass
 class PPOConfig(_BaseConfig):
@@ -14,24 +16,6 @@ class PPOConfig(_BaseConfig):
 
     What differs from it: `stop_token` is `eos` unless a `stop_token_id` is named (there: none, so that answers run on to
     `response_length`); `target_kl`, `whiten_advantages`, `value_model`, `value_model_path`, `reward_weights` are new.
-
-    Rollout:
-        total_episodes: answers to generate in all; instead of `num_train_epochs` (passes over the prompts) or `max_steps`.
-        response_length: tokens of an answer at most. temperature: of sampling, and of all probabilities in the losses.
-        stop_token, stop_token_id: what ends an answer. local_rollout_forward_batch_size: rows generated at once.
-    Rewards:
-        reward_weights: one for each reward, default 1.
-        missing_eos_penalty: taken from the score of an answer that did not end. kl_coef: weight of the KL penalty for each
-        token; kl_estimator: `k1` or `k3`. whiten_rewards: scale rewards to variance 1 over the rollout.
-    Advantages:
-        gamma, lam: discount and lambda of GAE. whiten_advantages: to mean 0 and variance 1 over the rollout.
-    Updates:
-        num_ppo_epochs, num_mini_batches: see the module. cliprange, cliprange_value: clipping of the probability ratio and
-        of the value's change. vf_coef: weight of the value loss. target_kl: nats per token; a mini-batch whose approximate
-        KL to the rollout's policy exceeds it is the last of its rollout. None: never.
-    Value:
-        value_model: `separate`, a model of its own that starts from `value_model_path`, else the reward model (if it shares
-        the vocabulary), else the policy; or `head`, one linear output on the policy's last hidden state.
 
     `OTHER_NAMES`: what TRL's other trainers, and its PPO, call the same things; they are accepted too.
 
@@ -48,37 +32,81 @@ class PPOConfig(_BaseConfig):
         "sft_model_path": "model_name_or_path",
     }
 
-    learning_rate: float = field(default=3e-6)
-    dataset_num_proc: int | None = field(default=None)
-    model_init_kwargs: dict | str | None = field(default=None)
-    trust_remote_code: bool = field(default=False)
+    learning_rate: float = field(default=3e-6, metadata=told("The initial learning rate for AdamW."))
+    dataset_num_proc: int | None = field(default=None, metadata=told("Processes that prepare the data."))
+    model_init_kwargs: dict | str | None = field(
+        default=None, metadata=told("Arguments of `from_pretrained` for the models.")
+    )
+    trust_remote_code: bool = field(
+        default=False, metadata=told("Run code that comes with a model. Only for models whose code you have read.")
+    )
 
-    total_episodes: int | None = field(default=None)
-    response_length: int = field(default=53)
-    temperature: float = field(default=0.7)
-    stop_token: Literal["eos"] | None = field(default=None)
-    stop_token_id: int | None = field(default=None)
-    local_rollout_forward_batch_size: int = field(default=64)
+    total_episodes: int | None = field(
+        default=None,
+        metadata=told(
+            "Answers to generate in all; instead of `num_train_epochs` (passes over the prompts) or `max_steps`."
+        ),
+    )
+    response_length: int = field(default=53, metadata=told("Tokens of an answer at most."))
+    temperature: float = field(
+        default=0.7, metadata=told("Temperature of sampling, and of all probabilities in the losses.")
+    )
+    stop_token: Literal["eos"] | None = field(
+        default=None, metadata=told("What ends an answer: `eos`, the tokenizer's end token.")
+    )
+    stop_token_id: int | None = field(
+        default=None, metadata=told("What ends an answer instead: a token by its number.")
+    )
+    local_rollout_forward_batch_size: int = field(default=64, metadata=told("Rows that are generated at once."))
 
-    reward_weights: list[float] | None = field(default=None)
-    missing_eos_penalty: float | None = field(default=None)
-    kl_coef: float = field(default=0.05)
-    kl_estimator: Literal["k1", "k3"] = field(default="k1")
-    whiten_rewards: bool = field(default=False)
+    reward_weights: list[float] | None = field(default=None, metadata=told("A weight for each reward; 1 unless given."))
+    missing_eos_penalty: float | None = field(
+        default=None, metadata=told("Taken from the score of an answer that did not end.")
+    )
+    kl_coef: float = field(
+        default=0.05, metadata=told("Weight of the KL penalty, which is taken from the reward of each token.")
+    )
+    kl_estimator: Literal["k1", "k3"] = field(
+        default="k1",
+        metadata=told("Estimator of the KL to the reference: `k1` (unbiased) or `k3` (never negative, less noisy)."),
+    )
+    whiten_rewards: bool = field(default=False, metadata=told("Scale rewards to variance 1 over the rollout."))
 
-    gamma: float = field(default=1.0)
-    lam: float = field(default=0.95)
-    whiten_advantages: bool = field(default=True)
+    gamma: float = field(default=1.0, metadata=told("Discount of later rewards."))
+    lam: float = field(
+        default=0.95,
+        metadata=told("Lambda of generalized advantage estimation: 0 trusts the value model, 1 the rewards."),
+    )
+    whiten_advantages: bool = field(
+        default=True, metadata=told("Shift and scale advantages to mean 0 and variance 1 over the rollout.")
+    )
 
-    num_ppo_epochs: int = field(default=4)
-    num_mini_batches: int = field(default=1)
-    cliprange: float = field(default=0.2)
-    cliprange_value: float = field(default=0.2)
-    vf_coef: float = field(default=0.1)
-    target_kl: float | None = field(default=None)
+    num_ppo_epochs: int = field(default=4, metadata=told("Passes over each rollout."))
+    num_mini_batches: int = field(
+        default=1, metadata=told("Mini-batches, each an optimizer step, that a pass over the rollout is cut into.")
+    )
+    cliprange: float = field(default=0.2, metadata=told("The probability ratio is clipped to 1 - this and 1 + this."))
+    cliprange_value: float = field(
+        default=0.2, metadata=told("The value may move by this in an update before it is clipped.")
+    )
+    vf_coef: float = field(default=0.1, metadata=told("Weight of the value loss."))
+    target_kl: float | None = field(
+        default=None,
+        metadata=told(
+            "Nats per token: a mini-batch whose approximate KL to the rollout's policy exceeds it is the last of its rollout. None: never."
+        ),
+    )
 
-    value_model: Literal["separate", "head"] = field(default="separate")
-    value_model_path: str | None = field(default=None)
+    value_model: Literal["separate", "head"] = field(
+        default="separate",
+        metadata=told("`separate`: a model of its own; `head`: one linear output on the policy's last hidden state."),
+    )
+    value_model_path: str | None = field(
+        default=None,
+        metadata=told(
+            "What a separate value model starts from; else from the reward model if it shares the vocabulary, else the policy."
+        ),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

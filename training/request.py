@@ -41,27 +41,45 @@ class Request:
         return seed if isinstance(seed, int) else 42
 
 
+def told(text: str) -> dict[str, str]:
+    """The metadata of an argument: its help, as TRL's own classes keep theirs."""
+    return {"help": text}
+
+
 @dataclass
 class ClinicArguments:
-    """The arguments that TRL does not have.
+    """The arguments that TRL does not have; each says in its help what it does."""
 
-    `sample_prompts`: a JSON Lines file with a `prompt` per row (text, or a list of messages) and any further columns.
-    `sample_rewards`: functions with the signature of a TRL reward function, as `file.py:function` or
-    `package.module:function`. `sample_max_new_tokens`: the token budget of an answer.
-
-    `column_mapping`: columns of the data set by the names that TRL reads, `{"prompt": "question"}`.
-    `curriculum`: train from easy to hard by `length`, by `column:NAME` or by the reference model's `loss`, in
-    `curriculum_stages` stages.
-    `ref_model_name_or_path`: another reference model than the one trained (DPO, KTO, PPO).
-    """
-
-    sample_prompts: str | None = field(default=None)
-    sample_rewards: list[str] = field(default_factory=list)
-    sample_max_new_tokens: int = field(default=64)
-    column_mapping: dict[str, str] | None = field(default=None)
-    curriculum: str | None = field(default=None)
-    curriculum_stages: int = field(default=3)
-    ref_model_name_or_path: str | None = field(default=None)
+    sample_prompts: str | None = field(
+        default=None,
+        metadata=told(
+            "A JSON Lines file of prompts that every checkpoint answers: a `prompt` per row (text, or a list of messages) "
+            "and any further columns."
+        ),
+    )
+    sample_rewards: list[str] = field(
+        default_factory=list,
+        metadata=told(
+            "What scores those answers: functions with the signature of a TRL reward function, as `file.py:function` or "
+            "`package.module:function`."
+        ),
+    )
+    sample_max_new_tokens: int = field(default=64, metadata=told("Tokens of such an answer at most."))
+    column_mapping: dict[str, str] | None = field(
+        default=None,
+        metadata=told('Columns of the data set by the names that TRL reads: `{"prompt": "question"}`.'),
+    )
+    curriculum: str | None = field(
+        default=None,
+        metadata=told(
+            "Train from easy to hard by `length`, by `column:NAME`, or by the reference model's `loss`; in "
+            "`curriculum_stages` stages."
+        ),
+    )
+    curriculum_stages: int = field(default=3, metadata=told("Stages of the curriculum."))
+    ref_model_name_or_path: str | None = field(
+        default=None, metadata=told("Another reference model than the one that is trained (DPO, KTO, PPO).")
+    )
 
 
 def read_config(path: Path) -> dict[str, Any]:

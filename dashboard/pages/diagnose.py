@@ -12,6 +12,7 @@ from dashboard.clinic import Clinic
 from dashboard.curves import evidence_figure
 from dashboard.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
 from dashboard.html import link, note, text
+from dashboard.memory_crash import died_of_memory
 from dashboard.pages.header import header
 from dashboard.texts import Words
 from diagnostics.finding import SeriesEvidence
@@ -60,7 +61,10 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             **quiet,
         )
         write.click(
-            lambda: (gr.update(value=written_html(clinic, run, rule, number, words)), gr.update(visible=False)),
+            lambda: (
+                gr.update(value=written_html(clinic, run, rule, number, words, addresses.href("train", words.lang))),
+                gr.update(visible=False),
+            ),
             outputs=[change, write],
             **quiet,
         )
@@ -89,6 +93,9 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         if run.asked:
             again = text(words("diagnose.preflight"))
             gr.HTML(link(addresses.href("preflight", words.lang), again, run=run.name), elem_classes="tight")
+            if died_of_memory(run):
+                fitting = text(words("diagnose.memory"))
+                gr.HTML(link(addresses.href("memory", words.lang), fitting, run=run.name), elem_classes="tight")
 
     chosen.input(names_and_state, chosen, [chosen, shown], **quiet)
     gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)

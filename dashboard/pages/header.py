@@ -31,7 +31,7 @@ def header(page: Page, words: Words, addresses: Addresses) -> None:
         for one in PAGES
     )
     gr.HTML(
-        f'<header class="clinic-header" lang="{words.lang}"><span class="brand">{text(words("title"))}</span>'
+        f'<header class="clinic-header" lang="{words.lang}"><h1 class="brand">{text(words("title"))}</h1>'
         f'<span class="tagline">{text(words("tagline"))}</span><nav>{links}</nav>'
         f'<a class="nav" href="{addresses.href(page, other)}" hreflang="{other}" '
         f'onclick="this.search=location.search">{text(words("nav.other"))}</a>'

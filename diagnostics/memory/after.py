@@ -10,7 +10,8 @@ from typing import cast
 from diagnostics.memory import cpu, formula
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.crash import Crash, Said, explain, explain_host, mended, said
-from diagnostics.memory.fit import Estimator
+from diagnostics.memory.fit import Estimator, Progress
+from diagnostics.memory.formula import ERROR
 from diagnostics.memory.models import find_model
 from diagnostics.memory.plan import Plan
 from diagnostics.memory.records import Asked, Estimate, MemoryUnknown, Phase
@@ -19,6 +20,16 @@ from diagnostics.run import Run
 
 # What lies on a device in every phase, known to the byte from the config; the rest is what a crash can correct.
 STATES = ("weights", "optimizer", "reference")
+# What was held in these tells nothing of what a batch takes.
+APART = ("load", "save", "evaluation")
+
+
+@dataclass(frozen=True)
+class Search:
+    """How what would have fitted is searched for. `wanted`: whether it is; `progress`: told how far it is."""
+
+    wanted: bool = True
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -37,22 +48,27 @@ def after(
     *,
     phase: str = "unplaced",
     recorded: Sequence[float] = (),
-    processes: int = 1,
+    processes: int | None = 1,
+    question: Question | None = None,
     estimate: Estimator = formula.estimate,
+    search: Search | None = None,
 ) -> After | None:
     """Judge a run that ran out of a device's memory. `sizes`: the parser's record of the message; `phase`: as the frames tell.
 
-    None where the run's config does not tell its method or model. Nothing is looked up in a network.
+    `processes`: that trained together, None where only the config may tell. `question`: what the run asked, where more is known of
+    it than its config tells. None where the run's config does not tell its method
+    or model. Nothing is looked up in a network.
     """
     read = said(sizes)
-    question = question_of(run, processes, None if read.total is None else int(read.total))
+    question = question or question_of(run, processes, None if read.total is None else int(read.total))
     if question is None:
         return None
     try:
-        corrected = partial(corrected_by, estimate=estimate, factor=factor_of(question, read, estimate))
+        factor = 1.0 if phase in APART else factor_of(question, read, estimate)
+        corrected = partial(corrected_by, estimate=estimate, factor=factor)
         found = corrected(question.asked)
         crash = explain(question, read, estimate(question.asked), phase=phase, step=run.last_step, recorded=recorded)
-        return After(question, crash, mended(crash, question, corrected), found)
+        return After(question, crash, searched(search or Search(), crash, question, corrected), found)
     except MemoryUnknown:
         return None
 
@@ -66,27 +82,39 @@ def after_host(
     shm: bool = False,
     asked: float | None = None,
     phase: str = "unplaced",
-    processes: int = 1,
+    processes: int | None = 1,
+    certain: bool = True,
+    question: Question | None = None,
     estimate: Estimator = formula.estimate,
+    search: Search | None = None,
 ) -> After | None:
     """Judge a run that ran out of the machine's memory, of `limit` bytes; `on_cpu`: its tensors lay there.
 
-    `kind`: what the limit counts. `asked`: the bytes of the request that failed, where a message tells them.
+    `kind`: what the limit counts. `asked`: the bytes of the request that failed, where a message tells them. `certain`: False
+    where nothing but a signal says that it was memory; a training that is much smaller than the limit is then not to blame.
     """
-    question = question_of(run, processes, None, accelerator=not on_cpu)
+    question = question or question_of(run, processes, None, accelerator=not on_cpu)
     if question is None:
         return None
     try:
-        read = Said(asked=asked, allocated=None if limit is None or not on_cpu else cpu.room(limit, kind))
-        corrected = partial(corrected_by, estimate=estimate, factor=factor_of(question, read, estimate))
+        read = Said(asked=asked, allocated=cpu.room(limit, kind) if limit is not None and on_cpu else None)
+        if not certain and read.allocated and estimate(question.asked).peak_allocated * (1 + ERROR) < read.allocated:
+            question, read = replace(question, accelerator=True), Said(asked=asked)
+        factor = 1.0 if phase in APART else factor_of(question, read, estimate)
+        corrected = partial(corrected_by, estimate=estimate, factor=factor)
         found = corrected(question.asked)
         crash = explain_host(question, found, limit, kind=kind, shm=shm, asked=asked, phase=phase, step=run.last_step)
-        return After(question, crash, mended(crash, question, corrected), found)
+        return After(question, crash, searched(search or Search(), crash, question, corrected), found)
     except MemoryUnknown:
         return None
 
 
-def question_of(run: Run, processes: int, device: int | None, *, accelerator: bool = True) -> Question | None:
+def searched(search: Search, crash: Crash, question: Question, estimate: Estimator) -> Plan | None:
+    """What would have fitted, where that is wanted."""
+    return mended(crash, question, estimate, progress=search.progress) if search.wanted else None
+
+
+def question_of(run: Run, processes: int | None, device: int | None, *, accelerator: bool = True) -> Question | None:
     """The question that a run's config puts; None where it does not tell enough."""
     try:
         return resolve(

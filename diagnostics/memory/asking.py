@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from diagnostics.memory.after_crash import Told
 from diagnostics.memory.arguments import check_names
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.defaults import own_name
@@ -16,9 +17,9 @@ from diagnostics.memory.records import METHODS
 from diagnostics.memory.resolve import ONLINE, Question, resolve
 from diagnostics.memory.sizes import NF4
 from diagnostics.preflight import asking
-from diagnostics.run import RunUnreadable, open_run
+from diagnostics.run import Run, RunUnreadable, open_run
 from diagnostics.run.files import read_json
-from diagnostics.run.folder import RUN_FILE
+from diagnostics.run.folder import CONSOLE_ENDINGS, RUN_FILE
 
 ADAPTER = ("lora_r", "load_in_4bit", "load_in_8bit")
 
@@ -29,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--config",
         type=Path,
         metavar="FILE",
-        help="YAML or JSON, ours or TRL's; a run.json; a run folder, crashed or not",
+        help="YAML or JSON, ours or TRL's; a run.json; a run folder, crashed or not; a console log",
     )
     parser.add_argument("--method", choices=METHODS, help="may stand in the config as `method` instead")
     parser.add_argument(
@@ -65,13 +66,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device-gib", type=float, metavar="N", help="the same by GiB")
 
 
-def question_of(arguments: argparse.Namespace, lookup: Lookup | None = None) -> Question:
-    """The question that the options put.
+def run_of(path: Path | None) -> Run | None:
+    """The run that is asked about: a folder of one, or a console log; None for a config.
+
+    Raises:
+        AskedWrong: the folder is none.
+    """
+    if path is None or not (path.is_dir() or (path.is_file() and path.suffix in CONSOLE_ENDINGS)):
+        return None
+    try:
+        return open_run(path)
+    except RunUnreadable as error:
+        raise AskedWrong(str(error)) from error
+
+
+def question_of(
+    arguments: argparse.Namespace, lookup: Lookup | None = None, *, run: Run | None = None, told: Told | None = None
+) -> Question:
+    """The question that the options put. `run`: that `--config` names; `told`: how it ended, where that was in memory.
+
+    A run that ran out of memory is asked about on the device that it had, unless another is named.
 
     Raises:
         AskedWrong: it cannot be answered; the message is one sentence.
     """
-    method, config = config_of(arguments.config) if arguments.config else (None, {})
+    run = run or run_of(arguments.config)
+    if run is not None:
+        method, config = run.method, dict(run.asked or run.config)
+        if not config and not arguments.model:
+            raise AskedWrong(f"{arguments.config}: this run kept no config; expected one with a run.json, or --model.")
+    else:
+        method, config = config_of(arguments.config) if arguments.config else (None, {})
     try:
         config.update(asking.parse_settings(arguments.settings))
     except asking.AskedWrong as error:
@@ -81,7 +106,7 @@ def question_of(arguments: argparse.Namespace, lookup: Lookup | None = None) -> 
         raise AskedWrong(f"no method; name one with --method or in the config: {', '.join(METHODS)}.")
     if not config and not arguments.model:
         raise AskedWrong("nothing to look at; expected --config, or --method with --model.")
-    if method in METHODS and not (arguments.config and arguments.config.is_dir()):  # a run of others has other names
+    if method in METHODS and run is None:  # a run of others has other names
         check_names(method, config)
     for name, given in shorthands(arguments, method).items():
         for old in [one for one in config if own_name(method, one) == name]:
@@ -94,18 +119,19 @@ def question_of(arguments: argparse.Namespace, lookup: Lookup | None = None) -> 
     longest = arguments.longest
     if method in ONLINE and arguments.length is not None:
         longest = arguments.length
-    device = device_of(arguments)
+    named = device_of(arguments)
     question = resolve(
         method,
         config,
-        processes=arguments.processes,
-        device=device,
+        processes=told.processes if told and arguments.processes is None else arguments.processes,
+        device=told.device_bytes if told and named is None else named,
         longest=longest,
         prompt=arguments.prompt,
         lookup=lookup,
+        accelerator=not (told and told.on_host and named is None),
     )
-    if device is not None:
-        large_enough(question, device)
+    if named is not None:
+        large_enough(question, named)
     return question
 
 
@@ -135,24 +161,18 @@ def shorthands(arguments: argparse.Namespace, method: str) -> dict[str, Any]:
 
 
 def config_of(path: Path) -> tuple[str | None, dict[str, Any]]:
-    """The method and the config of a file or of a run folder.
+    """The method and the config of a file.
 
     Raises:
-        AskedWrong: it is neither, or holds no config.
+        AskedWrong: it is none, or cannot be read.
     """
     try:
-        if path.is_dir():
-            run = open_run(path)
-            config = dict(run.asked or run.config)
-            if not config:
-                raise AskedWrong(f"{path}: this run kept no config; expected one with a run.json.")
-            return run.method, config
         if path.name == RUN_FILE and path.is_file():
             content = read_json(path)
             if isinstance(content, Mapping) and isinstance(content.get("config"), Mapping):
                 return content.get("method"), dict(content["config"])
         return None, asking.read_config(path)
-    except (RunUnreadable, asking.AskedWrong) as error:
+    except asking.AskedWrong as error:
         raise AskedWrong(str(error)) from error
     except (OSError, ValueError) as error:
         raise AskedWrong(f"{path}: cannot be read as a config ({' '.join(str(error).split())}).") from error

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from diagnostics.fixing import applied
+from diagnostics.memory.after_crash import Told, told_of
 from diagnostics.memory.answer import Answer
-from diagnostics.memory.asking import add_options, question_of
+from diagnostics.memory.asking import add_options, question_of, run_of
 from diagnostics.memory.contradictions import AskedWrong
-from diagnostics.memory.predict import Predictor, answer
+from diagnostics.memory.predict import How, Predictor, answer, explained
 from diagnostics.memory.records import Asked, Estimate, MemoryUnknown
 from diagnostics.output import refuse, to_file, to_stdout, unwritable
 from diagnostics.preflight.command import teller
 from diagnostics.report.memory.formats import FORMATS
 from diagnostics.report.words import LANGS
+from diagnostics.run import Run
 from diagnostics.run.files import write_json
 from diagnostics.run.folder import RUN_FILE
 
@@ -54,18 +56,26 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
         if path and (reason := unwritable(path)):
             return refuse(reason)
     try:
-        question = question_of(arguments)
-        folder = arguments.config if arguments.config and arguments.config.is_dir() else None
+        run = run_of(arguments.config)
+        told = told_of(run) if run is not None else None
+        question = question_of(arguments, run=run, told=told)
+        elsewhere = told is None or bool(arguments.device or arguments.device_gib)
+        search, progress = not arguments.no_fit, teller(arguments.progress)
         found = answer(
             question,
             predictor or traced,
             how=arguments.how,
-            search=not arguments.no_fit,
-            folder=folder,
+            search=search and elsewhere,
+            folder=run.path if run is not None and run.path.is_dir() else None,
             device_name=arguments.device or "",
             path=str(arguments.config or ""),
-            progress=teller(arguments.progress),
+            progress=progress,
         )
+        if run is not None and told is not None:
+            quick: How = "formula" if arguments.how == "formula" else "extrapolated"
+            found = explained(
+                found, run, predictor or traced, how=quick, search=search and not elsewhere, progress=progress
+            )
         report = FORMATS[arguments.format].report(found, arguments.lang)
         if arguments.out:
             to_file(report, arguments.out)
@@ -73,7 +83,7 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
         else:
             to_stdout(report)
         if arguments.fix_out:
-            print(write_fix(found, arguments.fix_out, folder), file=sys.stderr)
+            print(write_fix(found, arguments.fix_out, run, told), file=sys.stderr)
     except (AskedWrong, MemoryUnknown) as error:
         return refuse(error)
     except OSError as error:
@@ -98,7 +108,7 @@ def traced(
     return estimate(asked, how=how, progress=progress, cancelled=cancelled)
 
 
-def write_fix(found: Answer, path: Path, folder: Path | None) -> str:
+def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | None = None) -> str:
     """Write the config of a child run with the cheapest changes that fit; what was written, in a sentence.
 
     Raises:
@@ -110,10 +120,10 @@ def write_fix(found: Answer, path: Path, folder: Path | None) -> str:
     question, fix = found.question, found.plan.options[0].fix
     config = {name: value for name, value in applied(question.given, fix.edits).items() if value is not None}
     marks: dict[str, object] = {"method": question.method}
-    if folder is not None:
+    if run is not None:
         marks |= {
-            "parent": folder.name if (folder / RUN_FILE).exists() else str(folder),
-            "fixes": ["out-of-memory/fit"],
+            "parent": run.name if (run.path / RUN_FILE).exists() else str(run.path),
+            "fixes": [f"{told.rule if told else 'out-of-memory'}/fit"],
         }
     write_json(path, {**marks, **config})
     return f"The config is in {path}; python -m training start --config {path} trains it."

@@ -64,7 +64,7 @@ class Crash:
     device then, by the estimate's lines, scaled to what the message says was allocated. `asked_for`: what the failed
     request was, by the storages of the estimate or by the dimensions; None if nothing has its size. `length`: tokens of the
     row that was too long. `growth`: bytes a reading, of a leak. `context`: what the process held beside the allocator.
-    `fix`: a change that is not Fit's to find. `room`: what a limit on the host leaves for tensors.
+    `fix`: a change that is not Fit's to find. `room`: what a limit on the host leaves for tensors; `counts`: what that limit counts.
     """
 
     kind: Kind
@@ -79,6 +79,7 @@ class Crash:
     context: int | None = None
     fix: Fix | None = None
     room: int | None = None
+    counts: cpu.Kind | None = None
 
 
 def said(sizes: object) -> Said:
@@ -132,24 +133,27 @@ def explain_host(
     """What happened in the host's memory: killed, or refused by a limit; or in /dev/shm.
 
     `limit`: in bytes, of what `kind` says.
-    A training on the CPU has its tensors there; of one on a device the machine's own share is what ran out.
+    A training on the CPU has its tensors there; of one on a device the machine's own share is what ran out. A phase that is not
+    told is not guessed: a process that was killed may have been at anything.
     """
-    where = phase if phase != "unplaced" else estimate.phase
     workers = int(value(question.asked, "dataloader_num_workers") or 0)
     fix = Fix("workers", "safe", (Edit("dataloader_num_workers", workers, 0),)) if workers else None
     if shm:
         held = shared_bytes(question) * question.asked.processes
-        return Crash("shm", where, step, Said(asked, limit, allocated=held), {}, fix=fix)
+        return Crash("shm", phase, step, Said(asked, limit, allocated=held), {}, fix=fix)
     if question.accelerator:
-        return Crash("host", where, step, Said(asked, limit), {}, fix=fix)
+        return Crash("host", phase, step, Said(asked, limit), {}, fix=fix, counts=kind)
+    room = None if limit is None else cpu.room(limit, kind)
     return Crash(
         "host",
-        where,
+        phase,
         step,
         Said(asked, limit, allocated=cpu.needed(estimate.peak_allocated, kind)),
-        {line: size for line, size in estimate.bill.items() if size and line != "context"},
+        # The request would not go into the room beside what was there: of all of it that is the most.
+        bill_then(estimate, Said(allocated=room), phase),
         asked_for=matching(question, asked, estimate) or shorter_block(question, asked),
-        room=None if limit is None else cpu.room(limit, kind),
+        room=room,
+        counts=kind,
     )
 
 

@@ -41,6 +41,7 @@ class Search:
         self.progress, self.cancelled = progress, cancelled
         self.made: dict[tuple[int, ...], tuple[Candidate, Estimate]] = {}
         self.forms: dict[tuple[int, ...], int] = {}
+        self.pulled: dict[tuple[int, ...], Question | None] = {}
         self.done = 0
         self.until = MOST_ESTIMATES
         self.untraced: list[str] = []
@@ -78,11 +79,24 @@ class Search:
             else verdict(found, self.device) == "fits"
         )
 
+    def applied(self, candidate: Candidate) -> Question | None:
+        """The question with a candidate's levers pulled; candidates share what they begin with, and it is made once."""
+        question: Question | None = self.question
+        places = [0] * len(GROUPS)
+        for lever in candidate.levers:
+            group = GROUPS.index(lever.group)
+            places[group] = candidate.places[group]
+            key = tuple(places)
+            if key not in self.pulled:
+                self.pulled[key] = pulled(question, lever) if question is not None else None
+            question = self.pulled[key]
+        return question
+
     def guess(self, candidate: Candidate, question: Question) -> tuple[float, int]:
         """The formula's bytes, corrected by the nearest real estimate, and how many levers away that was."""
         nearest, known = min(self.made.values(), key=lambda one: candidate.apart(one[0]))
         if nearest.places not in self.forms:
-            self.forms[nearest.places] = form(applied(self.question, nearest) or self.question)
+            self.forms[nearest.places] = form(self.applied(nearest) or self.question)
         ratio = known.total / max(1, self.forms[nearest.places])
         return form(question) * ratio, candidate.apart(nearest)
 
@@ -104,7 +118,7 @@ class Search:
         guesses = [
             (*self.guess(candidate, changed), candidate, changed)
             for candidate in tier
-            if not self.hopeless(candidate, base) and (changed := applied(self.question, candidate)) is not None
+            if not self.hopeless(candidate, base) and (changed := self.applied(candidate)) is not None
         ]
         if not guesses:
             return False
@@ -120,7 +134,7 @@ class Search:
                 return True
             if (options and shares_costliest(candidate, options[0])) or self.hopeless(candidate, base):
                 continue
-            if (changed := applied(self.question, candidate)) is None:
+            if (changed := self.applied(candidate)) is None:
                 continue
             guessed, away = self.guess(candidate, changed)
             if guessed * (1 - SLACK - SLACK_A_LEVER * away) > self.device:
@@ -191,17 +205,13 @@ def candidates(question: Question, base: Estimate) -> list[Candidate]:
     return found[:MOST_CANDIDATES]
 
 
-def applied(question: Question, candidate: Candidate) -> Question | None:
-    """The question with a candidate's levers pulled, in the order of their groups; None where one cannot be."""
-    for lever in candidate.levers:
-        try:
-            changes = lever.changes(question)
-            if not changes:
-                return None
-            question = question.changed(changes)
-        except AskedWrong:
-            return None
-    return question
+def pulled(question: Question, lever: Lever) -> Question | None:
+    """The question with one lever pulled; None where it cannot be."""
+    try:
+        changes = lever.changes(question)
+        return question.changed(changes) if changes else None
+    except AskedWrong:
+        return None
 
 
 def form(question: Question) -> int:
@@ -225,7 +235,7 @@ def option(search: Search, candidate: Candidate, changed: Question, found: Estim
         places[place] = candidate.places[place]
         partial = Candidate(tuple(places), candidate.levers[:number])
         earlier = question
-        question = applied(search.question, partial) or changed
+        question = search.applied(partial) or changed
         measured = number == len(candidate.levers) or partial.places in search.made or search.done < most
         after = search.real(partial, question).total if measured else int(search.guess(partial, question)[0])
         made = edits(earlier, question)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from diagnostics.memory import formula
+from diagnostics.memory.after import Search
+from diagnostics.memory.after_crash import after_crash as after_crash_of
 from diagnostics.memory.answer import Answer
 from diagnostics.memory.crash import Crash, mended
 from diagnostics.memory.fit import Estimator, Progress, fit
@@ -18,6 +20,7 @@ from diagnostics.memory.resolve import Question
 from diagnostics.memory.sharing import among
 from diagnostics.memory.verdict import verdict
 from diagnostics.memory.vllm import beside
+from diagnostics.run import Run
 
 How = Literal["formula", "extrapolated", "traced"]
 # A predictor takes what is asked and how exactly: `diagnostics.probes.memory.starter.estimate`, or another like it.
@@ -136,3 +139,33 @@ def after_crash(
 
     plan = mended(crash, found.question, known, progress=progress)
     return replace(found, crash=crash, plan=plan)
+
+
+def explained(
+    found: Answer,
+    run: Run,
+    predictor: Predictor,
+    *,
+    how: How = "extrapolated",
+    search: bool = True,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Answer:
+    """An answer about a run that died of memory with what happened, read from its own console and records.
+
+    `search`: whether what would have fitted the device that it had is searched for, and takes the place of the answer's own plan.
+
+    Raises:
+        Cancelled: the caller no longer wants to know.
+    """
+    quick = estimator("formula" if found.fallback or how == "formula" else how, predictor, None, cancelled)
+    base, question = replace(found.estimate, fits=None), found.question
+
+    def known(asked: Asked) -> Estimate:
+        # The device's size decides nothing of what is allocated: what was estimated without it need not be again.
+        return base if replace(asked, device=question.asked.device) == question.asked else quick(asked)
+
+    crash = after_crash_of(run, question=question, estimate=known, search=Search(search, progress))
+    if crash is None:
+        return found
+    return replace(found, crash=crash.crash, plan=crash.plan if search else found.plan)

@@ -10,6 +10,7 @@ Lang = Literal["en", "zh"]
 LEVERS: dict[Lang, dict[str, str]] = {
     "en": {
         "fit": "All of these together",
+        "and": "{first}; then: {then}",
         "batch": "{new} rows at once, and as many more passes before a step: the effective batch stays the same",
         "rollout": "Generate fewer answers at once",
         "evaluation-batch": "Evaluate one row at a time",
@@ -36,6 +37,7 @@ LEVERS: dict[Lang, dict[str, str]] = {
     },
     "zh": {
         "fit": "以上全部一起",
+        "and": "{first}；再：{then}",
         "batch": "每次 {new} 行，相应增加累积次数：有效批大小不变",
         "rollout": "一次生成更少的回答",
         "evaluation-batch": "评估时每次一行",
@@ -82,6 +84,7 @@ NOTES: dict[Lang, dict[str, str]] = {
         "weights-alone": "仅权重就大于设备显存。",
     },
 }
+# What happened, by the kind of the crash; `-bare` where the sizes that its sentence names are not known.
 CRASHES: dict[Lang, dict[str, str]] = {
     "en": {
         "shortage": "The training needs more than the device has: {needed} were needed, of {total}.",
@@ -91,9 +94,14 @@ CRASHES: dict[Lang, dict[str, str]] = {
         "graphs, outputs put in a list). A smaller batch only makes it die later.",
         "neighbour": "Another process holds {others} of the device; without it there would have been room.",
         "vllm": "vLLM's share of {vllm} and the training do not go together on one device.",
-        "host": "The machine's memory ran out, not a device's: about {needed} were needed, of {total}.",
+        "host": "Main memory ran out, not a device's: about {needed} were needed, of {total}.",
         "shm": "Shared memory ran out: the data loaders hold about {needed} in /dev/shm, of {total}.",
         "longer-batch": "A batch was longer than the one estimated: at {length} tokens a row the estimate would be what was allocated.",
+        "shortage-bare": "The training needs more than the device has.",
+        "vllm-bare": "vLLM and the training do not go together on one device.",
+        "longer-batch-bare": "A batch was longer than the one estimated.",
+        "host-bare": "Main memory ran out, not a device's.",
+        "shm-bare": "Shared memory ran out (/dev/shm), through which data loaders and processes hand over their tensors.",
     },
     "zh": {
         "shortage": "训练需要的显存超过设备：需要 {needed}，设备共有 {total}。",
@@ -105,5 +113,33 @@ CRASHES: dict[Lang, dict[str, str]] = {
         "host": "耗尽的是主机内存，不是显存：约需 {needed}，共有 {total}。",
         "shm": "共享内存耗尽：数据加载进程在 /dev/shm 中约占 {needed}，共有 {total}。",
         "longer-batch": "有一批比估计的更长：每行 {length} 个词元时，估计值才与实际分配相符。",
+        "shortage-bare": "训练需要的显存超过设备。",
+        "vllm-bare": "vLLM 与训练无法同处一个设备。",
+        "longer-batch-bare": "有一批比估计的更长。",
+        "host-bare": "耗尽的是主机内存，不是显存。",
+        "shm-bare": "共享内存（/dev/shm）耗尽，数据加载进程与各进程通过它传递张量。",
+    },
+}
+# Where it ran out, for findings whose own sentence does not say.
+PHASES: dict[Lang, dict[str, str]] = {
+    "en": {
+        "at-load": "It ran out while the model was loaded.",
+        "at-forward": "It ran out in the forward pass.",
+        "at-logits": "It ran out where the scores over the whole vocabulary are computed.",
+        "at-backward": "It ran out in the backward pass.",
+        "at-optimizer": "It ran out in the optimizer's step.",
+        "at-generation": "It ran out while answers were generated.",
+        "at-evaluation": "It ran out in the evaluation.",
+        "at-save": "It ran out while the model was saved.",
+    },
+    "zh": {
+        "at-load": "发生在载入模型时。",
+        "at-forward": "发生在前向传播。",
+        "at-logits": "发生在计算整个词表的得分时。",
+        "at-backward": "发生在反向传播。",
+        "at-optimizer": "发生在优化器更新时。",
+        "at-generation": "发生在生成回答时。",
+        "at-evaluation": "发生在评估时。",
+        "at-save": "发生在保存模型时。",
     },
 }

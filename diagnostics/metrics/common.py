@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from diagnostics.metrics.metric import Metric, Text, watch
-from diagnostics.metrics.units import FLOPS, NORM, PASSES, PER_SECOND, RATE, SECONDS, STAGE, TOKENS
-from diagnostics.rules import gradient_explosion, not_learning, schedule_fault
+from diagnostics.metrics.metric import Healthy, Metric, Text, watch
+from diagnostics.metrics.units import (
+    FLOPS,
+    GIB,
+    NORM,
+    PASSES,
+    PER_SECOND,
+    RATE,
+    SECONDS,
+    SHARE_OF_MEMORY,
+    STAGE,
+    TOKENS,
+)
+from diagnostics.rules import gradient_explosion, near_memory_limit, not_learning, schedule_fault
 
 TRAINER = "trainer.py of transformers 5.23"
+READINGS = "training/worker/readings.py, of workers of ours"
 # Rules that judge the loss of every method by its course alone.
 LOSS_RULES = ("loss-not-finite", "loss-diverged", "loss-spike", "not-learning")
 
@@ -60,6 +72,56 @@ SHARED = (
         Text("The stage of the curriculum, easy to hard; logged where curriculum is set.", "课程学习所处的阶段，由易到难；设置 curriculum 时记录。"),
         watch("at each step up the loss may rise, because the rows are harder", "每升一级损失可能上升，因为数据更难"),
         "training/worker/stage_marks.py",
+    ),
+    Metric(
+        "memory/host_private_gib",
+        GIB,
+        Text(
+            "Main memory of the worker that no file backs: on a CPU its weights and activations too.",
+            "训练进程没有文件支持的主机内存；在 CPU 上训练时包括权重与激活值。",
+        ),
+        watch("it comes and goes with long batches; a rise that never ends is a leak", "随长批次来去；一直上升就是泄漏"),
+        READINGS,
+        ("memory-leak",),
+    ),
+    Metric(
+        "memory/host_share",
+        SHARE_OF_MEMORY,
+        Text(
+            "How much of main memory is in use, of the limit that is nearest: the machine's, the control group's, RLIMIT_AS, RLIMIT_DATA.",
+            "主机内存相对最近上限的占用：机器、控制组、RLIMIT_AS、RLIMIT_DATA。",
+        ),
+        Healthy(
+            Text("the first longer batch ends a run that is above", "超过时，第一个更长的批次就会使训练中断"),
+            high=near_memory_limit.NEAR,
+        ),
+        READINGS,
+        ("near-memory-limit",),
+    ),
+    Metric(
+        "memory/device_allocated_gib",
+        GIB,
+        Text(
+            "What tensors hold on the device between two steps: weights, states, and what was not let go; logged on CUDA.",
+            "两步之间张量在设备上占用的显存：权重、状态和没有释放的东西；在 CUDA 上记录。",
+        ),
+        watch("it stays level from the second step on", "从第二步起保持平稳"),
+        READINGS,
+        ("memory-leak",),
+    ),
+    Metric(
+        "memory/device_peak_share",
+        SHARE_OF_MEMORY,
+        Text(
+            "How much of the device was in use at the peak of its tensors so far, the context and other processes included; logged on CUDA.",
+            "至今张量峰值时设备显存的占用，含上下文与其他进程；在 CUDA 上记录。",
+        ),
+        Healthy(
+            Text("it rises with the longest batch so far", "随至今最长的批次上升"),
+            high=near_memory_limit.NEAR,
+        ),
+        READINGS,
+        ("near-memory-limit",),
     ),
     Metric(
         "aux_loss",

@@ -35,3 +35,5 @@ SAMPLER_RATIO = Text("trainer over sampler probability", "训练器与采样器�
 END_TOKENS = Text("end tokens in the answers of one rollout", "一次采样的回答中结束符的个数")
 EPISODES = Text("episodes (one prompt with one answer)", "回合（一条提示加一条回答）")
 VARIANCE_SHARE = Text("share of the variance, 1 at most", "方差占比，最大为 1")
+GIB = Text("GiB, of 2^30 bytes", "GiB（2^30 字节）")
+SHARE_OF_MEMORY = Text("share of the memory that there is, 0 to 1", "占全部内存的比例，0 到 1")

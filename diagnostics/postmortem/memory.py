@@ -170,5 +170,6 @@ def phase_of(raised: Raised | None, lines: tuple[str, ...] = ()) -> str:
 
 def in_logits(raised: Raised) -> bool:
     """Whether the innermost frames are at the scores over the vocabulary."""
-    last = raised.frames[-3:]
+    # A layer is called through frames of torch's own, which say nothing of which layer it is.
+    last = [frame for frame in raised.frames if not frame.file.endswith("torch/nn/modules/module.py")][-3:]
     return any(word in frame.code or word in frame.function for frame in last for word in LOGITS)

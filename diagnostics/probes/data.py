@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -84,13 +85,30 @@ def of_split(config: Mapping[str, Any], name: str, wanted: str, where: str, limi
                 found = load(name, config.get("dataset_config"), streaming=streaming)
             whole = split_of(found, name, wanted)
         except DataUnreadable as problem:
-            if problem.kind == "refused" and Path(name).is_file():
-                held = list(every_row(Path(name), wanted, problem))
+            files = files_of(Path(name), wanted)
+            if problem.kind == "refused" and files:
+                inside = (
+                    "train" if Path(name).is_dir() else wanted
+                )  # a file of a folder is one split, without a name of its own
+                held = [row for file in files for row in every_row(file, inside, problem)]
                 return of_list(held, where, limit, seed)
             raise
         if not hasattr(whole, "num_rows"):  # a stream
             return of_stream(whole, where, limit)
         return of_dataset(whole, where, limit, seed)
+
+
+def files_of(path: Path, wanted: str) -> list[Path]:
+    """The file itself; of a folder the files that are named by the split, as `train.jsonl` or `train-00000-of-00002.parquet`."""
+    if path.is_file():
+        return [path]
+    named = re.compile(rf"{re.escape(wanted)}(?![a-z])", re.IGNORECASE)
+    found = (
+        [one for one in path.glob("*") if one.suffix.lower() in FORMATS and named.match(one.stem)]
+        if path.is_dir()
+        else []
+    )
+    return sorted(found)
 
 
 def every_row(path: Path, wanted: str, problem: DataUnreadable) -> Iterator[dict[str, Any]]:

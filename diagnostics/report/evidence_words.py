@@ -24,7 +24,10 @@ PROBES = {
 CELLS = {
     "training": "训练", "server": "服务端",
     "tried to allocate": "申请分配", "free": "空闲", "total capacity": "总容量", "in use by this process": "本进程占用",
-    "allocated by PyTorch": "PyTorch 已分配", "reserved but unallocated": "已保留未分配", "in use by other processes": "其他进程占用",
+    "limit of the machine or its control group": "机器或其控制组的上限", "limit on private memory (ulimit -d)": "私有内存上限（ulimit -d）",
+    "limit on addresses (ulimit -v)": "地址空间上限（ulimit -v）", "of it for tensors": "其中可用于张量", "needed, by the estimate": "估计需要",
+    "weights": "权重", "gradients": "梯度", "optimizer": "优化器状态", "activations": "激活值", "logits": "logits", "kv_cache": "KV 缓存",
+    "reference": "参考模型与奖励模型", "temporaries": "临时张量", "allocated by PyTorch": "PyTorch 已分配", "reserved but unallocated": "已保留未分配", "in use by other processes": "其他进程占用",
 }  # fmt: skip
 ROW = re.compile(r"row (\d[\d,]*)")
 DEFAULT = "  (default)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from types import ModuleType
 from typing import Any, Literal
 
@@ -46,6 +47,7 @@ REASONS: dict[Lang, dict[str, str]] = {
         "no-script": "no script was given",
         "no-config": "no config was given",
         "no-machine": "the machine was not looked at",
+        "no-memory": "no memory was recorded by step",
         "no-checkpoint": "no checkpoint was saved",
         "no-tokenizer": "no checkpoint holds both a tokenizer and an embedding",
         "rule-broke": "the rule itself failed: {error}",
@@ -80,6 +82,7 @@ REASONS: dict[Lang, dict[str, str]] = {
         "no-script": "没有给出脚本",
         "no-config": "没有给出配置",
         "no-machine": "没有查看机器",
+        "no-memory": "没有按步记录内存",
         "no-checkpoint": "没有保存检查点",
         "no-tokenizer": "没有哪个检查点同时带有分词器和嵌入层",
         "rule-broke": "规则自身出错：{error}",
@@ -165,7 +168,7 @@ def in_words(finding: Finding, lang: Lang = "en") -> FindingInWords:
         first_step=finding.first_step,
         last_step=finding.last_step,
         title=words.title,
-        summary=chosen(words.summary, facts).format_map(facts).strip(),
+        summary=summary_of(words, facts, lang),
         why=words.why.format_map(facts),
         wrong_if=words.wrong_if.format_map(facts),
         causes=tuple(words.causes[key].format_map(facts) for key in finding.causes),
@@ -175,14 +178,25 @@ def in_words(finding: Finding, lang: Lang = "en") -> FindingInWords:
     )
 
 
+def summary_of(words: Words, facts: Mapping[str, Any], lang: Lang) -> str:
+    """What happened, and where the finding has more to say, that too."""
+    said = chosen(words.summary, facts).format_map(facts).strip()
+    more = [words.more[key].format_map(facts) for key in facts.get("more", ())]
+    if more and not said.endswith((".", "。")):
+        said += "." if lang == "en" else "。"
+    return (" " if lang == "en" else "").join([said, *more])
+
+
 def chosen(summary: str | Mapping[str, str], facts: Mapping[str, Any]) -> str:
     """The summary, of several the one of the finding's `kind`."""
     return summary if isinstance(summary, str) else summary[facts["kind"]]
 
 
 def fix_in_words(fix: Fix, words: Words) -> FixInWords:
-    """A fix in the words of its rule."""
-    return FixInWords(words.fixes[fix.key].format_map(fix.facts), fix.safety, fix.edits)
+    """A fix in the words of its rule; of one that is made of several changes, the words of each."""
+    titles = [words.steps[step.key].format_map(step.facts) for step in fix.steps]
+    title = reduce(lambda first, then: words.steps["and"].format(first=first, then=then), titles) if titles else ""
+    return FixInWords(title or words.fixes[fix.key].format_map(fix.facts), fix.safety, fix.edits)
 
 
 def reason_in_words(one: NotChecked, lang: Lang = "en") -> str:

@@ -5,13 +5,22 @@ from __future__ import annotations
 from diagnostics.finding import Evidence, Finding, Fix, TableEvidence, Words
 from diagnostics.fixing import edits, name_in, rounded
 from diagnostics.measure import argument, number_argument
+from diagnostics.memory.after_crash import after_crash, text_of
+from diagnostics.memory.in_findings import FIT, MORE, STEPS, crash_evidence, crash_facts, crash_fixes
 from diagnostics.postmortem.causes import Cause, cause_for, finding_of, where
 from diagnostics.postmortem.memory import Sizes, readable, sizes_in
 from diagnostics.run import Run
 
 NAME = "out-of-memory"
 METHODS = None
-EXPLAINS = ("run-died", "collective-timeout", "server-unreachable", "out-of-host-memory")
+EXPLAINS = (
+    "run-died",
+    "collective-timeout",
+    "server-unreachable",
+    "out-of-host-memory",
+    "memory-leak",
+    "near-memory-limit",
+)
 
 CAUSES = {
     "load": ("model", "processes"),
@@ -33,7 +42,7 @@ def check(run: Run) -> Finding | None:
     cause = cause_for(run, NAME)
     if cause is None:
         return None
-    sizes = sizes_in(cause.facts.get("line", "") + " " + (cause.raised.message if cause.raised else ""))
+    sizes, crash = sizes_in(text_of(cause)), after_crash(run)
     causes = [*(["fragments"] if sizes.fragmented else []), *(["neighbour"] if sizes.neighbour else [])]
     rows = sizes.rows()
     table: tuple[Evidence, ...] = (TableEvidence("memory", ("what", "size"), rows),) if rows else ()
@@ -41,13 +50,13 @@ def check(run: Run) -> Finding | None:
         run,
         cause,
         causes=(*causes, *CAUSES[cause.kind]),
-        fixes=fixes(run, cause, sizes),
-        facts={"where": where(cause.rank), "asked": asked(sizes)},
-        extra=table,
+        fixes=crash_fixes(crash, fixes(run, cause, sizes)),
+        facts={"where": where(cause.rank), "sizes": in_brackets(sizes), **crash_facts(crash)},
+        extra=(*table, *crash_evidence(crash)),
     )
 
 
-def asked(sizes: Sizes) -> str:
+def in_brackets(sizes: Sizes) -> str:
     """What was asked for and what was free, ready to stand behind the sentence; "" where the message does not say."""
     if sizes.asked is None:
         return ""
@@ -157,16 +166,16 @@ WORDS = {
     "en": Words(
         title="The GPU ran out of memory",
         summary={
-            "load": "Memory ran out while a model was loaded or moved onto the GPU{where}{asked}.",
-            "forward": "Memory ran out in the forward pass{where}{asked}.",
-            "backward": "Memory ran out in the backward pass{where}{asked}.",
-            "optimizer": "Memory ran out in the optimizer's step{where}{asked}.",
-            "logits": "Memory ran out where the scores over the whole vocabulary are computed{where}{asked}.",
-            "generation": "Memory ran out while answers were generated{where}{asked}.",
-            "evaluation": "Memory ran out in the evaluation{where}{asked}.",
-            "save": "Memory ran out while the model was saved or merged{where}{asked}.",
-            "vllm": "vLLM found too little memory beside the training{where}{asked}.",
-            "unplaced": "Memory ran out; the console does not show in which phase{where}{asked}.",
+            "load": "Memory ran out while a model was loaded or moved onto the GPU{where}{sizes}.",
+            "forward": "Memory ran out in the forward pass{where}{sizes}.",
+            "backward": "Memory ran out in the backward pass{where}{sizes}.",
+            "optimizer": "Memory ran out in the optimizer's step{where}{sizes}.",
+            "logits": "Memory ran out where the scores over the whole vocabulary are computed{where}{sizes}.",
+            "generation": "Memory ran out while answers were generated{where}{sizes}.",
+            "evaluation": "Memory ran out in the evaluation{where}{sizes}.",
+            "save": "Memory ran out while the model was saved or merged{where}{sizes}.",
+            "vllm": "vLLM found too little memory beside the training{where}{sizes}.",
+            "unplaced": "Memory ran out; the console does not show in which phase{where}{sizes}.",
         },
         why="The run ended there, and will again at the same batch.",
         wrong_if="another process took the memory for a moment",
@@ -185,6 +194,7 @@ WORDS = {
             "neighbour": "Another process holds a good part of this GPU.",
         },
         fixes={
+            **FIT["en"],
             "halve": "Use a batch of {new} instead of {old} with more accumulation: the effective batch stays {effective}",
             "batch": "Halve per_device_train_batch_size and double gradient_accumulation_steps",
             "length": "Cut rows at {new} tokens instead of {old}",
@@ -213,21 +223,28 @@ Fragmentation is told from shortage by torch's own numbers: unused memory of at 
 card. Each phase has fixes of its own, as edits of the run's config; a smaller batch comes with more accumulation, so that the
 training stays the same.
 
+Where the config tells the model, the bill at that moment is told as well, scaled to what the message says was allocated, what
+the failed request was, and the kind of the crash: too little memory, fragments, a leak, another process, vLLM's share, a longer
+batch. The first fixes are then the cheapest changes that would have fitted the device's real size, by the closed form
+(docs/memory.md).
+
 Sources: huggingface/trl#1667, #2452, #2688, #3664; TideDra/lmm-r1#43.""",
+        more=MORE["en"],
+        steps=STEPS["en"],
     ),
     "zh": Words(
         title="显存不足",
         summary={
-            "load": "载入模型或把模型移到 GPU 时显存不足{where}{asked}。",
-            "forward": "前向传播时显存不足{where}{asked}。",
-            "backward": "反向传播时显存不足{where}{asked}。",
-            "optimizer": "优化器更新时显存不足{where}{asked}。",
-            "logits": "计算整个词表的得分（logits）时显存不足{where}{asked}。",
-            "generation": "生成回答时显存不足{where}{asked}。",
-            "evaluation": "评估时显存不足{where}{asked}。",
-            "save": "保存或合并模型时显存不足{where}{asked}。",
-            "vllm": "vLLM 在训练之外得不到足够的显存{where}{asked}。",
-            "unplaced": "显存不足；控制台没有显示发生在哪个阶段{where}{asked}。",
+            "load": "载入模型或把模型移到 GPU 时显存不足{where}{sizes}。",
+            "forward": "前向传播时显存不足{where}{sizes}。",
+            "backward": "反向传播时显存不足{where}{sizes}。",
+            "optimizer": "优化器更新时显存不足{where}{sizes}。",
+            "logits": "计算整个词表的得分（logits）时显存不足{where}{sizes}。",
+            "generation": "生成回答时显存不足{where}{sizes}。",
+            "evaluation": "评估时显存不足{where}{sizes}。",
+            "save": "保存或合并模型时显存不足{where}{sizes}。",
+            "vllm": "vLLM 在训练之外得不到足够的显存{where}{sizes}。",
+            "unplaced": "显存不足；控制台没有显示发生在哪个阶段{where}{sizes}。",
         },
         why="训练在此中断，遇到同样的批次还会中断。",
         wrong_if="只是另一个进程暂时占用了显存",
@@ -246,6 +263,7 @@ Sources: huggingface/trl#1667, #2452, #2688, #3664; TideDra/lmm-r1#43.""",
             "neighbour": "另一个进程占用了这块 GPU 的相当一部分。",
         },
         fixes={
+            **FIT["zh"],
             "halve": "批量从 {old} 改为 {new} 并增加累积步数：有效批量仍为 {effective}",
             "batch": "per_device_train_batch_size 减半，gradient_accumulation_steps 加倍",
             "length": "把行截断到 {new} 个词元，原为 {old}",
@@ -271,6 +289,11 @@ Sources: huggingface/trl#1667, #2452, #2688, #3664; TideDra/lmm-r1#43.""",
 碎片与真正不足由 torch 自己的数字区分：未用的显存不少于申请量，且达到整卡的十分之一。每个阶段有各自的修复，以训练配置的
 修改给出；减小批量的同时增加累积步数，训练保持不变。
 
+如果配置说明了模型，还会给出当时的账单（按报错所说的已分配量缩放）、失败的请求是什么，以及崩溃的种类：显存不足、碎片、泄漏、其他
+进程、vLLM 的份额、更长的批次。此时最先给出的修复是按闭式公式在该设备真实大小上本来放得下的最省改动（docs/memory.md）。
+
 来源：huggingface/trl#1667、#2452、#2688、#3664；TideDra/lmm-r1#43。""",
+        more=MORE["zh"],
+        steps=STEPS["zh"],
     ),
 }

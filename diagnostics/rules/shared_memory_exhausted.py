@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from diagnostics.finding import Finding, Fix, Words
 from diagnostics.fixing import edits
+from diagnostics.memory.after_crash import after_crash
+from diagnostics.memory.in_findings import MORE, crash_evidence, crash_facts
 from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.run import Run
 
@@ -24,7 +26,15 @@ def check(run: Run) -> Finding | None:
     cause = cause_for(run, NAME)
     if cause is None:
         return None
-    return finding_of(run, cause, causes=CAUSES[cause.kind], fixes=fixes(run, cause.kind))
+    crash = after_crash(run)
+    return finding_of(
+        run,
+        cause,
+        causes=CAUSES[cause.kind],
+        fixes=fixes(run, cause.kind),
+        facts=crash_facts(crash),
+        extra=crash_evidence(crash),
+    )
 
 
 def fixes(run: Run, kind: str) -> tuple[Fix, ...]:
@@ -67,7 +77,9 @@ WORDS = {
             ),
         },
         about="""Reads the console for the data loader's bus error, for torch's and NCCL's messages about /dev/shm and for too many open
-files. Sources: pytorch/pytorch#5040, #108861.""",
+files. What the data loaders hold there by the config is told, and how large it was, where the worker wrote that into `status.json`.
+Sources: pytorch/pytorch#5040, #108861.""",
+        more=MORE["en"],
     ),
     "zh": Words(
         title="共享内存耗尽",
@@ -88,7 +100,8 @@ files. Sources: pytorch/pytorch#5040, #108861.""",
             "size": "启动容器时加 --shm-size=16g 或 --ipc=host",
             "files": "提高上限（ulimit -n 65536），或使用 torch.multiprocessing.set_sharing_strategy('file_system')",
         },
-        about="""在控制台里查找数据加载器的总线错误、torch 与 NCCL 关于 /dev/shm 的报错，以及打开文件过多的报错。来源：
-pytorch/pytorch#5040、#108861。""",
+        about="""在控制台里查找数据加载器的总线错误、torch 与 NCCL 关于 /dev/shm 的报错，以及打开文件过多的报错。若训练进程已把其大小写入 `status.json`，
+还会给出它的大小和按配置数据加载进程所占的量。来源：pytorch/pytorch#5040、#108861。""",
+        more=MORE["zh"],
     ),
 }

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,11 +73,20 @@ def stop(served: Served) -> None:
         print((served.runs.parent / "dashboard.log").read_text())
 
 
+@contextmanager
+def serving(runs: Path, *more: str) -> Iterator[Served]:
+    """A dashboard of a runs folder, until the block ends."""
+    served = start(runs, free_port(), *more)
+    try:
+        yield served
+    finally:
+        stop(served)
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    served = start(tmp_path_factory.mktemp("clinic") / "runs", free_port(), "--demo")
-    yield served
-    stop(served)
+    with serving(tmp_path_factory.mktemp("clinic") / "runs", "--demo") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,8 @@ def test_the_change_is_shown_and_nothing_written(clinic: Clinic, lang: str) -> N
 def test_the_child_is_written_and_its_command_said(clinic: Clinic) -> None:
     run = clinic.run("hot")
     assert run is not None
-    said = written_html(clinic, run, "loss-diverged", 1, Words("en"))
+    said = written_html(clinic, run, "loss-diverged", 1, Words("en"), "./train")
+    assert 'href="./train?child=hot--loss-diverged-1"' in said
     path = child_path(clinic, run, "loss-diverged", 1)
     assert f"--config {path}" in said
     assert json.loads(path.read_text())["learning_rate"] == 2e-5
@@ -48,5 +49,5 @@ def test_what_cannot_be_written_is_said(clinic: Clinic) -> None:
     run = clinic.run("hot")
     assert run is not None
     (clinic.root / ".children").write_text("a file in its place")
-    assert "cannot be written" in written_html(clinic, run, "loss-diverged", 1, Words("en"))
-    assert "no finding of this run" in written_html(clinic, run, "overfitting", 1, Words("en"))
+    assert "cannot be written" in written_html(clinic, run, "loss-diverged", 1, Words("en"), "./train")
+    assert "no finding of this run" in written_html(clinic, run, "overfitting", 1, Words("en"), "./train")

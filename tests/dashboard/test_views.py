@@ -50,7 +50,7 @@ def test_every_text_is_used_and_every_use_has_a_text() -> None:
     written = set(re.findall(r"""words\(["']([a-z_.]+)["']""", source))
     assert not written - TEXTS.keys()
     named = set(re.findall(r"""["']([a-z_]+\.[a-z_]+)["']""", source))
-    begun = tuple(set(re.findall(r"""f["']([a-z_]+\.[a-z_]*)\{""", source)))
+    begun = tuple(set(re.findall(r"""f["']([a-z_]+(?:\.[a-z_]*)+)\{""", source)))
     assert not {key for key in TEXTS.keys() - named - written if not key.startswith(begun)}
     assert {f"runs.{one}" for one in COLUMNS} <= TEXTS.keys()
 

@@ -36,6 +36,9 @@ def parse(
     from transformers import HfArgumentParser
     from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments
 
+    from training.worker.board import install
+
+    install()
     classes = (script_class or ScriptArguments, config_class, ModelConfig, ClinicArguments, DatasetMixtureConfig)
     known = {field.name for one in classes for field in dataclasses.fields(one) if field.init}
     asked = with_own_names(request.config, getattr(config_class, "OTHER_NAMES", {}))

@@ -17,6 +17,7 @@ from diagnostics.run.status import read_status
 from training.request import BadRequest, Request, RunFailed, read_request
 from training.worker.data import first_line
 from training.worker.disk import full_reason, is_disk_full
+from training.worker.machine import machine
 from training.worker.preflight import look_first
 from training.worker.resume import check_checkpoint, check_steps_left
 from training.worker.status import StatusFile
@@ -76,7 +77,7 @@ def run_worker(train: Callable[[Worker], None]) -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     if worker.main:
-        worker.status.write(state="starting", activity="loading")
+        worker.status.write(state="starting", activity="loading", machine=machine())
     try:
         if worker.main and worker.checkpoint is None:
             look_first(worker)

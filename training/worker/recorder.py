@@ -17,6 +17,7 @@ from diagnostics.run.files import read_json_lines
 from training.request import BadRequest, ClinicArguments, Request
 from training.rewards import SHORT_NAMES
 from training.worker.disk import check_space, checkpoint_bytes
+from training.worker.machine import accelerator, machine
 from training.worker.ranks import Ranks
 from training.worker.status import StatusFile
 
@@ -57,6 +58,10 @@ class Recorder(TrainerCallback):
         except RewardUnusable as error:
             raise BadRequest(f"sample_rewards: {error}") from error
         self.answered: set[int] = set()
+        if main:
+            status.write(
+                machine={**machine(), **accelerator(str(request.config.get("use_cpu")).lower() in ("true", "yes", "1"))}
+            )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The run is under way: say so, and keep what the model answered before it learned anything.

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers.integrations import TensorBoardCallback
-
 from training.request import BadRequest
+from training.worker.board import Board, of_training
 
 TAG = "curriculum_stage"
 
@@ -24,7 +23,7 @@ class Stage:
     rows: int
 
 
-class StageMarks(TensorBoardCallback):
+class StageMarks(Board):
     """Writes `curriculum_stage` beside every training log, and a text at each boundary.
 
     It is the run's TensorBoard callback with that added, in the place of the Trainer's own, so that there is one writer
@@ -78,7 +77,7 @@ class StageMarks(TensorBoardCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Add the stage to what is logged of training; evaluations and the closing summary have none."""
-        if logs is not None and "train_runtime" not in logs and not any(key.startswith("eval_") for key in logs):
+        if logs is not None and of_training(logs):
             logs[TAG] = self.at(state.global_step).number
             if state.log_history:
                 state.log_history[-1][TAG] = logs[TAG]

@@ -102,8 +102,9 @@ def traced(asked: Asked, package: str, progress: Progress) -> Estimate:
     if asked.device is not None:
         fits = run.full is None
         if run.full is not None:
-            notes.append(f"Out of memory in the replay: {run.full.wanted} bytes were asked for while {run.full.allocated} "
-                         f"were allocated and {run.full.reserved} reserved.")  # fmt: skip
+            wanted, held, kept = (one / (1 << 30) for one in (run.full.wanted, run.full.allocated, run.full.reserved))
+            notes.append(f"Out of memory in the replay at the device's size: {wanted:.2f} GiB were asked for while "
+                         f"{held:.2f} GiB were allocated and {kept:.2f} GiB reserved.")  # fmt: skip
     return estimate_of(
         "traced", peak, found.top, max(peak.bytes, run.peak_allocated if fits is not False else 0), found.needed,
         {phase: one.bytes for phase, one in found.peaks.items()}, found.largest, found.timeline, fits, notes, begun,

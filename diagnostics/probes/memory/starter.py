@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +32,10 @@ from diagnostics.probes.memory.estimating import versions
 from diagnostics.probes.memory.worker import ANSWER, ERRORS, PROGRESS, REQUEST
 
 # Raised when the same request would be answered otherwise, so that older answers are not taken for new ones.
-VERSION = 1
+VERSION = 2
 POLL_SECONDS = 0.05
+END_SECONDS = 2.0  # that a request which nobody wants any more may take to end, before the whole process is ended
+LOADING, WAITING = "loading torch, transformers and TRL", "waiting for another estimate"
 # The package that PPO's trainer is taken from, named to the process as text: diagnostics does not import it.
 PACKAGE = "training"
 
@@ -98,13 +101,55 @@ def read(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def warm() -> None:
+    """Load the predictor's libraries ahead of the first request, so that it is answered at once; returns when they are there."""
+    SHARED.warm()
+
+
 class Worker:
-    """The process behind `estimate`, started when it is first needed and ended with this one; one request at a time."""
+    """The process behind `estimate`, started when it is first needed and ended with this one; one request at a time.
+
+    `ready`: whether it has loaded its libraries. `sent`: whether it has a request whose end it has not told; `child`: the
+    process that answers it, 0 for none.
+    """
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
         self.lock = threading.Lock()
         self.said = ""
+        self.ready = False
+        self.sent = False
+        self.child = 0
+
+    def warm(self) -> None:
+        """Load the libraries, unless somebody is at it already."""
+        if not self.lock.acquire(blocking=False):
+            return
+        try:
+            self.start(lambda text, share: None, lambda: False)
+        except WorkerDied:  # the first request will say why
+            self.end()
+        finally:
+            self.lock.release()
+
+    @contextlib.contextmanager
+    def turn(self, progress: Progress, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Wait for those who came before.
+
+        Raises:
+            Cancelled: as asked for.
+        """
+        told = ""
+        while not self.lock.acquire(timeout=POLL_SECONDS):
+            if cancelled():
+                raise Cancelled("The estimate was cancelled.")
+            says = WAITING if self.ready else LOADING
+            if says != told:
+                progress(told := says, 0.0)
+        try:
+            yield
+        finally:
+            self.lock.release()
 
     def ask(self, request: dict[str, Any], progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """The estimate as plain values.
@@ -112,13 +157,13 @@ class Worker:
         Raises:
             NotTraceable, WorkerDied, Cancelled: see `estimate`.
         """
-        with self.lock, tempfile.TemporaryDirectory(prefix="clinic-memory-") as name:
+        with self.turn(progress, cancelled), tempfile.TemporaryDirectory(prefix="clinic-memory-") as name:
             folder = Path(name)
             (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
             try:
                 return self.answer(folder, progress, cancelled)
             except Cancelled:
-                self.end()
+                self.end_request()
                 raise
 
     def answer(self, folder: Path, progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
@@ -145,12 +190,21 @@ class Worker:
         raise kind(str(content.get("text")))
 
     def start(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        """Start the process unless it runs."""
-        if self.process is not None and self.process.poll() is None:
+        """Start the process unless it runs, and wait until it has loaded its libraries."""
+        if self.process is not None and self.process.poll() is not None:
+            self.end()
+        if self.ready:
             return
-        progress("loading torch, transformers and TRL", 0.0)
-        self.said = ""
-        self.process = subprocess.Popen(
+        progress(LOADING, 0.0)
+        if self.process is None:
+            self.said = ""
+            self.process = self.begin()
+        self.wait("ready", None, progress, cancelled)
+        self.ready = True
+
+    def begin(self) -> subprocess.Popen[str]:
+        """A new process."""
+        return subprocess.Popen(
             [sys.executable, "-m", "diagnostics.probes.memory.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -159,12 +213,12 @@ class Worker:
             env={**os.environ, "PYTHONPATH": python_path(os.environ)},
             start_new_session=True,
         )
-        self.wait("ready", None, progress, cancelled)
 
     def send(self, line: str) -> None:
         """Write one line to the process."""
         assert self.process is not None
         assert self.process.stdin is not None
+        self.sent, self.child = True, 0
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
@@ -187,6 +241,8 @@ class Worker:
                 if line.startswith(word):
                     if word == "began":
                         self.child = int(line.split()[1])
+                    if word == "ended":
+                        self.sent, self.child = False, 0
                     return line.removeprefix(word).strip()
                 continue
             if select.select([self.process.stdout], [], [], POLL_SECONDS)[0]:
@@ -199,11 +255,26 @@ class Worker:
                 told = stage["at"]
                 progress(str(stage["text"]), float(stage["share"]))
 
-    child = 0
+    def end_request(self) -> None:
+        """End the request that is under way, and keep the process with the libraries that it has loaded or is loading.
+
+        Where that does not go at once the process is ended with it.
+        """
+        late = time.monotonic() + END_SECONDS
+        try:
+            if self.sent and not self.child:
+                self.wait("began", None, lambda text, share: None, lambda: time.monotonic() > late)
+            if self.child:
+                with contextlib.suppress(OSError):
+                    os.killpg(self.child, signal.SIGKILL)
+                self.wait("ended", None, lambda text, share: None, lambda: time.monotonic() > late)
+        except (Cancelled, WorkerDied):
+            self.end()
 
     def end(self) -> None:
         """End the process and the child that it has forked, which is in a group of its own."""
         process, self.process = self.process, None
+        self.ready = self.sent = False
         if process is None:
             return
         for group in (self.child, process.pid):

@@ -7,26 +7,18 @@ from typing import Any
 
 from diagnostics.finding import Fix
 from diagnostics.memory.answer import Answer
-from diagnostics.memory.crash import Crash, others_bytes
+from diagnostics.memory.crash import Crash
 from diagnostics.memory.plan import Option, Plan, reasons
 from diagnostics.memory.records import BILL, Estimate, Storage
+from diagnostics.memory.telling import GIB as GIB
+from diagnostics.memory.telling import sentence_of
+from diagnostics.memory.telling import sized as sized
 from diagnostics.memory.words import CRASHES, LEVERS, NOTES
 from diagnostics.report.as_json import plain
 from diagnostics.report.words import Lang
 
 SCHEMA = 1
-GIB, MIB, KIB = 1 << 30, 1 << 20, 1 << 10
 SHOWN_BLOCKS = 25
-
-
-def sized(size: float | None) -> str:
-    """Bytes as a person reads them."""
-    if size is None:
-        return "?"
-    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
-        if abs(size) >= unit:
-            return f"{size / unit:.2f} {name}"
-    return f"{size:.0f} B"
 
 
 def contents(answer: Answer, lang: Lang = "en") -> dict[str, Any]:
@@ -190,25 +182,13 @@ def fix_object(fix: Fix, lang: Lang) -> dict[str, Any]:
 
 def crash_object(crash: Crash, estimate: Estimate, lang: Lang) -> dict[str, Any]:
     """What happened, in a sentence and in numbers."""
-    sizes = crash.sizes
-    held = sizes.process if sizes.process is not None else (sizes.allocated or 0) + (sizes.unallocated or 0)
-    needed = held + (sizes.asked or 0) or estimate.total
-    facts = {
-        "needed": sized(needed),
-        "total": sized(sizes.total),
-        "asked": sized(sizes.asked),
-        "unallocated": sized(sizes.unallocated),
-        "growth": sized(crash.growth or 0),
-        "others": sized(others_bytes(sizes)),
-        "vllm": sized(crash.vllm),
-        "length": crash.length,
-    }
+    key, facts = sentence_of(crash, estimate)
     return {
         "kind": crash.kind,
-        "summary": CRASHES[lang][crash.kind].format_map(facts),
+        "summary": CRASHES[lang][key].format_map(facts),
         "phase": crash.phase,
         "step": crash.step,
-        "sizes": {name: value for name, value in vars(sizes).items() if value is not None},
+        "sizes": {name: value for name, value in vars(crash.sizes).items() if value is not None},
         "bill": bill_rows(crash.bill),
         "asked_for": block(crash.asked_for) if crash.asked_for else None,
         "length": crash.length,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from diagnostics.memory.words import PHASES
 from diagnostics.report.labels import LABELS as COMMON
 from diagnostics.report.memory.contents import sized
 from diagnostics.report.memory.labels import LABELS, phase_name
@@ -140,7 +141,10 @@ def searched(whole: Mapping[str, Any], lang: Lang) -> str:
 def crash_sentences(whole: Mapping[str, Any], lang: Lang) -> list[str]:
     """What happened: cause, phase, and what the failed request was."""
     label, crash = LABELS[lang], whole["crash"]
-    said = [crash["summary"], label["crash_phase"].format(phase=phase_name(lang, crash["phase"]))]
+    said = [crash["summary"]]
+    if crash["phase"] != "unplaced":
+        named = label["crash_phase"].format(phase=phase_name(lang, crash["phase"]))
+        said.append(PHASES[lang].get(f"at-{crash['phase']}", named))
     if (block := crash["asked_for"]) is not None:
         said.append(
             label["crash_asked"].format(

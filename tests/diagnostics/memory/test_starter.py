@@ -97,14 +97,49 @@ def test_what_cannot_be_traced_is_said_in_a_sentence(asked: Asked, words: str, t
     assert list(tmp_path.iterdir()) == []  # nothing is kept
 
 
+def request_of(asked: Asked) -> dict[str, object]:
+    return {"asked": asked.to_json(), "how": "traced", "check": False, "package": "training"}
+
+
+def nothing(text: str, share: float) -> None:
+    pass
+
+
 @pytest.mark.slow
-def test_a_cancelled_estimate_leaves_no_process() -> None:
-    worker, stages = Worker(), []
-    request = {"asked": replace(SFT, batch=7).to_json(), "how": "traced", "check": False, "package": "training"}
+def test_a_cancelled_estimate_ends_its_process_and_keeps_the_libraries() -> None:
+    worker, stages, children = Worker(), [], []
+
+    def cancelled() -> bool:
+        children.append(worker.child)
+        return worker.child != 0
+
     with pytest.raises(Cancelled):
-        worker.ask(request, lambda text, share: stages.append(text), lambda: worker.child != 0)
-    assert worker.process is None
+        worker.ask(request_of(replace(SFT, batch=7)), lambda text, share: stages.append(text), cancelled)
     assert stages
+    assert not Path(f"/proc/{children[-1]}").exists()
+    kept = worker.process
+    assert kept is not None
+    assert kept.poll() is None
+    begun = time.monotonic()
+    assert "peak_allocated" in worker.ask(request_of(SFT), nothing, lambda: False)
+    assert worker.process is kept
+    assert time.monotonic() - begun < 30
+    worker.end()
+
+
+@pytest.mark.slow
+def test_libraries_loaded_ahead_are_waited_for_and_not_loaded_twice() -> None:
+    worker, stages = Worker(), []
+    threading.Thread(target=worker.warm).start()
+    while worker.process is None:
+        time.sleep(0.01)
+    with pytest.raises(Cancelled):  # who waits can leave; the loading goes on
+        worker.ask(request_of(SFT), lambda text, share: stages.append(text), lambda: bool(stages))
+    first = worker.process
+    worker.ask(request_of(SFT), lambda text, share: stages.append(text), lambda: False)
+    assert worker.process is first
+    assert stages[0] == stages[1] == starter.LOADING
+    worker.end()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diagnostics.preflight.material import Rows
+from diagnostics.preflight.material import Asked, Material, Rows
 from diagnostics.preflight.unreadable import WORDS, DataUnreadable
 from diagnostics.probes import data
 from diagnostics.probes.data import open_rows, spread_over
@@ -165,8 +165,6 @@ def test_a_folder_of_splits_and_a_mapping(tmp_path: Path) -> None:
 
 
 def test_values_of_several_kinds_are_a_finding(tmp_path: Path) -> None:
-    from diagnostics.preflight.material import Asked, Material
-
     path = tmp_path / "rows.jsonl"
     path.write_text(LINES * 20 + '{"prompt": {"a": 1}, "completion": "b"}\n', encoding="utf-8")
     finding = found(wrong_columns, Material(Asked("sft", {}), train=opened(path)))
@@ -246,3 +244,20 @@ def test_no_beginning_of_a_file_is_a_traceback(tmp_path: Path, head: str, suffix
 @pytest.mark.parametrize("value", [3, 2.5, {"a": 1}, True])
 def test_answers_of_another_kind_break_no_rule(value: object) -> None:
     assert last_answer(value) == str(value)
+
+
+def test_a_folder_whose_rows_no_table_takes_is_read_as_it_is(tmp_path: Path) -> None:
+    """Past the library's first block a value of another kind ends its reading; the rule has to name the row all the same."""
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "x" * 200}]
+    rows = [{"messages": talk} for _ in range(60_000)]
+    rows[50_000] = {"messages": "no list"}
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "test.jsonl").write_text(json.dumps({"messages": talk}) + "\n", encoding="utf-8")
+    rows_read = open_rows("sft", {"dataset_name": str(folder)}, limit=60_000)
+    assert len(rows_read.rows) == 60_000
+    finding = found(wrong_columns, Material(Asked("sft", {"dataset_name": str(folder)}), train=rows_read))
+    assert finding is not None
+    assert finding.severity != "info"
+    assert "50000" in str(finding.evidence) + str(finding.facts)
