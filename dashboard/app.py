@@ -16,6 +16,7 @@ from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
+RUNS_STYLE = Path(__file__).parent / "runs.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
 BUILD = {
     "runs": runs.build,
@@ -95,7 +96,7 @@ def launch(
         server_port=port,
         share=False,
         quiet=True,
-        css_paths=[STYLE, PREFLIGHT_STYLE, MEMORY_STYLE],
+        css_paths=[STYLE, RUNS_STYLE, PREFLIGHT_STYLE, MEMORY_STYLE],
         head=HEAD,
         theme=theme(),
         footer_links=[],

@@ -6,9 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
+from dashboard.judging import Judge
+from dashboard.marks import Mark, Marks, MarksUnreadable
 from diagnostics.compare.cache import AnswerCache, default_folder
 from diagnostics.compare.models.sources import Source, checkpoints_of
 from diagnostics.compare.models.workers import WorkerPool
@@ -20,9 +25,12 @@ from diagnostics.run.discover import RunStore
 from diagnostics.run.files import read_json, tail, write_json
 from diagnostics.run.status import process_alive
 
+Made = TypeVar("Made")
 DEMO_FOLDER = ".demo"
 WORKERS_FOLDER = ".workers"
 EXAMPLES = 6
+# The files are looked at once for all tabs that ask within this time.
+LOOK_SECONDS = 0.4
 
 
 class Clinic:
@@ -33,12 +41,20 @@ class Clinic:
         self.store = RunStore(root)
         self.pool = WorkerPool(root / WORKERS_FOLDER)
         self.cache = AnswerCache(default_folder())
-        self._diagnoses: dict[str, tuple[Run, Diagnosis]] = {}
+        self.marks = Marks(root)
+        self._judge = Judge(diagnose)
+        self._kept: dict[tuple[str, Hashable], tuple[Run, Any]] = {}
+        self._looked: tuple[float, str] | None = None
+        self._looking = threading.Lock()
         self._demo: subprocess.Popen[bytes] | None = None
 
     def signature(self) -> str:
-        """Changes whenever something that a page shows has changed."""
-        return f"{self.store.signature()} {self.demo_state()}"
+        """Changes whenever something that a page shows has changed. Only names, sizes and times of files are looked at."""
+        with self._looking:
+            if self._looked is None or time.monotonic() - self._looked[0] > LOOK_SECONDS:
+                seen = f"{self.store.signature()} {self.demo_state()} {self.marks.stamp()}"
+                self._looked = (time.monotonic(), seen)
+            return f"{self._looked[1]} {self._judge.count}"
 
     def runs(self) -> tuple[list[Run], dict[str, str]]:
         """All readable runs, and for each unreadable one why."""
@@ -53,11 +69,25 @@ class Clinic:
 
     def diagnosis(self, run: Run) -> Diagnosis:
         """What the rules say of a run; judged again only when the run was read again."""
-        known = self._diagnoses.get(run.name)
+        return self._judge.now(run)
+
+    def latest_diagnosis(self, run: Run) -> Diagnosis | None:
+        """The newest diagnosis of a run without waiting for one; None if it is not judged yet. `signature` tells when it is."""
+        return self._judge.latest(run)
+
+    def kept(self, run: Run, what: Hashable, make: Callable[[Run], Made]) -> Made:
+        """What is made of a run, made again only when the run was read again. `what` tells one such thing from another."""
+        known = self._kept.get((run.name, what))
         if known is None or known[0] is not run:
-            known = (run, diagnose(run))
-            self._diagnoses[run.name] = known
-        return known[1]
+            known = self._kept[(run.name, what)] = (run, make(run))
+        return cast("Made", known[1])
+
+    def marks_now(self) -> tuple[Mapping[str, Mark], str | None]:
+        """The user's marks by run, and why they cannot be read, if they cannot."""
+        try:
+            return self.marks.all(), None
+        except MarksUnreadable as error:
+            return {}, str(error)
 
     def answering_runs(self) -> list[Run]:
         """The runs whose checkpoints answer a prompt: all but reward models, which give a number."""

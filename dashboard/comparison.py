@@ -25,6 +25,13 @@ def choices(clinic: Clinic, added: Sequence[Source] = ()) -> list[str]:
     return [one.name for one in (*clinic.checkpoints(), *added)]
 
 
+def asked_for(there: Sequence[str], checkpoints: str, runs: Sequence[str]) -> list[str]:
+    """What an address names, of what is there: checkpoints between commas, else the last one of each of its runs."""
+    named = [one for one in checkpoints.split(",") if one in there]
+    lasts = [own[-1] for run in runs if (own := [one for one in there if one.rpartition("/")[0] == run])]
+    return named or lasts
+
+
 def first_choice(clinic: Clinic) -> list[str]:
     """What to compare before the user says: before and after.
 

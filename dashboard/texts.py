@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dashboard import course_texts, memory_texts, preflight_texts, train_texts
+from dashboard import course_texts, memory_texts, preflight_texts, runs_texts, train_texts
 from dashboard.sharing import texts as sharing_texts
 
 Lang = Literal["en", "zh"]
@@ -22,12 +22,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.other": ("中文", "English"),
     "nav.theme": ("Light or dark", "浅色或深色"),
     # Runs
-    "runs.empty": (
-        "No runs yet below {root}. Start the demo to see a model trained by every method, with one run that fails on "
-        "purpose; or train one yourself: python -m training start --method sft --help",
-        "{root} 下还没有训练。点击开始演示，看同一个模型用每一种方法训练，其中一次会按设计失败；也可以自己训练："
-        "python -m training start --method sft --help",
-    ),
     "runs.start_demo": ("Start the demo", "开始演示"),
     "runs.resume_demo": ("Continue the demo", "继续演示"),
     "runs.stage_from": ("from {stages}", "承接 {stages}"),
@@ -36,24 +30,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "演示：客服助手，从随机权重到每一种训练方法",
     ),
     "runs.demo_broken": ("The demo ended early: {reason}", "演示提前结束：{reason}"),
-    "runs.run": ("run", "训练"),
-    "runs.method": ("method", "方法"),
-    "runs.state": ("state", "状态"),
-    "runs.progress": ("step", "步数"),
-    "runs.loss": ("loss", "损失"),
-    "runs.score": ("held-out score", "留出集得分"),
-    "runs.score_help": (
-        "mean over held-out prompts at the last checkpoint, with its 95 % interval",
-        "最后一个检查点在留出提示上的平均分及 95% 区间",
-    ),
-    "runs.findings": ("findings", "诊断"),
-    "runs.healthy": ("none", "无"),
-    "runs.unreadable": ("cannot be read", "无法读取"),
-    "runs.curves": ("Curves", "曲线"),
-    "runs.choose_runs": ("Runs to draw", "要画的训练"),
-    "runs.choose_metrics": ("Metrics", "指标"),
-    "runs.log_scale": ("Logarithmic", "对数刻度"),
-    "runs.checkpoints": ("checkpoints", "检查点"),
     "axis.step": ("step", "步"),
     # States
     "state.waiting": ("waiting", "等待中"),
@@ -510,6 +486,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "在重新开始之前检查这次训练的数据、模板和奖励",
     ),
     **preflight_texts.TEXTS,
+    **runs_texts.TEXTS,
     **train_texts.TEXTS,
     **course_texts.TEXTS,
     **memory_texts.TEXTS,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from diagnostics.metrics import METHODS, Healthy, Lang, Metric
 from diagnostics.metrics.common import SHARED
+from diagnostics.metrics.words import range_words
 
 PAGES = Path(__file__).parents[1] / "docs" / "methods"
 FOLDERS: dict[Lang, Path] = {"en": PAGES, "zh": PAGES / "zh"}
@@ -20,10 +21,6 @@ LABELS: dict[Lang, dict[str, str]] = {
         "rules named beside them.",
         "shared": "Common to all methods",
         "head": "| tag | meaning | unit | in a healthy run | judged by |",
-        "free": "no fixed range",
-        "below": "below {high:g}",
-        "above": "above {low:g}",
-        "between": "{low:g} to {high:g}",
         "source": "Source of",
         "title": "The methods",
         "other": "[中文](zh/README.md)",
@@ -34,10 +31,6 @@ LABELS: dict[Lang, dict[str, str]] = {
         "about": "训练时记为 `train/标签`，评估时记为 `eval/标签`。数值即右侧所列规则的阈值。",
         "shared": "各方法共有",
         "head": "| 标签 | 含义 | 单位 | 健康的运行 | 相关规则 |",
-        "free": "没有固定范围",
-        "below": "低于 {high:g}",
-        "above": "高于 {low:g}",
-        "between": "{low:g} 到 {high:g}",
         "title": "方法",
         "other": "[English](../README.md)",
         "index": "| 方法 | 做什么 |",
@@ -50,14 +43,9 @@ def healthy_text(healthy: Healthy, lang: Lang) -> str:
 
     The Chinese pages name no sources: they are English, as on the rules' pages.
     """
-    label, low, high = LABELS[lang], healthy.low, healthy.high
-    kind = (
-        "free" if low is None and high is None else "below" if low is None else "above" if high is None else "between"
-    )
-    colon = ": " if lang == "en" else "："
-    text = label[kind].format(low=low, high=high) + colon + healthy.watch.of(lang)
+    text = range_words(healthy, lang)
     sources = "; ".join(f"{one:g}: {one.source}" for one in healthy.limits)
-    return f"{text}. {label['source']} {sources}" if sources and lang == "en" else text
+    return f"{text}. {LABELS[lang]['source']} {sources}" if sources and lang == "en" else text
 
 
 def row(metric: Metric, lang: Lang) -> str:

@@ -12,6 +12,12 @@ TOGGLE_THEME = (
     "document.body.classList.toggle('dark');"
     "localStorage.setItem('clinic-theme', document.body.classList.contains('dark') ? 'dark' : 'light')"
 )
+# A link to another page takes the chosen runs along; before the click, so that one into a new tab does too.
+CARRY = (
+    "const runs = new URLSearchParams();"
+    "for (const one of new URLSearchParams(location.search).getAll('run')) if (one) runs.append('run', one);"
+    "this.search = runs"
+)
 
 
 def header(page: Page, words: Words, addresses: Addresses) -> None:
@@ -20,7 +26,8 @@ def header(page: Page, words: Words, addresses: Addresses) -> None:
     other = next(lang for lang in LANGS if lang != words.lang)
     here = {page: ' here" aria-current="page'}
     links = "".join(
-        f'<a class="nav{here.get(one, "")}" href="{addresses.href(one, words.lang)}">{text(words(f"nav.{one}"))}</a>'
+        f'<a class="nav{here.get(one, "")}" href="{addresses.href(one, words.lang)}" onpointerdown="{CARRY}" '
+        f'onclick="{CARRY}">{text(words(f"nav.{one}"))}</a>'
         for one in PAGES
     )
     gr.HTML(

@@ -30,6 +30,15 @@ def gather(points: Iterable[Point]) -> tuple[dict[str, Series], tuple[int, ...]]
     return series, tuple(sorted(back.get(pacemaker(written), ())))
 
 
+def times_of(points: Iterable[Point]) -> Series | None:
+    """When each step was logged, in seconds since the epoch, as a series; None if no point tells.
+
+    A step logged twice has the time of its later writing, as its value has.
+    """
+    times = {point.step: point.wall_time for point in points if point.wall_time > 0}
+    return series_of("wall_time", times) if times else None
+
+
 def series_of(tag: str, values: dict[int, float]) -> Series:
     """One series from its values by step."""
     steps = np.fromiter(values.keys(), dtype=np.int64, count=len(values))

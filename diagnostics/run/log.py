@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostics.run.events import EventFile, config_of
-from diagnostics.run.gather import gather
+from diagnostics.run.gather import gather, times_of
 from diagnostics.run.llamafactory import is_llamafactory, progress_of
 from diagnostics.run.record import Series
 from diagnostics.run.rows import points_of, step_of, whole
@@ -31,7 +31,8 @@ class Log:
     """One source of a run. `name` is its file's; `config` has TRL's argument names.
 
     `step` and `max_steps` are optimizer steps, 0 where unknown. `finished`: the training logged its summary.
-    `counted`: the source told no steps, those of the series are its rows, counted.
+    `counted`: the source told no steps, those of the series are its rows, counted. `times`: when each step was logged,
+    in seconds since the epoch; None where the source does not tell.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Log:
     config: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     counted: bool = False
+    times: Series | None = None
 
     @property
     def trained(self) -> bool:
@@ -62,11 +64,21 @@ def has_summary(series: Mapping[str, Series]) -> bool:
 
 def log_of_events(name: str, files: Iterable[EventFile]) -> Log:
     """Event files that were read, earliest first, as one log."""
-    series, restarts = gather(point for file in files for point in file.points)
+    files = list(files)
+    points = [point for file in files for point in file.points]
+    series, restarts = gather(points)
     texts = {tag: text for file in files for tag, text in file.texts.items()}
     problems = tuple(problem for file in files for problem in file.problems)
     return Log(
-        name, series, restarts, last_step(series), 0, has_summary(series), config=config_of(texts), problems=problems
+        name,
+        series,
+        restarts,
+        last_step(series),
+        0,
+        has_summary(series),
+        config=config_of(texts),
+        problems=problems,
+        times=times_of(points),
     )
 
 

@@ -60,6 +60,7 @@ def joined(better: Log, lesser: Log) -> Log:
         config={**lesser.config, **better.config},
         problems=(*better.problems, *lesser.problems) if told else better.problems,
         counted=better.counted and lesser.counted,
+        times=better.times if better.times is not None else lesser.times,
     )
 
 

@@ -30,7 +30,7 @@ from diagnostics.run.record import Run, RunUnreadable
 from diagnostics.run.rows import whole
 from diagnostics.run.samples import read_samples
 from diagnostics.run.sources import log_of_file
-from diagnostics.run.status import STATUS_FILE, read_status
+from diagnostics.run.status import STATUS_FILE, Status, read_status
 
 
 @dataclass
@@ -41,6 +41,8 @@ class RunReader:
     _files: dict[Path, EventFile] = field(default_factory=dict)
     # Of the other sources what was read last, and the size and time that they had then.
     _logs: dict[Path, tuple[tuple, Log | RunUnreadable]] = field(default_factory=dict)
+    # What `status.json` said last, and its size and time then: an end is read once, only a live worker is looked after.
+    _stated: tuple[tuple[int, int], Status] | None = None
     _signature: tuple | None = None
     _run: Run | None = None
 
@@ -50,7 +52,14 @@ class RunReader:
         small = [self.folder / name for name in (RUN_FILE, STATUS_FILE, SAMPLES_FILE)]
         logs = [*self._states(found), self.folder / TRAINER_LOG_FILE, *history_files(self.folder), *self._consoles()]
         stats = [(str(path), *stamp(path)) for path in [*small, *event_files(self.folder), *logs]]
-        return (tuple(stats), tuple(found), read_status(self.folder).state)
+        return (tuple(stats), tuple(found), self._status().state)
+
+    def _status(self) -> Status:
+        """The status as it can be seen now, read again only if the file changed or the worker may have died."""
+        stamped = stamp(self.folder / STATUS_FILE)
+        if self._stated is None or self._stated[0] != stamped or self._stated[1].active:
+            self._stated = (stamped, read_status(self.folder))
+        return self._stated[1]
 
     def read(self) -> Run:
         """The run as it is on disk now; the same object as before if nothing changed.
@@ -103,6 +112,7 @@ class RunReader:
             parent=asked.get("parent") if isinstance(asked.get("parent"), str) else None,
             asked=asked.get("config", {}),
             era=era_of(log.series, method),
+            times=log.times,
         )
 
     def _asked(self, problems: list[str]) -> dict[str, Any]:

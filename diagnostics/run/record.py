@@ -57,7 +57,8 @@ class Run:
     `config` holds the arguments as far as the sources tell them, `asked` those of `run.json` alone. `checkpoints` are
     the `checkpoint-<step>` folders, by step. `era` is the span of TRL versions that logs such tags, as `era_of` in
     method.py names it. `missing` names the parts of a run folder that this one does not have, as
-    keys of `MISSING` in report/words.py. `problems` says what could not be read, a sentence each; the rest was read all the same.
+    keys of `MISSING` in report/words.py. `times` is when each step was logged, in seconds since the epoch, None where no
+    source tells. `problems` says what could not be read, a sentence each; the rest was read all the same.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Run:
     parent: str | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     era: str | None = None
+    times: Series | None = None
 
     @property
     def points(self) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.run import open_run
 from tests.bench.compare import bench_compare
+from tests.bench.curves import bench_curves
 from tests.bench.sharing import bench_sharing
 from training.demo.recipes import SCORE, stages
 
@@ -119,6 +120,7 @@ def bench_demo() -> None:
 if __name__ == "__main__":
     bench_import()
     bench_page()
+    bench_curves()
     bench_compare()
     bench_sharing()
     bench_demo()

@@ -37,14 +37,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def serving(runs: Path, *more: str) -> Iterator[Served]:
-    """A dashboard of a runs folder, until the block ends."""
-    port = free_port()
+def start(runs: Path, port: int, *arguments: str) -> Served:
+    """Start a dashboard and wait until it answers."""
     log = runs.parent / "dashboard.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), *more],
+            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), *arguments],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -61,14 +59,28 @@ def serving(runs: Path, *more: str) -> Iterator[Served]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
-    yield Served(address, runs, process)
-    process.send_signal(signal.SIGINT)
+    return Served(address, runs, process)
+
+
+def stop(served: Served) -> None:
+    """End a dashboard as Ctrl-C does."""
+    served.process.send_signal(signal.SIGINT)
     try:
-        process.wait(30)
+        served.process.wait(30)
     except subprocess.TimeoutExpired:
-        process.kill()
+        served.process.kill()
     if os.environ.get("SHOW_LOG"):
-        print(log.read_text())
+        print((served.runs.parent / "dashboard.log").read_text())
+
+
+@contextmanager
+def serving(runs: Path, *more: str) -> Iterator[Served]:
+    """A dashboard of a runs folder, until the block ends."""
+    served = start(runs, free_port(), *more)
+    try:
+        yield served
+    finally:
+        stop(served)
 
 
 @pytest.fixture(scope="session")

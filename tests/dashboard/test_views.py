@@ -13,12 +13,11 @@ import pytest
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question, choices, first_choice, named, verdict_html
+from dashboard.comparison import Question, asked_for, choices, first_choice, named, verdict_html
 from dashboard.curves import evidence_figure, metric_figure, metrics_of, score_figure
 from dashboard.findings_view import child_command, finding_html, findings_in_words, summary_html
 from dashboard.panes_view import panes_html, verdict
-from dashboard.runs_view import demo_strip, runs_table
-from dashboard.selection import Selection
+from dashboard.runs_view import COLUMNS, demo_strip, runs_table
 from dashboard.texts import LANGS, TEXTS, Words
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
@@ -53,8 +52,7 @@ def test_every_text_is_used_and_every_use_has_a_text() -> None:
     named = set(re.findall(r"""["']([a-z_]+\.[a-z_]+)["']""", source))
     begun = tuple(set(re.findall(r"""f["']([a-z_]+(?:\.[a-z_]*)+)\{""", source)))
     assert not {key for key in TEXTS.keys() - named - written if not key.startswith(begun)}
-    columns = ("run", "method", "state", "progress", "loss", "score", "checkpoints", "findings")
-    assert {f"runs.{one}" for one in columns} <= TEXTS.keys()
+    assert {f"runs.{one}" for one in COLUMNS} <= TEXTS.keys()
 
 
 @pytest.mark.parametrize("first", LANGS)
@@ -64,18 +62,6 @@ def test_addresses_are_all_different_and_valid(first: str) -> None:
     assert len(set(paths)) == len(paths)
     assert addresses.path("runs", first) == ""
     assert all(re.fullmatch(r"[a-z-]*", path) for path in paths)
-
-
-def test_selection_grows_until_the_user_chooses() -> None:
-    one = Selection().seeing(["a"], ["loss"])
-    assert one.runs == ("a",)
-    assert one.seeing(["a", "b"], ["loss"]).runs == ("a", "b")
-    chosen = one.seeing(["a", "b"], ["loss"]).choosing_runs(["b"])
-    assert chosen.seeing(["a", "b", "c"], ["loss"]).runs == ("b",)
-    assert chosen.seeing(["a"], ["loss"]).runs == ()
-    assert chosen.choosing_runs(["a", "b"]).seeing(["a", "b", "c"], ["loss"]).runs == ("a", "b", "c")
-    assert one.choosing_metrics(["x"]).seeing(["a"], ["loss", "x"]).metrics == ("x",)
-    assert one.choosing_metrics([]).seeing(["a"], ["loss", "x"]).metrics == ("loss", "x")
 
 
 def make_run(root: Path, name: str, rewards: list[float], steps: tuple[int, ...] = (10,), prompt: str = "p") -> None:
@@ -103,7 +89,10 @@ def make_run(root: Path, name: str, rewards: list[float], steps: tuple[int, ...]
 def clinic(tmp_path: Path) -> Clinic:
     make_run(tmp_path, "before", [0.1, 0.2, 0.3, 0.2, 0.1, 0.2], (5, 10))
     make_run(tmp_path, "later", [0.9, 0.8, 0.9, 1.0, 0.7, 0.9])
-    return Clinic(tmp_path)
+    clinic = Clinic(tmp_path)
+    for run in clinic.runs()[0]:
+        clinic.diagnosis(run)
+    return clinic
 
 
 @pytest.mark.parametrize("words", [EN, ZH], ids=LANGS)
@@ -179,6 +168,13 @@ def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
     assert first_choice(clinic) == ["before/checkpoint-10", "of-the-user/checkpoint-10"]
     gone = named(clinic, ["before/checkpoint-99"])[0]
     assert gone.name == "before/checkpoint-99"
+
+
+def test_an_address_names_checkpoints_or_runs() -> None:
+    there = ["a/checkpoint-5", "a/checkpoint-10", "b/checkpoint-1", "hub:x"]
+    assert asked_for(there, "a/checkpoint-5,gone/checkpoint-1", ["b"]) == ["a/checkpoint-5"]
+    assert asked_for(there, "", ["b", "gone", "a"]) == ["b/checkpoint-1", "a/checkpoint-10"]
+    assert asked_for(there, "", []) == []
 
 
 def test_verdict_is_paired_and_knows_its_limits(clinic: Clinic) -> None:

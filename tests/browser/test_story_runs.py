@@ -1,0 +1,234 @@
+"""The Runs page as a user lives it, on runs that are written here row by row: curves, links, marks, restart, keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Served, free_port, start, stop
+from tests.conftest import event
+
+pytestmark = pytest.mark.slow
+MINUTE = 60_000
+# What the plots of the page draw: the last place along x of a run's line, in each plot that is to be seen.
+LAST = """run => [...document.querySelectorAll('.plots .js-plotly-plot')].filter(one => one.offsetParent)
+  .flatMap(one => one._fullData).filter(one => one.name === run && one.mode === 'lines').map(one => one.x[one.x.length - 1])"""
+RANGES = """() => [...document.querySelectorAll('.plots .js-plotly-plot')].filter(one => one.offsetParent)
+  .map(one => one._fullLayout.xaxis.range.map(Math.round).join())"""
+
+
+def log_rows(folder: Path, first: int, last: int) -> None:
+    """Rows as a Trainer adds them to its event file, a spike and a NaN among them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "events.out.tfevents.1.h.1.0").open("ab") as file:
+        for step in range(first, last + 1):
+            loss = float("nan") if step == 33 else 9.0 if step == 21 else 2.0 / step
+            for tag, value in {
+                "loss": loss,
+                "grad_norm": 1.0,
+                "rewards/chosen": step / 9,
+                "num_tokens": 50.0 * step,
+            }.items():
+                file.write(event(f"train/{tag}", step, value, 1000.0 + step))
+
+
+def make_run(runs: Path, name: str, rows: int, rate: float) -> None:
+    """A DPO run with some rows, a checkpoint and its config."""
+    log_rows(runs / name, 1, rows)
+    config = {"learning_rate": rate, "beta": 0.1}
+    (runs / name / "run.json").write_text(json.dumps({"method": "dpo", "config": config}))
+    (runs / name / "checkpoint-20").mkdir()
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    runs = tmp_path_factory.mktemp("board") / "runs"
+    for name, rows, rate in (("calm", 60, 1e-6), ("bold", 40, 5e-6), ("cold", 50, 1e-8)):
+        make_run(runs, name, rows, rate)
+    served = start(runs, free_port())
+    yield served
+    stop(served)
+
+
+def opened(page: Page, board: Served, query: str = "") -> None:
+    """Open the page and wait for its curves."""
+    page.goto(f"{board.address}/{query}")
+    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
+
+
+def test_ticked_runs_lie_over_each_other_and_a_link_reopens_the_view(
+    page: Page, board: Served, browser: Browser
+) -> None:
+    opened(page, board)
+    expect(page.locator("table.runs svg.spark")).to_have_count(3)
+    page.locator('table.runs [data-run="cold"]').click()
+    page.locator('#run-legend [data-run="bold"]').click()
+    expect(page.locator("#run-legend .chip i")).to_have_count(1)
+    page.locator('table.runs [data-run="bold"]').click()
+    expect(page).to_have_url(re.compile(r"\?run=calm&run=bold$"))
+    page.locator("#curve-groups").get_by_role("button", name="rewards").click()
+    page.locator("#curve-axis label", has_text="tokens").click()
+    page.get_by_label("Logarithmic").check()
+    expect(page).to_have_url(re.compile(r"run=calm&run=bold&group=rewards&x=tokens&log=1$"))
+    page.wait_for_function(f"run => ({LAST})(run).join() === '3000'", arg="calm")
+    second = browser.new_page()
+    second.goto(page.url)
+    expect(second.locator("#run-legend .chip i")).to_have_count(2, timeout=MINUTE)
+    second.wait_for_function(f"run => ({LAST})(run).join() === '2000'", arg="bold")
+    expect(second.get_by_label("Logarithmic")).to_be_checked()
+    expect(second.locator(".tag-name:visible")).to_have_text(["train/rewards/chosen"])
+    second.close()
+    page.get_by_role("link", name="Diagnose", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/diagnose\?run=calm&run=bold$"))
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.locator("#run-legend .chip i")).to_have_count(2, timeout=MINUTE)
+
+
+def test_what_is_pointed_at_and_zoomed_into_is_so_in_every_plot(page: Page, board: Served) -> None:
+    opened(page, board, "?run=calm")
+    page.wait_for_timeout(2000)
+    page.evaluate("document.querySelector('.plots').scrollIntoView()")
+    box = page.locator(".plots .js-plotly-plot:visible").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 150, box["y"] + 90)
+    page.mouse.move(box["x"] + 155, box["y"] + 92)
+    shown = "document.querySelectorAll('.plots .hoverlayer .legend').length"
+    page.wait_for_function(f"{shown} >= 2")
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, box["y"] + 93, steps=6)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"zoom=[\d.]+~[\d.]+$"))
+    page.wait_for_function(f"() => new Set(({RANGES})()).size === 1")
+    zoomed = page.evaluate(RANGES)
+    assert len(zoomed) >= 2
+    opened(page, board, page.url.split("/")[-1])
+    page.wait_for_function(f"one => ({RANGES})().every(two => two === one)", arg=zoomed[0])
+
+
+def test_an_idle_page_asks_for_nothing_but_a_look_and_draws_nothing_again(page: Page, board: Served) -> None:
+    opened(page, board)
+    expect(page.locator("table.runs")).not_to_contain_text("being judged", timeout=MINUTE)
+    page.wait_for_timeout(2500)
+    page.evaluate("""() => { window.changes = 0;
+      new MutationObserver(all => { window.changes += all.length; })
+        .observe(document.querySelector('main'), {subtree: true, childList: true, characterData: true}); }""")
+    calls: list[int] = []
+    page.on(
+        "request",
+        lambda one: calls.append(json.loads(one.post_data or "{}")["fn_index"]) if "queue/join" in one.url else None,
+    )
+    page.wait_for_timeout(4000)
+    assert len(calls) >= 2
+    assert len(set(calls)) == 1
+    assert page.evaluate("window.changes") == 0
+
+
+def test_a_row_that_is_logged_moves_the_curves(page: Page, board: Served) -> None:
+    opened(page, board, "?run=bold")
+    page.wait_for_function(f"run => ({LAST})(run).includes(40)", arg="bold")
+    took = []
+    for step in range(41, 45):
+        page.wait_for_timeout(600)
+        log_rows(board.runs / "bold", step, step)
+        logged = time.monotonic()
+        page.wait_for_function(f"([run, step]) => ({LAST})(run).includes(step)", arg=["bold", step], polling=20)
+        took.append(time.monotonic() - logged)
+    print("seconds from the log to the curve:", ", ".join(f"{one:.2f}" for one in took))
+
+
+def test_tags_and_notes_are_seen_in_another_tab_and_archived_runs_leave(
+    page: Page, board: Served, browser: Browser
+) -> None:
+    files = {path: path.read_bytes() for path in (board.runs / "cold").rglob("*") if path.is_file()}
+    second = browser.new_page()
+    opened(second, board)
+    opened(page, board)
+    page.locator("#runs-marks button").first.click()
+    expect(page.locator("#runs-marks")).to_contain_text("Choose runs in the table first")
+    page.goto(f"{board.address}/?run=cold")
+    page.locator("#runs-marks button").first.click()
+    expect(page.locator("#runs-marks")).to_contain_text("For cold.")
+    page.locator("#own-tags").get_by_role("textbox").fill("baseline, <b>odd</b>")
+    page.locator("#own-note").get_by_role("textbox").fill("too cold to learn")
+    page.get_by_role("button", name="Save").click()
+    for one in (page, second):
+        row = one.locator("table.runs tr", has_text="cold")
+        expect(row.locator(".own-tag")).to_have_text(["baseline", "<b>odd</b>"], timeout=MINUTE)
+        expect(row).to_contain_text("too cold to learn")
+    second.get_by_label("Search").fill("baseline")
+    expect(second.locator("table.runs tbody tr")).to_have_count(1)
+    second.get_by_label("Search").fill("")
+    expect(second.locator("table.runs tbody tr")).to_have_count(3)
+    page.locator("#archive").click()
+    expect(second.locator("table.runs tbody tr")).to_have_count(2, timeout=MINUTE)
+    expect(second.locator("#runs-table")).to_contain_text("1 archived")
+    expect(page.locator("#archive")).to_have_text("Take out of the archive")
+    page.locator("#archive").click()
+    expect(second.locator("table.runs tbody tr")).to_have_count(3, timeout=MINUTE)
+    second.close()
+    assert {path: path.read_bytes() for path in (board.runs / "cold").rglob("*") if path.is_file()} == files
+
+
+def test_the_configs_show_what_differs(page: Page, board: Served) -> None:
+    opened(page, board, "?run=calm&run=bold")
+    page.locator("#runs-config button").first.click()
+    rows = page.locator("table.config tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("learning_rate")
+    page.get_by_label("Differences only").uncheck()
+    expect(rows).to_have_count(3)
+
+
+def test_keys_choose_runs_and_tell_what_a_tag_means(page: Page, board: Served) -> None:
+    opened(page, board, "?run=calm")
+    box = page.get_by_role("checkbox", name="Draw the curves of bold")
+    expect(box).to_have_attribute("aria-checked", "false")
+    box.focus()
+    page.keyboard.press("Space")
+    expect(page).to_have_url(re.compile("run=calm&run=bold"))
+    expect(box).to_be_focused()  # still, after the table was drawn again
+    expect(box).to_have_attribute("aria-checked", "true")
+    name = (
+        page.locator(".tag-name", has_text="train/rewards/chosen")
+        .or_(page.locator(".tag-name", has_text="train/loss"))
+        .first
+    )
+    name.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(name).to_be_focused()
+    tip = page.locator(f"#{name.get_attribute('aria-describedby')}")
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text("In a healthy run:")
+
+
+@pytest.mark.parametrize("width", [400, 800])
+def test_a_narrow_chinese_page_fits_and_speaks_chinese(page: Page, board: Served, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, board, "zh?run=calm&run=bold")
+    expect(page.locator("table.runs")).to_contain_text("最严重" if width == 800 else "关键指标")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    text = page.locator("#find-runs, #curve-controls, #run-legend, #runs-marks, #runs-config").all_inner_texts()
+    assert not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+", " | ".join(text)), text
+
+
+def test_a_restart_of_the_dashboard_loses_nothing(page: Page, board: Served) -> None:
+    opened(page, board, "?run=calm&run=cold&smooth=0.5")
+    expect(page.locator("#run-legend .chip i")).to_have_count(2)
+    stop(board)
+    again = start(board.runs, int(board.address.rpartition(":")[2]))
+    try:
+        page.wait_for_timeout(4000)
+        log_rows(board.runs / "cold", 51, 52)
+        page.wait_for_function(f"run => ({LAST})(run).includes(52)", arg="cold", timeout=MINUTE)
+        expect(page.locator("#run-legend .chip i")).to_have_count(2)
+        expect(page).to_have_url(re.compile(r"\?run=calm&run=cold&smooth=0.5$"))
+    finally:
+        stop(again)

@@ -1,0 +1,274 @@
+"""The Runs page as it is now: what it shows, and that what did not change is not drawn again. Without Gradio."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.addresses import Addresses
+from dashboard.clinic import LOOK_SECONDS, Clinic
+from dashboard.judging import Judge
+from dashboard.runs_now import (
+    demo_button,
+    figure_of,
+    filter_words,
+    groups_html,
+    legend_html,
+    plots_now,
+    seen_now,
+    strip_and_table,
+    told_html,
+)
+from dashboard.runs_view import MOST_ROWS, runs_table
+from dashboard.selection import Look
+from dashboard.texts import LANGS, Words
+from diagnostics.finding import Diagnosis
+from diagnostics.run.discover import RunStore
+from diagnostics.run.reader import RunReader
+from diagnostics.run.status import read_status
+from tests.conftest import event
+from tests.dashboard.test_views import EVIL, make_run
+
+EN = Words("en")
+ADDRESSES = Addresses("en")
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    make_run(tmp_path, "before", [0.1, 0.2], (5, 10))
+    make_run(tmp_path, "later", [0.9, 0.8])
+    return Clinic(tmp_path)
+
+
+def log_row(folder: Path, step: int, **values: float) -> None:
+    """A row as a running Trainer adds it to its event file."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "events.out.tfevents.1.h.1.0").open("ab") as file:
+        for name, value in values.items():
+            file.write(event(f"train/{name}", step, value, 100.0 + step))
+
+
+def judged(clinic: Clinic) -> None:
+    """Wait for the diagnoses that are made aside."""
+    deadline = time.monotonic() + 60
+    while any(clinic.latest_diagnosis(run) is None for run in clinic.runs()[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_table_does_not_wait_for_a_diagnosis(clinic: Clinic) -> None:
+    first = clinic.signature()
+    assert "being judged" in runs_table(clinic, EN, ADDRESSES)
+    judged(clinic)
+    assert clinic.signature() != first
+    table = runs_table(clinic, EN, ADDRESSES)
+    assert "being judged" not in table
+    assert "run-died" in table
+
+
+def test_a_live_run_shows_its_last_diagnosis_until_there_is_a_newer_one(clinic: Clinic) -> None:
+    calls: list[str] = []
+
+    def slow(run: object) -> Diagnosis:
+        calls.append("judged")
+        time.sleep(0.05)
+        return Diagnosis((), (), 0)
+
+    judge = Judge(slow)
+    run = clinic.runs()[0][0]
+    live = replace(run, status=replace(run.status, state="running"))
+    known = judge.now(live)
+    assert judge.now(live) is known
+    assert judge.latest(replace(live)) is known
+    assert calls == ["judged"]  # it trains, and was judged just now
+    assert judge.latest(replace(run)) is known  # it is over: judged at once
+    deadline = time.monotonic() + 10
+    while judge.count < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert calls == ["judged", "judged"]
+
+
+def test_what_is_made_of_a_run_is_made_once_until_it_is_read_again(clinic: Clinic) -> None:
+    made: list[str] = []
+    for _ in range(2):
+        for run in clinic.runs()[0]:
+            clinic.kept(run, "x", lambda one: made.append(one.name))
+    assert made == ["before", "later"]
+    log_row(clinic.root / "later", 11, loss=1.0)
+    for run in clinic.runs()[0]:
+        clinic.kept(run, "x", lambda one: made.append(one.name))
+    assert made == ["before", "later", "later"]
+
+
+def test_an_idle_look_reads_no_file(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore(clinic.root)
+    first = store.signature()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(Path, "open", lambda path, *rest: pytest.fail(f"{path} was opened"))
+    assert store.signature() == first
+
+
+def test_a_live_worker_is_looked_after_though_its_file_is_as_it_was(tmp_path: Path) -> None:
+    import json
+    import socket
+
+    make_run(tmp_path, "a", [0.1])
+    status = {"state": "running", "pid": os.getpid(), "host": socket.gethostname(), "started": 1.0}
+    path = tmp_path / "a" / "status.json"
+    path.write_text(json.dumps(status))
+    reader = RunReader(tmp_path / "a")
+    alive = reader.signature()
+    stat = path.stat()
+    path.write_text(json.dumps({**status, "pid": 2**22 + 1}).ljust(stat.st_size)[: stat.st_size + 4])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert read_status(tmp_path / "a").state == "failed"
+    assert reader.signature() != alive
+
+
+def test_tabs_that_ask_together_are_one_look(clinic: Clinic) -> None:
+    seen = clinic.signature()
+    make_run(clinic.root, "new", [0.1])
+    assert clinic.signature() == seen
+    time.sleep(LOOK_SECONDS + 0.05)
+    assert clinic.signature() != seen
+
+
+def test_marks_of_another_tab_are_seen(clinic: Clinic) -> None:
+    seen = clinic.signature()
+    Clinic(clinic.root).marks.change(["before"], tags=("best", EVIL), note=EVIL)
+    time.sleep(LOOK_SECONDS + 0.05)
+    assert clinic.signature() != seen
+    table = runs_table(clinic, EN, ADDRESSES)
+    assert '<span class="own-tag">best</span>' in table
+    assert "<img" not in table
+
+
+def test_archived_runs_are_counted_not_listed(clinic: Clinic) -> None:
+    clinic.marks.change(["before"], archived=True)
+    table = runs_table(clinic, EN, ADDRESSES)
+    assert 'data-run="before"' not in table
+    assert "1 of 2 runs are listed. 1 archived." in table
+    assert 'data-run="before"' in runs_table(clinic, EN, ADDRESSES, Look(filters=("archived:shown",)))
+    assert seen_now(clinic, Look()).drawn == ("later",)
+    assert seen_now(clinic, Look(("before",))).drawn == ("before",)  # a link to it still opens it
+    assert "No run passes" in runs_table(clinic, EN, ADDRESSES, Look(search="nowhere"))
+
+
+def test_broken_marks_are_said_and_hide_no_run(clinic: Clinic) -> None:
+    clinic.marks.path.parent.mkdir()
+    clinic.marks.path.write_text("{")
+    _, table = strip_and_table(clinic, seen_now(clinic, Look()), Look(), EN, ADDRESSES)
+    assert "marks.json cannot be read" in table
+    assert 'data-run="before"' in table
+
+
+def test_a_folder_of_many_runs_is_searched_not_scrolled(tmp_path: Path) -> None:
+    for place in range(MOST_ROWS + 3):
+        (tmp_path / f"r{place:03}").mkdir()
+        (tmp_path / f"r{place:03}" / "trainer_state.json").write_text('{"log_history": [{"step": 1, "loss": 1.0}]}')
+    table = runs_table(Clinic(tmp_path), EN, ADDRESSES)
+    assert table.count("<tr") == MOST_ROWS + 1
+    assert f"{MOST_ROWS} of {MOST_ROWS + 3} runs are listed. Search or filter" in table
+
+
+def test_only_the_plots_that_changed_are_drawn_again(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        log_row(tmp_path / "live", step, loss=1.0 / step, reward=0.1 * step)
+        log_row(tmp_path / "done", step, loss=2.0 / step)
+    clinic = Clinic(tmp_path)
+    judged(clinic)
+
+    def fingerprints() -> dict[str, object]:
+        return {plot.tag: plot.fingerprint for plot in plots_now(clinic, seen_now(clinic, Look()), Look(), EN)}
+
+    first = fingerprints()
+    assert set(first) == {"train/loss", "train/reward"}
+    assert fingerprints() == first
+    log_row(tmp_path / "live", 4, reward=0.5)
+    second = fingerprints()
+    assert second["train/loss"] == first["train/loss"]
+    assert second["train/reward"] != first["train/reward"]
+    log_row(tmp_path / "done", 3, loss=9.0)  # the same steps, another value
+    assert fingerprints()["train/loss"] != second["train/loss"]
+    (tmp_path / "live" / "checkpoint-2").mkdir()
+    assert fingerprints()["train/reward"] != second["train/reward"]
+
+
+def test_every_way_of_looking_is_a_change_of_the_plot(clinic: Clinic) -> None:
+    judged(clinic)
+    looks = [Look(), Look(smoothing=0.5), Look(log=True), Look(zoom=(1, 2)), Look(("before",)), Look(x="time")]
+    found = [plots_now(clinic, seen_now(clinic, look), look, EN)[0].fingerprint for look in looks]
+    assert len(set(found)) == len(looks)
+    figure = figure_of(clinic, seen_now(clinic, Look()), Look(), "train/loss", EN)
+    assert {"before", "later"} <= {trace.name for trace in figure.data}
+
+
+def test_the_boxes_of_the_drawn_runs_are_ticked(clinic: Clinic) -> None:
+    table = runs_table(clinic, EN, ADDRESSES, Look(("later",)), seen_now(clinic, Look(("later",))).colours)
+    assert table.count('aria-checked="true"') == 1
+    assert table.count('aria-checked="false"') == 1
+
+
+def test_empty_places_say_what_to_do(clinic: Clinic, tmp_path: Path) -> None:
+    def told(look: Look) -> str:
+        return told_html(seen_now(clinic, look), look, EN)
+
+    assert told(Look()) == ""
+    assert "Tick the box" in told(Look(()))
+    assert "“no-such”" in told(Look(metric="no-such"))
+    assert "before, later: no times are in the log" in told(Look(("before", "later"), x="time"))
+    assert "num_tokens" in told(Look(x="tokens"))
+    (tmp_path / "quiet").mkdir()
+    (tmp_path / "quiet" / "run.json").write_text('{"method": "sft", "config": {}}')
+    assert "no curve yet" in told(Look(("quiet",)))
+    assert told_html(seen_now(Clinic(tmp_path / "none"), Look()), Look(), EN) == ""
+
+
+def test_many_curves_and_many_runs_say_what_is_left_out(tmp_path: Path) -> None:
+    for step in (1, 2):
+        log_row(tmp_path / "a", step, **{f"x/{place}": 1.0 for place in range(20)})
+    clinic = Clinic(tmp_path)
+    look = Look(("a", *(f"gone{place}" for place in range(20))), group="x")
+    told = told_html(seen_now(clinic, look), look, EN)
+    assert "8 more curves" in told
+    assert "first 16 chosen" in told
+    assert groups_html(seen_now(clinic, look), look, EN) == ""  # there is no other
+    log_row(tmp_path / "a", 1, loss=1.0)
+    log_row(tmp_path / "a", 2, loss=1.0)
+    groups = groups_html(seen_now(clinic, look), look, EN)
+    assert 'data-group="x" aria-pressed="true">x <small>20</small>' in groups
+    assert groups.count('aria-pressed="true"') == 1
+    assert 'data-group="overview" aria-pressed="true"' in groups_html(seen_now(clinic, look), Look(("a",)), EN)
+    assert 'aria-pressed="true"' not in groups_html(seen_now(clinic, look), Look(("a",), metric="loss"), EN)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_legend_and_filters_speak_the_pages_language(clinic: Clinic, lang: str) -> None:
+    words = Words(lang)  # type: ignore[arg-type]
+    make_run(clinic.root, "b<img src=x>", [0.1])
+    seen = seen_now(clinic, Look())
+    legend = legend_html(seen, Look(("before",)), words)
+    assert legend.count('class="chip"') == len(seen.drawn) + 1
+    assert "<img" not in legend
+    assert legend_html(seen_now(clinic, Look(())), Look(()), words) == ""
+    judged(clinic)
+    for one in seen_now(clinic, Look()).filters:
+        assert filter_words(one, words)
+    told = {filter_words(one, words) for one in ("state:failed", "finding:none", "tag:x", "archived:shown")}
+    assert told == (
+        {"state: failed", "finding: none", "tag: x", "archived too"}
+        if lang == "en"
+        else {"状态：失败", "问题：无", "标签：x", "包括已归档"}
+    )
+
+
+def test_the_demo_can_be_started_only_while_there_is_something_to_train(clinic: Clinic) -> None:
+    assert demo_button(clinic) == ("runs.start_demo", True)
+    (clinic.root / ".demo").mkdir()
+    (clinic.root / ".demo" / "plan.json").write_text('{"stages": [{"name": "before"}]}')
+    assert demo_button(clinic) == ("runs.resume_demo", True)
