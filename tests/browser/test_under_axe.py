@@ -1,4 +1,4 @@
-"""Every page under axe-core: names for screen readers, contrast, structure; no serious violation in either theme."""
+"""Every page under axe-core, after the stories: names for screen readers, contrast, structure; no serious violation in either theme."""
 
 from __future__ import annotations
 
