@@ -65,13 +65,13 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
         scores.append(float(cell.inner_text().split()[0]))
     assert scores == sorted(scores)
     assert scores[2] > scores[0] + 0.3
-    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible()
+    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
 
 
 def test_curves_are_drawn_again_only_on_change(page: Page, served: Served) -> None:
     """A finished folder draws its curves once: no plot is replaced while nothing changes."""
     page.goto(served.address)
-    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible()
+    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
     page.wait_for_timeout(2500)
     page.evaluate("document.querySelectorAll('.plots .js-plotly-plot').forEach(one => one.dataset.seen = 'yes')")
     calls: list[str] = []
