@@ -13,7 +13,7 @@ from typing import Any
 
 from dashboard.addresses import Page
 from dashboard.clinic import Clinic
-from diagnostics.compare.statistics.scores import reward_names, scores_of
+from diagnostics.compare.statistics.scores import last_score as last_score_of
 from diagnostics.package import python_path
 from diagnostics.run import Run
 
@@ -72,9 +72,8 @@ def own(clinic: Clinic, *methods: str) -> list[Run]:
 def last_score(clinic: Clinic, name: str) -> float | None:
     """The held-out score of a run's last checkpoint by its first reward; None if no answers were kept."""
     run = clinic.run(name)
-    names = reward_names(run) if run is not None else []
-    scores = scores_of(run, names[0]) if run is not None and names else []
-    return scores[-1].mean if scores else None
+    score = last_score_of(run) if run is not None else None
+    return score.mean if score is not None else None
 
 
 def higher(one: str, other: str) -> Callable[[Clinic], str | None]:

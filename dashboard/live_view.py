@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from dashboard.curves import metric_figure, metrics_of
 from dashboard.html import bar, link, note, pill, text
+from dashboard.progress import seconds_left, share_done, time_words
 from dashboard.texts import Words
 from diagnostics.run import Run
 from diagnostics.run.files import tail
@@ -40,23 +40,6 @@ def order(runs: list[Run]) -> list[Run]:
     return sorted(ours, key=lambda run: (not run.status.active, -(run.status.started or 0.0)))
 
 
-def seconds_left(run: Run, now: float | None = None) -> float | None:
-    """How long a run will still take by its pace so far; None where that cannot be told."""
-    status = run.status
-    if not status.active or not status.started or status.step < 1 or not status.max_steps:
-        return None
-    pace = ((time.time() if now is None else now) - status.started) / status.step
-    return max(0.0, pace * (status.max_steps - status.step))
-
-
-def clock(seconds: float) -> str:
-    """A length of time as a person reads it: `45 s`, `12 min`, `3 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def status_html(run: Run | None, words: Words, diagnose: str) -> str:
     """State, progress, time left and the way to the diagnosis."""
     if run is None:
@@ -82,10 +65,9 @@ def status_html(run: Run | None, words: Words, diagnose: str) -> str:
         parts.append(f"<span>{text(words(f'activity.{activity}'))}</span>")
     left = seconds_left(run)
     if left is not None:
-        parts.append(f'<span class="quiet">{text(words("train.left", time=clock(left)))}</span>')
+        parts.append(f'<span class="quiet">{text(time_words(left, words))}</span>')
     parts.append(link(diagnose, text(words("train.diagnose")), run=run.name))
-    share = status.step / status.max_steps if status.max_steps else 0.0
-    progress = bar(1.0 if status.state == "finished" else share)
+    progress = bar(1.0 if status.state == "finished" else share_done(run) or 0.0)
     why = note(status.reason, "error" if status.state == "failed" else "warning") if status.reason else ""
     return f'<div class="live"><div class="facts">{"".join(parts)}</div>{progress}{why}</div>'
 

@@ -17,7 +17,7 @@ from dashboard.run_filter import Facts, facts_of, listed
 from dashboard.selection import Look
 from dashboard.sparkline import key_series, sparkline
 from dashboard.texts import Words
-from diagnostics.compare.statistics.scores import reward_names, scores_of
+from diagnostics.export.pieces import score_html
 from diagnostics.run import Run
 
 Colour = tuple[str, str]
@@ -129,7 +129,7 @@ def run_row(clinic: Clinic, run: Run, words: Words, addresses: Addresses, mark: 
         f"<span{reason}>{pill(words(f'state.{status.state}'), status.state)}</span>",
         progress_cell(run, words),
         clinic.kept(run, ("key", words.lang), partial(key_cell, words=words)),
-        clinic.kept(run, "score", score_cell),
+        clinic.kept(run, "score", score_html),
         checkpoints,
         findings_cell(clinic, run, words, diagnose),
     )
@@ -176,16 +176,6 @@ def key_cell(run: Run, words: Words) -> str:
     last = number(float(series.values[-1]))
     label = words("runs.spark", tag=series.tag, first=number(float(series.values[0])), last=last, count=len(series))
     return f'<span class="key">{sparkline(series, label)}<span>{text(last)}<small>{text(bare(series.tag))}</small></span></span>'
-
-
-def score_cell(run: Run) -> str:
-    """The score of the run's last checkpoint by its first reward, with its interval."""
-    names = reward_names(run)
-    scores = scores_of(run, names[0]) if names else []
-    if not scores:
-        return "–"
-    last = scores[-1]
-    return f"{last.mean:.3f} <small>[{last.low:.3f}, {last.high:.3f}]</small>"
 
 
 def findings_cell(clinic: Clinic, run: Run, words: Words, page: str) -> str:

@@ -85,7 +85,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "train.diagnose": ("Diagnosis", "诊断"),
     "train.stopping": ("Asked {name} to stop; it saves a checkpoint first.", "已请求停止 {name}；它会先保存检查点。"),
     "train.resumed": ("{name} goes on from its last checkpoint.", "{name} 从最后的检查点继续。"),
-    "train.left": ("{time} left", "剩余 {time}"),
     "train.step": ("step {step} of {all}", "第 {step} 步，共 {all} 步"),
     "train.step_alone": ("step {step}", "第 {step} 步"),
     "train.console": ("Console", "控制台"),

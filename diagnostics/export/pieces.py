@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from diagnostics.against import against
 from diagnostics.compare.statistics.paired import Difference, difference, kept_rewards
-from diagnostics.compare.statistics.scores import reward_names, scores_of
+from diagnostics.compare.statistics.scores import last_score, reward_names, scores_of
 from diagnostics.export.hiding import HIDDEN, is_secret
 from diagnostics.export.words import WORDS
 from diagnostics.finding import Diagnosis
@@ -101,11 +101,9 @@ def table_html(runs: Sequence[Run], diagnoses: Sequence[Diagnosis], links: Seque
 
 def score_html(run: Run) -> str:
     """The mean of the run's first reward at its last answers, with its 95 % interval; a dash where there is none."""
-    names = reward_names(run)
-    scores = scores_of(run, names[0]) if names else []
-    if not scores:
+    last = last_score(run)
+    if last is None:
         return "–"
-    last = scores[-1]
     return f"{last.mean:.3f} <small>[{last.low:.3f}, {last.high:.3f}]</small>"
 
 

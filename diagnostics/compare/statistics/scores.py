@@ -41,6 +41,13 @@ def scores_of(run: Run, reward: str) -> list[Score]:
     return [score_of(step, np.array(values)) for step, values in sorted(by_step.items())]
 
 
+def last_score(run: Run) -> Score | None:
+    """The score of the run's last answers by its first reward; None if no scored answers were kept."""
+    names = reward_names(run)
+    scores = scores_of(run, names[0]) if names else []
+    return scores[-1] if scores else None
+
+
 def score_of(step: int, values: np.ndarray) -> Score:
     """The mean of values, shape (n,), with its interval; the interval of a single value is that value."""
     mean = float(values.mean())
