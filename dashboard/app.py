@@ -16,7 +16,7 @@ from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
-RUNS_STYLE = Path(__file__).parent / "runs.css"
+RUNS_STYLE = Path(__file__).parent / "runs" / "runs.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
 BUILD = {
     "runs": runs.build,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from dashboard.judging import Judge
-from dashboard.marks import Mark, Marks, MarksUnreadable
+from dashboard.runs.marks import Mark, Marks, MarksUnreadable
 from diagnostics.compare.cache import AnswerCache, default_folder
 from diagnostics.compare.models.sources import Source, checkpoints_of
 from diagnostics.compare.models.workers import WorkerPool

@@ -118,7 +118,7 @@ def test_dashboard_process_never_imports_torch(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         "from dashboard.app import build; from dashboard.clinic import Clinic\n"
         f"clinic = Clinic(Path({str(tmp_path)!r})); build(clinic); clinic.runs(); clinic.signature()\n"
-        "from dashboard.curves import empty_figure; empty_figure('loss', 'step')\n"
+        "from dashboard.plots.curves import empty_figure; empty_figure('loss', 'step')\n"
         "print(sorted({'torch', 'trl', 'transformers', 'training'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -9,11 +9,11 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.children import change_html, written_html
 from dashboard.clinic import Clinic
-from dashboard.curves import evidence_figure
-from dashboard.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
+from dashboard.diagnose.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
 from dashboard.html import link, note, text
-from dashboard.memory_crash import died_of_memory
+from dashboard.memory.crash import died_of_memory
 from dashboard.pages.header import header
+from dashboard.plots.curves import evidence_figure
 from dashboard.texts import Words
 from diagnostics.finding import SeriesEvidence
 from diagnostics.report.words import FixInWords

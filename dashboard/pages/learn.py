@@ -8,9 +8,9 @@ import gradio as gr
 
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
-from dashboard.course import BY_KEY, DAYS, EXERCISES, Exercise
-from dashboard.course_progress import acted, answered, look_at_all, read
-from dashboard.course_view import choices, day_html, exercise_html, head_html, shown_html
+from dashboard.learn.course import BY_KEY, DAYS, EXERCISES, Exercise
+from dashboard.learn.progress import acted, answered, look_at_all, read
+from dashboard.learn.view import choices, day_html, exercise_html, head_html, shown_html
 from dashboard.pages.header import header
 from dashboard.texts import Words
 

@@ -12,9 +12,9 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import note
-from dashboard.live_view import CURVES, console_html, figures, order, signature, status_html
 from dashboard.texts import Words
-from dashboard.train_job import Refused, resume, stop
+from dashboard.train.job import Refused, resume, stop
+from dashboard.train.live_view import CURVES, console_html, figures, order, signature, status_html
 from diagnostics.run import Run
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}

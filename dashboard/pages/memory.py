@@ -13,11 +13,11 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import note
-from dashboard.memory_child import child_file
-from dashboard.memory_crash import after_of, choices, filled_by
-from dashboard.memory_form import NAMES, Form, FormUnusable, devices, form_of_file, models
-from dashboard.memory_job import Desk, Tab, fit, quick, trace
-from dashboard.memory_view import answer_html, crash_html, fit_html, progress_html, quick_html, taken_html
+from dashboard.memory.child import child_file
+from dashboard.memory.crash import after_of, choices, filled_by
+from dashboard.memory.form import NAMES, Form, FormUnusable, devices, form_of_file, models
+from dashboard.memory.job import Desk, Tab, fit, quick, trace
+from dashboard.memory.view import answer_html, crash_html, fit_html, progress_html, quick_html, taken_html
 from dashboard.pages.header import header
 from dashboard.texts import Words
 from diagnostics.memory.records import METHODS

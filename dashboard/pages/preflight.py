@@ -12,7 +12,7 @@ from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import note
 from dashboard.pages.header import header
-from dashboard.preflight_job import (
+from dashboard.preflight.job import (
     Form,
     FormUnusable,
     converted,
@@ -22,7 +22,7 @@ from dashboard.preflight_job import (
     models,
     modern_script,
 )
-from dashboard.preflight_view import findings_html, progress_html, seen_html
+from dashboard.preflight.view import findings_html, progress_html, seen_html
 from dashboard.texts import Words
 from diagnostics.preflight.asking import METHODS
 

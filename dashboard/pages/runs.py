@@ -12,11 +12,10 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import text
-from dashboard.marks_form import archive, marks_form, save
-from dashboard.overlay import MOST_PLOTS
 from dashboard.pages.header import header
 from dashboard.pages.runs_scripts import ADDRESS, PICK, PICK_GROUP, TOGETHER
-from dashboard.runs_now import (
+from dashboard.runs.marks_form import archive, marks_form, save
+from dashboard.runs.now import (
     config_now,
     demo_button,
     figure_of,
@@ -28,7 +27,8 @@ from dashboard.runs_now import (
     strip_and_table,
     told_html,
 )
-from dashboard.selection import (
+from dashboard.runs.overlay import MOST_PLOTS
+from dashboard.runs.selection import (
     AXES,
     MOST_SMOOTHING,
     Look,

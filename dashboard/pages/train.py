@@ -12,14 +12,14 @@ from dashboard.clinic import Clinic
 from dashboard.html import note
 from dashboard.pages.header import header
 from dashboard.pages.live import live
-from dashboard.preflight_job import FormUnusable
-from dashboard.preflight_view import findings_html, progress_html
+from dashboard.preflight.job import FormUnusable
+from dashboard.preflight.view import findings_html, progress_html
 from dashboard.texts import Words
-from dashboard.train_fields import FIELDS, METHOD_FIELDS, TRAINING_FIELDS, shown
-from dashboard.train_form import Form, free_name, start_from, starts, words_of_command
-from dashboard.train_job import Refused, check, command_line, start
-from dashboard.train_options import Option, OptionsUnread, kept, options_of
-from dashboard.train_view import added, choices, command_html, help_html, others, placeholder
+from dashboard.train.fields import FIELDS, METHOD_FIELDS, TRAINING_FIELDS, shown
+from dashboard.train.form import Form, free_name, start_from, starts, words_of_command
+from dashboard.train.job import Refused, check, command_line, start
+from dashboard.train.options import Option, OptionsUnread, kept, options_of
+from dashboard.train.view import added, choices, command_html, help_html, others, placeholder
 from diagnostics.preflight.asking import METHODS
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dashboard.ballot import RANDOM as RANDOM_ORDER
-from dashboard.ballot import Ballot, Shuffle, ballot_html, keep, new_ballot, next_prompt, waiting_html
+from dashboard.compare.ballot import RANDOM as RANDOM_ORDER
+from dashboard.compare.ballot import Ballot, Shuffle, ballot_html, keep, new_ballot, next_prompt, waiting_html
+from dashboard.compare.panes_view import panes_html
 from dashboard.html import note
-from dashboard.panes_view import panes_html
 from dashboard.sharing.limits import (
     CHECKPOINTS,
     PROMPT_CHARACTERS,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard.ballot import kept, ratings_html
+from dashboard.compare.ballot import kept, ratings_html
 from dashboard.html import note, text
 from dashboard.sharing.shown import Shown, votes_between
 from dashboard.sharing.trial import Trial

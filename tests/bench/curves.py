@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from tensorboard.backend.event_processing.reservoir import Reservoir
 
-from dashboard.downsample import pixel_columns, smoothed
+from dashboard.plots.downsample import pixel_columns, smoothed
 from tests.bench.tables import table
 
 POINTS, COLUMNS, SPIKES, GAPS, GAP_LENGTH = 1_000_000, 480, 40, 20, 30

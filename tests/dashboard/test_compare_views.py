@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question, base_choice, choices, named, with_added
-from dashboard.diff_view import changes_html, diff_html, share_kept
-from dashboard.heat_view import heat_html, shade
-from dashboard.identity_view import identity_html, twins, twins_html
-from dashboard.panes_view import panes_html
-from dashboard.sampling_grid import MOST_CELLS, Grid, grid_html, read_grid
+from dashboard.compare.comparison import Question, base_choice, choices, named, with_added
+from dashboard.compare.diff_view import changes_html, diff_html, share_kept
+from dashboard.compare.heat_view import heat_html, shade
+from dashboard.compare.identity_view import identity_html, twins, twins_html
+from dashboard.compare.panes_view import panes_html
+from dashboard.compare.sampling_grid import MOST_CELLS, Grid, grid_html, read_grid
+from dashboard.compare.timeline import before, curve_of, kept_html, live_html, nearest, pages_of, steps_of
 from dashboard.texts import LANGS, Words
-from dashboard.timeline import before, curve_of, kept_html, live_html, nearest, pages_of, steps_of
 from diagnostics.compare.models.fingerprint import FileHash, Hashes
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.proof import Identity

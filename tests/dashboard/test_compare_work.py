@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.answers_view import PAGE, answers_html, kept_rows, pages
-from dashboard.ballot import (
+from dashboard.clinic import Clinic
+from dashboard.compare.answers_view import PAGE, answers_html, kept_rows, pages
+from dashboard.compare.ballot import (
     Ballot,
     answers_voted,
     ballot_html,
@@ -23,14 +24,13 @@ from dashboard.ballot import (
     votes_path,
     waiting_html,
 )
-from dashboard.bisecting import new_search, search_html, stretch
-from dashboard.clinic import Clinic
-from dashboard.comparison import Question
-from dashboard.pane_scores import answers_asked, prompt_asked, scorers_asked, scores_html
-from dashboard.prompt_job import EXPORTS, Form, FormUnusable, Work, exported, result_html, score_choice
-from dashboard.prompt_sets import held_out, prompts_of, reward_of, spread
+from dashboard.compare.bisecting import new_search, search_html, stretch
+from dashboard.compare.comparison import Question
+from dashboard.compare.pane_scores import answers_asked, prompt_asked, scorers_asked, scores_html
+from dashboard.compare.prompt_job import EXPORTS, Form, FormUnusable, Work, exported, result_html, score_choice
+from dashboard.compare.prompt_sets import held_out, prompts_of, reward_of, spread
+from dashboard.compare.verdict_view import place
 from dashboard.texts import LANGS, Words
-from dashboard.verdict_view import place
 from diagnostics.compare.answers import Answer, AnswerSet
 from diagnostics.compare.bisecting.checks import CheckUnusable, Looked
 from diagnostics.compare.collect import Plan

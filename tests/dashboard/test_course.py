@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from dashboard import course, course_progress, course_texts
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.course import BY_KEY, DAYS, EXERCISES, Shown
-from dashboard.course_progress import acted, answered, look_at_all, read, tick
-from dashboard.course_view import choices, exercise_html, head_html, shown_html
+from dashboard.learn import course
+from dashboard.learn import texts as course_texts
+from dashboard.learn.course import BY_KEY, DAYS, EXERCISES, Shown
+from dashboard.learn.progress import KEPT, acted, answered, look_at_all, read, tick
+from dashboard.learn.view import choices, exercise_html, head_html, shown_html
 from dashboard.texts import LANGS, Words
 
 DEMO = ("base", "sft-too-hot", "sft", "dpo", "reward", "ppo", "grpo")
@@ -198,7 +199,7 @@ def test_ticks_outlive_runs_and_a_broken_file_is_no_progress(root: Path) -> None
     assert tick(root, "dpo", now=9.0).done["dpo"] == first.done["dpo"] == 5.0
     assert "nothing" not in tick(root, "nothing").done
     for broken in ("half {", "[]", '{"done": 3}', '{"done": {"dpo": "x"}}'):
-        (root / course_progress.KEPT).write_text(broken)
+        (root / KEPT).write_text(broken)
         assert read(root).count == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.downsample import BLOCK, pixel_columns, smoothed
+from dashboard.plots.downsample import BLOCK, pixel_columns, smoothed
 
 VALUES = st.one_of(
     st.floats(-1e6, 1e6), st.sampled_from([float("nan"), float("inf"), float("-inf"), 0.0, 1e308, -1e308])

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dashboard.clinic import Clinic
-from dashboard.marks import LONGEST_TAG, MOST_TAGS, Mark, Marks, MarksUnreadable, shared_tags, tags_of
-from dashboard.marks_form import archive, marks_form, save
-from dashboard.selection import Look
+from dashboard.runs.marks import LONGEST_TAG, MOST_TAGS, Mark, Marks, MarksUnreadable, shared_tags, tags_of
+from dashboard.runs.marks_form import archive, marks_form, save
+from dashboard.runs.selection import Look
 from dashboard.texts import Words
 from tests.dashboard.test_views import EVIL, make_run
 

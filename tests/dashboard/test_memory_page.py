@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from dashboard.clinic import Clinic
-from dashboard.memory_child import child_file
-from dashboard.memory_crash import after_of, after_of_form, choices, filled_by
-from dashboard.memory_form import (
+from dashboard.memory.child import child_file
+from dashboard.memory.crash import after_of, after_of_form, choices, filled_by
+from dashboard.memory.form import (
     Form,
     FormUnusable,
     config_of_form,
@@ -28,7 +28,7 @@ from dashboard.memory_form import (
     found_model,
     question_of_form,
 )
-from dashboard.memory_job import (
+from dashboard.memory.job import (
     Desk,
     State,
     Tab,
@@ -39,7 +39,7 @@ from dashboard.memory_job import (
     told,
     trace,
 )
-from dashboard.memory_view import answer_html, crash_html, fit_html, progress_html, quick_html, taken_html
+from dashboard.memory.view import answer_html, crash_html, fit_html, progress_html, quick_html, taken_html
 from dashboard.texts import LANGS, Words
 from diagnostics.memory import formula, models
 from diagnostics.memory.answer import Answer
@@ -513,6 +513,6 @@ def test_a_name_from_outside_is_shown_as_text(clinic: Clinic, tmp_path: Path) ->
 
 
 def test_the_page_needs_no_torch() -> None:
-    code = "import sys; import dashboard.memory_view; print({'torch', 'transformers', 'gradio'} & set(sys.modules))"
+    code = "import sys; import dashboard.memory.view; print({'torch', 'transformers', 'gradio'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

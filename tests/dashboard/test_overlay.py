@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from dashboard.clinic import Clinic
-from dashboard.config_diff import config_html, config_rows
-from dashboard.curves import COLOURS
-from dashboard.overlay import along, colours_of, curve_of, groups_of, lacking, pins_of, tags_drawn, unit_of_time
-from dashboard.overlay_figure import overlay_figure
+from dashboard.plots.curves import COLOURS
+from dashboard.plots.sparkline import WIDTH, key_series, sparkline
+from dashboard.plots.tag_help import one_metric, tag_html
 from dashboard.progress import seconds_left, share_done, time_words
-from dashboard.selection import Look
-from dashboard.sparkline import WIDTH, key_series, sparkline
-from dashboard.tag_help import one_metric, tag_html
+from dashboard.runs.config_diff import config_html, config_rows
+from dashboard.runs.figure import overlay_figure
+from dashboard.runs.overlay import along, colours_of, curve_of, groups_of, lacking, pins_of, tags_drawn, unit_of_time
+from dashboard.runs.selection import Look
 from dashboard.texts import Words
 from diagnostics.finding import Diagnosis
 from diagnostics.metrics import metric_of

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dashboard import preflight_job
 from dashboard.clinic import Clinic
-from dashboard.preflight_job import (
+from dashboard.preflight import job as preflight_job
+from dashboard.preflight.job import (
     Form,
     FormUnusable,
     State,
@@ -25,7 +25,7 @@ from dashboard.preflight_job import (
     reward_names,
     words_of_command,
 )
-from dashboard.preflight_view import progress_html
+from dashboard.preflight.view import progress_html
 from dashboard.texts import LANGS, Words
 from diagnostics.run.files import write_json
 

@@ -12,7 +12,7 @@ import pytest
 from dashboard.addresses import Addresses
 from dashboard.clinic import LOOK_SECONDS, Clinic
 from dashboard.judging import Judge
-from dashboard.runs_now import (
+from dashboard.runs.now import (
     demo_button,
     figure_of,
     filter_words,
@@ -23,8 +23,8 @@ from dashboard.runs_now import (
     strip_and_table,
     told_html,
 )
-from dashboard.runs_view import MOST_ROWS, runs_table
-from dashboard.selection import Look
+from dashboard.runs.selection import Look
+from dashboard.runs.view import MOST_ROWS, runs_table
 from dashboard.texts import LANGS, Words
 from diagnostics.finding import Diagnosis
 from diagnostics.run.discover import RunStore

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.marks import Mark
-from dashboard.run_filter import Facts, listed, offered, passes
-from dashboard.selection import AXES, FIRST_RUNS, MOST_RUNS, Look, chosen_of, chosen_text, look_from, look_of, zoom_of
+from dashboard.runs.filter import Facts, listed, offered, passes
+from dashboard.runs.marks import Mark
+from dashboard.runs.selection import (
+    AXES,
+    FIRST_RUNS,
+    MOST_RUNS,
+    Look,
+    chosen_of,
+    chosen_text,
+    look_from,
+    look_of,
+    zoom_of,
+)
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 LOOKS = st.builds(

@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard import train_job, train_options, train_texts
 from dashboard.clinic import Clinic
-from dashboard.live_view import console_html, order, signature, status_html, telling
-from dashboard.preflight_job import FormUnusable
+from dashboard.preflight.job import FormUnusable
 from dashboard.texts import LANGS, Words
-from dashboard.train_fields import FIELDS, KINDS, RATES, shown, template
-from dashboard.train_form import Form, children, filled, free_name, start_from, starts, words_of_command
-from dashboard.train_job import Refused, carried_out, command_line, start
-from dashboard.train_options import Option, OptionsUnread, options_from, options_of
-from dashboard.train_view import added, choices, command_html, help_html, others, placeholder
+from dashboard.train import job as train_job
+from dashboard.train import options as train_options
+from dashboard.train import texts as train_texts
+from dashboard.train.fields import FIELDS, KINDS, RATES, shown, template
+from dashboard.train.form import Form, children, filled, free_name, start_from, starts, words_of_command
+from dashboard.train.job import Refused, carried_out, command_line, start
+from dashboard.train.live_view import console_html, order, signature, status_html, telling
+from dashboard.train.options import Option, OptionsUnread, options_from, options_of
+from dashboard.train.view import added, choices, command_html, help_html, others, placeholder
 from diagnostics.preflight.asking import METHODS, parse_settings
 from diagnostics.run import Run, Series
 from diagnostics.run.status import Status

@@ -13,11 +13,11 @@ import pytest
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question, asked_for, choices, first_choice, named, verdict_html
-from dashboard.curves import evidence_figure, metric_figure, metrics_of, score_figure
-from dashboard.findings_view import child_command, finding_html, findings_in_words, summary_html
-from dashboard.panes_view import panes_html, verdict
-from dashboard.runs_view import COLUMNS, demo_strip, runs_table
+from dashboard.compare.comparison import Question, asked_for, choices, first_choice, named, verdict_html
+from dashboard.compare.panes_view import panes_html, verdict
+from dashboard.diagnose.findings_view import child_command, finding_html, findings_in_words, summary_html
+from dashboard.plots.curves import evidence_figure, metric_figure, metrics_of, score_figure
+from dashboard.runs.view import COLUMNS, demo_strip, runs_table
 from dashboard.texts import LANGS, TEXTS, Words
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
@@ -46,7 +46,7 @@ def test_texts_have_both_languages_with_the_same_fields(key: str) -> None:
 
 def test_every_text_is_used_and_every_use_has_a_text() -> None:
     folder = Path(__file__).parents[2] / "dashboard"
-    source = "".join(path.read_text() for path in folder.rglob("*.py") if path.name != "texts.py")
+    source = "".join(path.read_text() for path in folder.rglob("*.py") if not path.name.endswith("texts.py"))
     written = set(re.findall(r"""words\(["']([a-z_.]+)["']""", source))
     assert not written - TEXTS.keys()
     named = set(re.findall(r"""["']([a-z_]+\.[a-z_]+)["']""", source))

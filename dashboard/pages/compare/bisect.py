@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from dashboard.bisecting import (
+from dashboard.clinic import Clinic
+from dashboard.compare.bisecting import (
     CURVES,
     KINDS,
     Search,
@@ -19,12 +20,11 @@ from dashboard.bisecting import (
     source_at,
     stretch,
 )
-from dashboard.clinic import Clinic
-from dashboard.comparison import Question
+from dashboard.compare.comparison import Question
+from dashboard.compare.timeline import runs_with_checkpoints
 from dashboard.html import note
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
 from dashboard.texts import Words
-from dashboard.timeline import runs_with_checkpoints
 from diagnostics.compare.bisecting.checks import CheckUnusable, Looked
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.writers import answer_rows

@@ -10,7 +10,7 @@ import gradio as gr
 
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
-from dashboard.comparison import asked_for, base_choice, choices
+from dashboard.compare.comparison import asked_for, base_choice, choices
 from dashboard.pages.compare import bisect, prompt_set, side_by_side, timeline, vote
 from dashboard.pages.compare.shared import QUIET, Shared, chooser
 from dashboard.pages.header import header

@@ -9,12 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from dashboard.answers_view import FILTERS, answers_html, kept_rows, pages
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question
-from dashboard.html import note
-from dashboard.pages.compare.shared import QUIET, Shared
-from dashboard.prompt_job import (
+from dashboard.compare.answers_view import FILTERS, answers_html, kept_rows, pages
+from dashboard.compare.comparison import Question
+from dashboard.compare.prompt_job import (
     EXPORTS,
     Form,
     FormUnusable,
@@ -29,7 +27,9 @@ from dashboard.prompt_job import (
     score_choice,
     scoring_html,
 )
-from dashboard.prompt_sets import reward_of, runs_with_prompts
+from dashboard.compare.prompt_sets import reward_of, runs_with_prompts
+from dashboard.html import note
+from dashboard.pages.compare.shared import QUIET, Shared
 from dashboard.texts import Words
 from diagnostics.compare.collect import collect
 from diagnostics.compare.models.sources import Source

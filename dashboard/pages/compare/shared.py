@@ -9,7 +9,7 @@ import gradio as gr
 
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
-from dashboard.comparison import base_choice, choices, first_choice, with_added
+from dashboard.compare.comparison import base_choice, choices, first_choice, with_added
 from dashboard.html import note
 from dashboard.texts import Words
 from diagnostics.compare.models.sources import Source, SourceUnusable

@@ -8,17 +8,17 @@ from typing import Any
 import gradio as gr
 
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question, Talk, base_choice, named, rewards_of, verdict_html
-from dashboard.curves import score_figure
-from dashboard.diff_view import changes_html
-from dashboard.heat_view import heat_html
+from dashboard.compare.comparison import Question, Talk, base_choice, named, rewards_of, verdict_html
+from dashboard.compare.diff_view import changes_html
+from dashboard.compare.heat_view import heat_html
+from dashboard.compare.identity_view import identities_html, twins, twins_html
+from dashboard.compare.pane_scores import answers_asked, prompt_asked, scorers_asked, scores_html
+from dashboard.compare.panes_view import panes_html
+from dashboard.compare.prompt_sets import reward_of
+from dashboard.compare.sampling_grid import grid_html, read_grid
 from dashboard.html import note
-from dashboard.identity_view import identities_html, twins, twins_html
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
-from dashboard.pane_scores import answers_asked, prompt_asked, scorers_asked, scores_html
-from dashboard.panes_view import panes_html
-from dashboard.prompt_sets import reward_of
-from dashboard.sampling_grid import grid_html, read_grid
+from dashboard.plots.curves import score_figure
 from dashboard.texts import Words
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.proof import prove

@@ -8,12 +8,8 @@ from typing import Any
 import gradio as gr
 
 from dashboard.clinic import Clinic
-from dashboard.comparison import Question
-from dashboard.curves import metrics_of
-from dashboard.html import note
-from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
-from dashboard.texts import Words
-from dashboard.timeline import (
+from dashboard.compare.comparison import Question
+from dashboard.compare.timeline import (
     curve_of,
     kept_html,
     live_html,
@@ -22,6 +18,10 @@ from dashboard.timeline import (
     runs_with_steps,
     state_of,
 )
+from dashboard.html import note
+from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
+from dashboard.plots.curves import metrics_of
+from dashboard.texts import Words
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import checkpoints_of
 from diagnostics.compare.models.writers import answer_rows

@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from dashboard.ballot import (
+from dashboard.clinic import Clinic
+from dashboard.compare.ballot import (
     Ballot,
     answers_voted,
     ballot_html,
@@ -21,12 +22,11 @@ from dashboard.ballot import (
     scorer_written,
     waiting_html,
 )
-from dashboard.clinic import Clinic
-from dashboard.comparison import Question, named
+from dashboard.compare.comparison import Question, named
+from dashboard.compare.prompt_job import scoring_html
+from dashboard.compare.prompt_sets import runs_with_prompts
 from dashboard.html import note
 from dashboard.pages.compare.shared import QUIET, STREAMS, Shared
-from dashboard.prompt_job import scoring_html
-from dashboard.prompt_sets import runs_with_prompts
 from dashboard.texts import Words
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source

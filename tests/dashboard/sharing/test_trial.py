@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.ballot import kept
+from dashboard.compare.ballot import kept
 from dashboard.sharing import trial as trial_module
 from dashboard.sharing.limits import PROMPT_CHARACTERS, PROMPTS_A_MINUTE, PROMPTS_A_MINUTE_ALL, TOKENS
 from dashboard.sharing.logins import Visitor

@@ -1,0 +1,162 @@
+"""The comparison without its page: which sources to offer, is the question sound, what do the kept scores say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dashboard.clinic import Clinic
+from dashboard.compare.panes_view import verdict
+from dashboard.html import note
+from dashboard.texts import Words
+from diagnostics.compare.models.mailbox import Row, Sampling
+from diagnostics.compare.models.pane import Pane
+from diagnostics.compare.models.sources import Source, checkpoint, named_apart, source_of
+from diagnostics.compare.prompts import Message
+from diagnostics.compare.statistics.paired import difference, kept_rewards
+from diagnostics.compare.statistics.scores import reward_names
+
+# The turns so far of each source's own conversation, by the source's name.
+Talk = Mapping[str, tuple[Message, ...]]
+
+
+def choices(clinic: Clinic, added: Sequence[Source] = ()) -> list[str]:
+    """The names of all checkpoints, then those of the models that the visitor has added."""
+    return [one.name for one in (*clinic.checkpoints(), *added)]
+
+
+def asked_for(there: Sequence[str], checkpoints: str, runs: Sequence[str]) -> list[str]:
+    """What an address names, of what is there: checkpoints between commas, else the last one of each of its runs."""
+    named = [one for one in checkpoints.split(",") if one in there]
+    lasts = [own[-1] for run in runs if (own := [one for one in there if one.rpartition("/")[0] == run])]
+    return named or lasts
+
+
+def first_choice(clinic: Clinic) -> list[str]:
+    """What to compare before the user says: before and after.
+
+    The last checkpoint of the first run and of the last; while the last belongs to the demo, of the two runs that the
+    demo's plan names, because its last is not its best.
+    """
+    last: dict[str, Source] = {}
+    for one in clinic.checkpoints():
+        last[one.run or one.name] = one
+    named_by_plan = clinic.demo_comparison()
+    stages = {stage["name"] for stage in clinic.demo_plan()}
+    if named_by_plan and last.keys() >= set(named_by_plan) and next(reversed(last)) in stages:
+        return [last[name].name for name in named_by_plan]
+    ends = [one.name for one in last.values()]
+    return [ends[0], ends[-1]] if len(ends) > 1 else ends
+
+
+def with_added(clinic: Clinic, added: Sequence[Source], spec: str) -> tuple[Source, ...]:
+    """The visitor's models with one more, under a name that nothing else has.
+
+    Raises:
+        SourceUnusable: it is written in no known form, or is not there.
+    """
+    new = source_of(spec)
+    if any(replace(one, name=new.name) == new for one in added):
+        return tuple(added)
+    return (*added, named_apart([*clinic.checkpoints(), *added, new])[-1])
+
+
+def named(clinic: Clinic, names: Sequence[str], added: Sequence[Source] = ()) -> list[Source]:
+    """The sources of these names, in their order; one that has gone keeps its place, and its pane will say so."""
+    there = {one.name: one for one in (*clinic.checkpoints(), *added)}
+    found = []
+    for name in names:
+        run, _, folder = name.partition("/")
+        found.append(there.get(name) or checkpoint(run, 0, clinic.root / run / folder))
+    return found
+
+
+def base_choice(names: Sequence[str], now: str | None) -> str | None:
+    """The pane that others are measured against: the chosen one while it is there, else the first."""
+    return now if now in names else (names[0] if names else None)
+
+
+def rewards_of(clinic: Clinic) -> list[str]:
+    """The rewards that any run's kept answers were judged by."""
+    return list(dict.fromkeys(name for run in clinic.runs()[0] for name in reward_names(run)))
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the user asks of which sources, as the page's fields hold it. `talk`: what was said before, by source."""
+
+    names: list[str]
+    prompt: str | None
+    system: str | None
+    seed: float | None
+    temperature: float
+    top_p: float
+    budget: float
+    added: Sequence[Source] = ()
+    talk: Talk = field(default_factory=dict)
+
+    def problem(self, words: Words) -> str | None:
+        """Why it cannot be asked, in a sentence; None if it can."""
+        if not self.names:
+            return words("compare.choose")
+        own = {one.name for one in self.added}
+        if any(name not in own and (len(name.split("/")) != 2 or ".." in name) for name in self.names):
+            return words("compare.gone", name=", ".join(self.names))
+        if not (self.prompt or "").strip():
+            return words("compare.ask")
+        try:
+            self.sampling()
+        except (ValueError, TypeError) as error:
+            return str(error)
+        return None
+
+    def messages(self, name: str | None = None) -> list[Message]:
+        """The conversation that is sent; with a source's name, after what was said with it before."""
+        system, prompt = self.system or "", self.prompt or ""
+        return [
+            *([{"role": "system", "content": system}] if system.strip() else []),
+            *(self.talk.get(name, ()) if name else ()),
+            {"role": "user", "content": prompt},
+        ]
+
+    def rows(self, sources: Sequence[Source]) -> list[Row]:
+        """What is asked of each source."""
+        return [Row(one, tuple(self.messages(one.name)), self.sampling()) for one in sources]
+
+    def sampling(self) -> Sampling:
+        """How the answers are drawn.
+
+        Raises:
+            ValueError: a value is out of its range.
+        """
+        return Sampling(int(self.seed or 0), float(self.temperature), float(self.top_p), int(self.budget))
+
+    def continued(self, panes: Sequence[Pane]) -> Talk:
+        """The conversations after these answers; a source that failed is left where it was, to be asked again."""
+        more = {
+            one.source.name: (
+                *self.talk.get(one.source.name, ()),
+                {"role": "user", "content": self.prompt or ""},
+                {"role": "assistant", "content": one.text},
+            )
+            for one in panes
+            if one.state == "done"
+        }
+        return {**self.talk, **more}
+
+
+def verdict_html(clinic: Clinic, names: list[str], reward: str | None, words: Words) -> str:
+    """What the kept scores say of the first against the last chosen checkpoint; a note where there are none."""
+    if not names and not choices(clinic):
+        return note(words("compare.none"))
+    if reward is None:
+        return note(words("compare.no_scores"))
+    chosen = named(clinic, [names[0], names[-1]]) if len(names) > 1 else []
+    kept = []
+    for one in chosen:
+        run = clinic.run(one.run) if one.run else None
+        kept.append(kept_rewards(run, one.step or 0, reward) if run else {})
+    found = difference(*kept) if len(kept) == 2 else None
+    count = len(max(kept, key=len)) if kept else 0
+    help_text = note(words("compare.scores_help", reward=reward, count=count)) if count else ""
+    return (verdict(found, names[0], names[-1], words) if found else "") + help_text

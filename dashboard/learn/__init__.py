@@ -1,0 +1,1 @@
+"""The course: its exercises, what ticks them, its words."""

@@ -1,0 +1,1 @@
+"""What the Pre-flight page shows and decides, without Gradio."""

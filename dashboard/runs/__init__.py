@@ -1,0 +1,1 @@
+"""What the Runs page shows and decides, without Gradio."""
