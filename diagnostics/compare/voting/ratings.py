@@ -93,8 +93,8 @@ def ratings(votes: Sequence[Vote], seed: int = 0) -> Ratings:
         losses = int(((first & (won == 0)) | (second & (won == 1))).sum())
         took_part = len(np.unique(vote[first | second]))
         borne = took_part >= FEWEST and sum(map(bool, (wins, ties, losses))) > 1
-        limits = [MEAN + SCALE * float(end[number]) if borne else None for end in (low, high)]
-        rows.append(Rating(source, MEAN + SCALE * float(strengths[number]), *limits, wins, ties, losses))
+        left, right = (MEAN + SCALE * float(end[number]) if borne else None for end in (low, high))
+        rows.append(Rating(source, MEAN + SCALE * float(strengths[number]), left, right, wins, ties, losses))
     return Ratings(tuple(sorted(rows, key=lambda row: -row.rating)), len(votes), is_connected(whole))
 
 
