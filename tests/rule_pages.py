@@ -33,7 +33,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "convergence": (
         "loss-not-finite", "loss-diverged", "loss-spike", "gradient-explosion", "gradient-not-finite", "not-learning",
-        "nothing-trainable", "schedule-fault", "overfitting", "memorised", "kl-explosion", "kl-negative",
+        "nothing-trainable", "schedule-fault", "overfitting", "memorised", "held-out-score-falls", "kl-explosion", "kl-negative",
         "entropy-collapse", "policy-ratio-blowup", "value-function-failing", "length-explosion", "length-collapse",
         "completions-truncated", "preference-displacement", "preference-saturated", "preference-flat",
         "reference-mismatch", "loss-scale-artifact", "off-policy-drift", "run-too-short", "run-died",
