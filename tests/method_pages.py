@@ -50,7 +50,7 @@ def healthy_text(healthy: Healthy, lang: Lang) -> str:
 
 def row(metric: Metric, lang: Lang) -> str:
     """One metric as a row of a table."""
-    rules = "../rules" if lang == "en" else "../../rules"
+    rules = "../rules" if lang == "en" else "../../rules/zh"
     judges = ", ".join(f"[{name}]({rules}/{name}.md)" for name in metric.rules)
     cells = (
         f"`{metric.tag}`",
