@@ -103,7 +103,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "不使用隧道的其他办法：\n"
         "  SSH 链接      --share-link none，然后：ssh -R 8080:127.0.0.1:{port} 您@对方可访问的机器\n"
         "  反向代理      --share-link none --share-path /clinic，置于带 TLS 的 nginx 或 Caddy 之后\n"
-        "  Space         三行的 app.py，见 docs/sharing.md\n"
+        "  Space         三行的 app.py，见 docs/zh/sharing.md\n"
         "  邮件附件      python -m diagnostics export {first} --out runs.html",
     ),
 }

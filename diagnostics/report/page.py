@@ -9,6 +9,7 @@ from diagnostics.finding import Limit
 from diagnostics.measure import limits
 from diagnostics.report.limit_words import SOURCES, UNITS
 from diagnostics.report.words import Lang, module_of, words_of
+from diagnostics.rules import RULES
 
 LABELS: dict[Lang, dict[str, str]] = {
     "en": {
@@ -92,7 +93,8 @@ def markdown(rule: str, lang: Lang) -> str:
             parts.append(f"**{label[name]}**\n\n" + "\n".join(f"- {open_fields(one)}" for one in sentences.values()))
     parts.append(f"**{label['wrong']}** {open_fields(words.wrong_if)}{label['stop']}")
     if module.EXPLAINS:
-        under = label["comma"].join(f"[`{one}`]({one}.md)" for one in module.EXPLAINS)
+        there = {one.NAME for one in RULES}
+        under = label["comma"].join(f"[`{one}`]({one}.md)" if one in there else f"`{one}`" for one in module.EXPLAINS)
         parts.append(f"**{label['explains']}{label['colon']}** {under}")
     return "\n\n".join(parts) + "\n"
 
