@@ -31,8 +31,9 @@ MOST_BYTES, MOST_BYTES_TOGETHER = 150_000, 1_500_000
 # As wide as a README shows it, and half as fine again, for screens that show more.
 WIDTH, HEIGHT, SCALE = 1240, 1000, 1.5
 COLOURS = (256, 128, 64, 48, 32)
-PATIENCE = 180_000
+PATIENCE = 300_000  # milliseconds, for each thing that is waited for: the machine may be busy
 NEEDED = ("base", "sft", "sft-too-hot", "sft-overtrained", "dpo", "kto", "reward", "ppo", "grpo", "rloo")
+FORM_RUN = "dpo"
 QUESTIONS: dict[Lang, str] = {"en": "Please cancel order C53.", "zh": "请帮我取消订单C53。"}
 
 
@@ -71,7 +72,7 @@ def curves(visit: Visit) -> bytes:
     """Curves of several runs over each other."""
     visit.go("runs", "?run=dpo&run=kto&run=sft&run=sft-too-hot&group=&smooth=0.6")
     expect(visit.page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=PATIENCE)
-    return between(visit, "#curve-groups", ".plots", most=560)
+    return between(visit, "#curve-groups", ".plots", most=590)
 
 
 def compare(visit: Visit) -> bytes:
@@ -98,14 +99,14 @@ def diagnose(visit: Visit) -> bytes:
     """A finding beside the curve that shows it."""
     visit.go("diagnose", "?run=sft-too-hot")
     expect(visit.page.locator(".finding-row .js-plotly-plot").first).to_be_visible(timeout=PATIENCE)
-    return between(visit, ".run-head", ".finding-row", most=760)
+    return between(visit, ".run-head", ".finding-row", most=700)
 
 
 def train(visit: Visit) -> bytes:
     """The form as a run fills it, with its command."""
-    visit.go("train", "?run=dpo")
+    visit.go("train", f"?run={FORM_RUN}")
     expect(visit.page.locator("#train-command pre")).to_be_visible(timeout=PATIENCE)
-    return between(visit, "#train-method", "#train-start")
+    return between(visit, "#train-method", "#train-start", most=1150)
 
 
 def preflight(visit: Visit) -> bytes:
@@ -118,9 +119,13 @@ def preflight(visit: Visit) -> bytes:
 
 
 def memory(visit: Visit) -> bytes:
-    """What an 8B model needs on 24 GiB."""
+    """What a model of 8 billion needs on 24 GiB, and the changes with which it fits."""
     visit.go("memory")
-    return between(visit, ".clinic-header", ".clinic-header")
+    expect(visit.page.locator("#mem-head .note").first).to_be_visible(timeout=PATIENCE)
+    visit.page.locator("#mem-gib input").fill("24")
+    visit.page.locator("#mem-fit").click()
+    expect(visit.page.locator("#mem-ways .option").first).to_be_visible(timeout=PATIENCE)
+    return between(visit, "#mem-method", "#mem-ways", most=860)
 
 
 def learn(visit: Visit) -> bytes:
@@ -147,8 +152,7 @@ def between(visit: Visit, first: str, last: str, most: int = 900) -> bytes:
 def place(one: Locator) -> dict[str, float]:
     """Where an element is on the whole page, in pixels."""
     found: dict[str, float] = one.evaluate(
-        "one => { const box = one.getBoundingClientRect();"
-        " return {y: box.y + window.scrollY, height: box.height} }"
+        "one => { const box = one.getBoundingClientRect(); return {y: box.y + window.scrollY, height: box.height} }"
     )
     return found
 
@@ -188,13 +192,23 @@ def unfinished(runs: Path) -> list[str]:
     return [one for one in NEEDED if not (runs / one).is_dir() or read_status(runs / one).state != "finished"]
 
 
+def copied_to(copy: Path, source: Path) -> None:
+    """The demo's runs in a folder of their own; of the run that fills a form, with paths as they are written in the documents."""
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("optimizer.pt", ".workers", ".compare", ".children"))
+    request = copy / FORM_RUN / "run.json"
+    text = request.read_text(encoding="utf-8")
+    for one in {str(source), str(source.resolve())}:
+        text = text.replace(one, "runs")
+    request.write_text(text, encoding="utf-8")
+
+
 def take(source: Path, names: list[str]) -> None:
     """Take these pictures in both languages."""
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         copy = Path(scratch) / "runs"
-        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("optimizer.pt", ".workers", ".compare", ".children"))
+        copied_to(copy, source)
         browser = playwright.chromium.launch(executable_path=installed(), args=FLAGS)
-        with serving(copy) as served:
+        with serving(copy, patience=PATIENCE / 1000) as served:
             for lang in LANGS:
                 FOLDERS[lang].mkdir(parents=True, exist_ok=True)
                 for name in names:
@@ -218,7 +232,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"--only: there is no picture {', '.join(unknown)}; there are {', '.join(PICTURES)}", file=sys.stderr)
         return 2
     if missing := unfinished(options.runs):
-        print(f"{options.runs}: not finished: {', '.join(missing)}; run: python -m training demo --runs {options.runs}", file=sys.stderr)
+        print(
+            f"{options.runs}: not finished: {', '.join(missing)}; run: python -m training demo --runs {options.runs}",
+            file=sys.stderr,
+        )
         return 2
     take(options.runs, names)
     return 0

@@ -35,7 +35,13 @@ def pairs() -> dict[Path, Path]:
 
 
 PAIRS = pairs()
-CHINESE_OF = {**PAIRS, **{FOLDERS["en"].relative_to(ROOT) / f"{one}.png": FOLDERS["zh"].relative_to(ROOT) / f"{one}.png" for one in PICTURES}}
+CHINESE_OF = {
+    **PAIRS,
+    **{
+        FOLDERS["en"].relative_to(ROOT) / f"{one}.png": FOLDERS["zh"].relative_to(ROOT) / f"{one}.png"
+        for one in PICTURES
+    },
+}
 BOTH = pytest.mark.parametrize(("english", "chinese"), PAIRS.items(), ids=[one.as_posix() for one in PAIRS])
 EACH = pytest.mark.parametrize("document", [*PAIRS, *PAIRS.values()], ids=lambda one: one.as_posix())
 
@@ -58,7 +64,9 @@ def code(text: str) -> list[Any]:
     """The lines of code without comments; of a row of JSON its names and kinds, as its texts may be of a language."""
     fenced = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in fenced for line in block.splitlines()]
-    lines += [line for line in prose(text).split("<!-- tree")[0].splitlines() if line.startswith("    ") and line.strip()]
+    lines += [
+        line for line in prose(text).split("<!-- tree")[0].splitlines() if line.startswith("    ") and line.strip()
+    ]
     # The lines of a list go on indented by three.
     bare = (re.sub(r"(^|\s)#.*$", "", line).rstrip() for line in lines)
     return [shape(line) for line in bare if line]

@@ -60,7 +60,10 @@ def explain(rule: str, lang: Lang = "en") -> str:
     """
     module, words = module_of(rule), words_of(rule, lang)
     found = limits(module)
-    rows = [f"  {name:<12} {value:g} {unit_of(value, lang)}\n{'':15}{source_of(value, lang)}" for name, value in found.items()]
+    rows = [
+        f"  {name:<12} {value:g} {unit_of(value, lang)}\n{'':15}{source_of(value, lang)}"
+        for name, value in found.items()
+    ]
     table = f"\n{LABELS[lang]['thresholds']}\n" + "\n".join(rows) + "\n" if rows else ""
     return f"{rule}: {words.title}\n\n{words.about}\n{table}"
 
@@ -84,7 +87,8 @@ def markdown(rule: str, lang: Lang) -> str:
     found = limits(module)
     if found:
         rows = [
-            f"| `{name}` | {value:g} | {unit_of(value, lang)} | {source_of(value, lang)} |" for name, value in found.items()
+            f"| `{name}` | {value:g} | {unit_of(value, lang)} | {source_of(value, lang)} |"
+            for name, value in found.items()
         ]
         head = f"| {label['limit']} | {label['value']} | {label['unit']} | {label['source']} |\n|---|---|---|---|"
         parts.append("\n".join([head, *rows]))

@@ -37,8 +37,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(runs: Path, port: int, *arguments: str) -> Served:
-    """Start a dashboard and wait until it answers."""
+def start(runs: Path, port: int, *arguments: str, patience: float = 60) -> Served:
+    """Start a dashboard and wait until it answers, `patience` seconds at most."""
     log = runs.parent / "dashboard.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -50,7 +50,7 @@ def start(runs: Path, port: int, *arguments: str) -> Served:
             env={**os.environ, "XDG_CACHE_HOME": str(runs.parent / "cache")},
         )
     address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience
     while True:
         try:
             urllib.request.urlopen(address, timeout=2).close()
@@ -74,9 +74,9 @@ def stop(served: Served) -> None:
 
 
 @contextmanager
-def serving(runs: Path, *more: str) -> Iterator[Served]:
+def serving(runs: Path, *more: str, patience: float = 60) -> Iterator[Served]:
     """A dashboard of a runs folder, until the block ends."""
-    served = start(runs, free_port(), *more)
+    served = start(runs, free_port(), *more, patience=patience)
     try:
         yield served
     finally:
