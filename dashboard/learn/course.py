@@ -15,6 +15,7 @@ from dashboard.addresses import Page
 from dashboard.clinic import Clinic
 from diagnostics.compare.statistics.scores import last_score as last_score_of
 from diagnostics.package import python_path
+from diagnostics.preflight.own_arguments import REWARD_MODEL
 from diagnostics.run import Run
 
 ONLINE = ("ppo", "grpo", "rloo")
@@ -151,7 +152,7 @@ def three_stages(clinic: Clinic) -> Shown:
     """See whether an online run has finished that went on from an SFT run and was rewarded by a reward model's run."""
     for run in finished(clinic, *ONLINE):
         start = run_of(clinic, run.asked.get("model_name_or_path"))
-        judge = run_of(clinic, run.asked.get("reward_model_name_or_path", run.asked.get("reward_model_path")))
+        judge = run_of(clinic, next(filter(None, map(run.asked.get, REWARD_MODEL)), None))
         if start is not None and judge is not None and start.method == "sft" and judge.method == "reward":
             return Shown(True, "found", {"sft": start.name, "reward": judge.name, "run": run.name})
     return Shown(False, "none")

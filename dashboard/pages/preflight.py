@@ -15,14 +15,12 @@ from dashboard.pages.header import header
 from dashboard.preflight.job import (
     Form,
     FormUnusable,
-    converted,
     form_of_run,
     look,
-    mended_config,
     models,
-    modern_script,
 )
 from dashboard.preflight.view import findings_html, progress_html, seen_html
+from dashboard.preflight.written import converted, mended_config, modern_script
 from dashboard.texts import Words
 from diagnostics.preflight.asking import METHODS
 

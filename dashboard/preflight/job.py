@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import ast
 import json
-import os
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dashboard.clinic import Clinic
+from dashboard.preflight.process import end, last_sentence, last_told, named, started
 from dashboard.texts import Words
-from diagnostics.finding import Edit
-from diagnostics.fixing import applied
-from diagnostics.package import python_path
-from diagnostics.run.files import write_json
 
 LOOK_SECONDS = 0.25  # between two looks at a running process
 BAD_INPUT = 2
@@ -179,37 +172,6 @@ def look(form: Form, words: Words) -> Iterator[State]:
         yield outcome(process, folder, out, form.dropped, time.monotonic() - begun)
 
 
-def started(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """A command of the diagnostics in a session of its own, its words in `console.log`."""
-    with (folder / "console.log").open("wb") as console:
-        return subprocess.Popen(
-            [sys.executable, "-m", "diagnostics", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": python_path(os.environ)},
-            start_new_session=True,
-        )
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process with all that it started, if it is still running."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def last_told(progress: Path) -> dict[str, Any]:
-    """What the process told last: what, done, of."""
-    try:
-        lines = progress.read_text(encoding="utf-8").splitlines()
-        told = json.loads(lines[-1])
-        return {"what": str(told["what"]), "done": int(told["done"]), "of": int(told["of"])}
-    except (OSError, ValueError, IndexError, KeyError, TypeError):
-        return {}
-
-
 def outcome(process: subprocess.Popen[bytes], folder: Path, out: Path, dropped: list[str], seconds: float) -> State:
     """What a process that has ended leaves: the report, or the sentence on its console; dropped files by their names."""
     try:
@@ -217,71 +179,6 @@ def outcome(process: subprocess.Popen[bytes], folder: Path, out: Path, dropped: 
     except (OSError, ValueError):
         return State(error=named(last_sentence(folder, process.returncode), dropped), seconds=seconds)
     return State(report=report, seconds=seconds)
-
-
-def named(text: str, dropped: list[str]) -> str:
-    """A text with the dropped files called as they were, not by the places where they are kept."""
-    for one in dropped:
-        text = text.replace(one, Path(one).name)
-    return text
-
-
-def last_sentence(folder: Path, code: int) -> str:
-    """The last line of a console, which says why a command failed; the exit code where it says nothing."""
-    lines = (folder / "console.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    said = [line.strip() for line in lines if line.strip()]
-    return said[-1] if said else f"exit code {code}"
-
-
-def converted(form: Form, words: Words) -> Path:
-    """The data in the method's own shape, as a file in a folder of its own.
-
-    Raises:
-        FormUnusable: it cannot be converted; the message says why.
-    """
-    if not form.data or not form.method:
-        raise FormUnusable(words("pre.nothing") if not form.data else words("pre.no_method"))
-    folder = Path(tempfile.mkdtemp(prefix="trl-clinic-"))
-    target = folder / f"{Path(form.data).stem or 'data'}.{form.method}.jsonl"
-    command = ["preflight", "--method", form.method, "--data", form.data, "--rows", "1", "--convert", str(target)]
-    if settings := setting_words(form.settings, words):
-        command += ["--set", *settings]
-    process = started([*command, "--format", "json", "--out", str(folder / "report.json")], folder)
-    process.wait()
-    if not target.is_file():
-        raise FormUnusable(last_sentence(folder, process.returncode))
-    return target
-
-
-def modern_script(report: dict[str, Any]) -> Path | None:
-    """The script for the installed TRL, as a file in a folder of its own; None where nothing has to change."""
-    script = report.get("script")
-    if not script or not script["modern"]:
-        return None
-    path = Path(tempfile.mkdtemp(prefix="trl-clinic-")) / Path(script["path"]).name
-    path.write_text(script["modern"], encoding="utf-8")
-    return path
-
-
-def mended_config(form: Form, report: dict[str, Any]) -> Path | None:
-    """The config with the first fix of each finding that edits it, as a file; None where no fix does."""
-    from diagnostics.preflight.asking import AskedWrong, parse_settings, read_config
-
-    edits = [
-        edit for one in report["findings"] for edit in next((fix["edits"] for fix in one["fixes"] if fix["edits"]), [])
-    ]
-    if not edits:
-        return None
-    config: dict[str, Any] = {"method": report["method"]}
-    with suppress(AskedWrong):
-        config.update(read_config(Path(form.config_file)) if form.config_file else {})
-        config.update(parse_settings(setting_lines(form.settings)))
-    config.update({"model_name_or_path": report["model"]} if report["model"] else {})
-    config.update({"dataset_name": form.data} if form.data else {})
-    config = applied(config, (Edit(one["path"], one["from"], one["to"], one.get("removed", False)) for one in edits))
-    path = Path(tempfile.mkdtemp(prefix="trl-clinic-")) / "config.json"
-    write_json(path, config)
-    return path
 
 
 def form_of_run(clinic: Clinic, name: str) -> Form | None:

@@ -17,6 +17,7 @@ from dashboard.texts import Words
 from dashboard.train.fields import KINDS, ONLINE, shown, template
 from dashboard.train.options import Option
 from diagnostics.preflight.asking import MARKS, METHODS, AskedWrong, read_config, value_of
+from diagnostics.preflight.own_arguments import REWARD_MODEL
 
 MODEL, DATA = "model_name_or_path", "dataset_name"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -76,7 +77,7 @@ def words_of_command(form: Form, options: Mapping[str, Option], root: Path, word
         raise FormUnusable(words("train.no_model"))
     if DATA not in pairs and "datasets" not in pairs:
         raise FormUnusable(words("train.no_data"))
-    if form.method in ONLINE and not {"reward_funcs", "reward_model_name_or_path", "reward_model_path"} & pairs.keys():
+    if form.method in ONLINE and not {"reward_funcs", *REWARD_MODEL} & pairs.keys():
         raise FormUnusable(words("train.no_reward", method=form.method.upper()))
     command = ["--method", form.method, "--run", str(root / run_name(form, root, words)), "--queue", "--detach"]
     command += ["--processes", str(form.processes)] if form.processes > 1 else []
@@ -104,7 +105,7 @@ def check_name(name: str, method: str, options: Mapping[str, Option], words: Wor
     Raises:
         FormUnusable: it has not; near names are told.
     """
-    if not options or name in options or name in MARKS or name.startswith("reward_model_path"):
+    if not options or name in options or name in MARKS or name in REWARD_MODEL:
         return
     near = difflib.get_close_matches(name, options, n=NEAR)
     hint = words("train.near", names=", ".join(near)) if near else ""

@@ -43,12 +43,14 @@ PPO_DEFAULTS: dict[str, Any] = {
     "value_model": "separate",
     "value_model_path": None,
 }
+# How a config names its reward model: TRL's scripts, then PPO before TRL 1.13.
+REWARD_MODEL = ("reward_model_name_or_path", "reward_model_path")
 # Other names that the PPO worker takes for its own.
 PPO_OTHER_NAMES = {
     "max_completion_length": "response_length",
     "beta": "kl_coef",
     "num_iterations": "num_ppo_epochs",
     "epsilon": "cliprange",
-    "reward_model_path": "reward_model_name_or_path",
+    REWARD_MODEL[1]: REWARD_MODEL[0],
     "sft_model_path": "model_name_or_path",
 }

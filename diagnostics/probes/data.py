@@ -75,7 +75,7 @@ def name_of(config: Mapping[str, Any]) -> str:
 
 def of_split(config: Mapping[str, Any], name: str, wanted: str, where: str, limit: int, seed: int) -> Rows:
     """The rows of a split through the datasets library; if it refuses a file whose rows can be read, those as they are."""
-    with quiet():
+    with without_bars():
         try:
             if config.get("datasets"):
                 found = load_mixture(mixture_of(config), int(config.get("seed") or 42))
@@ -378,7 +378,7 @@ def first_line(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """Without the library's progress bars: a pre-flight has its own."""
     import datasets
 

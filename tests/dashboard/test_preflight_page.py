@@ -18,14 +18,13 @@ from dashboard.preflight.job import (
     FormUnusable,
     State,
     form_of_run,
-    last_told,
     look,
-    mended_config,
-    modern_script,
     reward_names,
     words_of_command,
 )
+from dashboard.preflight.process import last_told
 from dashboard.preflight.view import progress_html
+from dashboard.preflight.written import mended_config, modern_script
 from dashboard.texts import LANGS, Words
 from diagnostics.run.files import write_json
 

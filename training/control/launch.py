@@ -186,7 +186,9 @@ def launch(request: Request, plan: Plan, environment: Mapping[str, str] | None =
     try:
         status.write(state="starting", activity="queued" if plan.queue else "loading", **begun)
         if plan.queue and ticket and not turn_came(ticket, status, stopping):
-            status.end("stopped", reason="Stopped on request while it waited in the queue.", exit_code=STOPPED)
+            status.end(
+                "stopped", reason="Stopped on request while it waited in the queue.", exit_code=STOPPED, behind=[]
+            )
             return STOPPED
         status.write(activity="loading", started=time.time())
         code = run_to_end(request, plan, chosen, stopping, ticket)
@@ -199,14 +201,16 @@ def launch(request: Request, plan: Plan, environment: Mapping[str, str] | None =
 
 
 def turn_came(ticket: Ticket, status: StatusFile, stopping: StopRequest) -> bool:
-    """Wait for a place; False if a stop was asked for meanwhile. The status keeps its heartbeat."""
-    beat = time.monotonic()
+    """Wait for a place; False if a stop was asked for meanwhile. The status keeps its heartbeat, and whom it waits for."""
+    beat, behind = time.monotonic(), None
     while not stopping.asked:
         if ticket.may_run():
+            status.write(behind=[])
             return True
-        if time.monotonic() - beat > HEARTBEAT_SECONDS:
-            status.write()
-            beat = time.monotonic()
+        ahead = ticket.ahead()
+        if ahead != behind or time.monotonic() - beat > HEARTBEAT_SECONDS:
+            status.write(behind=ahead)
+            beat, behind = time.monotonic(), ahead
         time.sleep(TURN_SECONDS)
     return False
 
