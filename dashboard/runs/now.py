@@ -77,7 +77,7 @@ def strip_and_table(clinic: Clinic, seen: Seen, look: Look, words: Words, addres
     """The two answers over the demo's stages, and the table of runs under what could not be read."""
     _, broken = clinic.marks_now()
     table = runs_table(clinic, words, addresses, look, seen.colours)
-    strip = answers_html(clinic, words, addresses) + demo_strip(clinic, words)
+    strip = answers_html(clinic, words, addresses) + demo_strip(clinic, words, addresses)
     return strip, (note(broken, "error") if broken else "") + table
 
 
