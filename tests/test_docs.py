@@ -65,7 +65,9 @@ def test_no_word_of_a_threshold_is_left_over() -> None:
     assert SOURCES.keys() == {one.source for one in there}
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/commands.md", "docs/demo.md", "docs/compare.md", "docs/sharing.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/commands.md", "docs/demo.md", "docs/compare.md", "docs/sharing.md"]
+)
 def test_commands_in_the_documents_parse(document: str) -> None:
     """Every `python -m training` or `-m diagnostics` line is understood by its parser."""
     import argparse

@@ -282,7 +282,9 @@ SFT_START = {"run": "sft"}
 EXERCISES: tuple[Exercise, ...] = (
     Exercise("environment", 1, act=environment),
     Exercise("demo", 1, (("runs", {}),), look=demo_trained),
-    Exercise("first", 1, (("compare", {"run": ("base", "sft")}),), question=Question(("base", "sft"), higher("base", "sft"))),
+    Exercise(
+        "first", 1, (("compare", {"run": ("base", "sft")}),), question=Question(("base", "sft"), higher("base", "sft"))
+    ),
     Exercise("ppo", 2, (("train", {"run": "ppo"}),), look=own_ppo),
     Exercise("drift", 2, (("runs", {"run": "ppo", "metric": "kl"}),), question=Question(("demo", "mine"), further)),
     Exercise("stages", 3, (("runs", {}), ("train", {"run": "ppo"})), look=three_stages),
@@ -290,7 +292,9 @@ EXERCISES: tuple[Exercise, ...] = (
         "judge", 3, (("diagnose", {"run": "reward"}),), question=Question(("chance", "most", "all"), accuracy_band)
     ),
     Exercise("dpo", 4, (("train", {"run": "dpo"}),), look=own_dpo),
-    Exercise("against", 4, (("compare", {"run": ("dpo", "ppo")}),), question=Question(("dpo", "ppo"), higher("dpo", "ppo"))),
+    Exercise(
+        "against", 4, (("compare", {"run": ("dpo", "ppo")}),), question=Question(("dpo", "ppo"), higher("dpo", "ppo"))
+    ),
     Exercise("reward", 5, (("preflight", {"run": "grpo"}), ("train", {"run": "grpo"})), look=own_reward),
     Exercise("several", 5, (("train", {"run": "grpo"}),), look=several_rewards),
     Exercise("curriculum", 6, (("train", SFT_START),), look=own_curriculum),

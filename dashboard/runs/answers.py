@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dashboard.addresses import Addresses
@@ -79,7 +78,7 @@ def scored_step(run: Run) -> int | None:
     return max(judged & run.checkpoints.keys(), default=None)
 
 
-def scores(run: Run, step: int) -> Mapping[str, float]:
+def scores(run: Run, step: int) -> dict[str, float]:
     """The first reward of each prompt at a step."""
     names = reward_names(run)
     return kept_rewards(run, step, names[0]) if names else {}

@@ -57,7 +57,9 @@ def start(runs: Path, port: int, *arguments: str, patience: float = 60) -> Serve
             break
         except OSError:
             assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"no answer after {patience:.0f} s: {log.read_text()}") from None
             time.sleep(0.2)
     return Served(address, runs, process)
 
