@@ -34,18 +34,25 @@ WIDTH, HEIGHT, SCALE = 1240, 1000, 1.5
 COLOURS = (256, 128, 64, 48, 32)
 PATIENCE = 300_000  # milliseconds, for each thing that is waited for: the machine may be busy
 NEEDED = ("base", "sft", "sft-too-hot", "sft-overtrained", "dpo", "kto", "reward", "ppo", "grpo", "rloo")
-FORM_RUN = "dpo"
+SHORTEN = """long => {
+  const all = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let one = all.nextNode(); one; one = all.nextNode())
+    if (one.data.includes(long)) one.data = one.data.replaceAll(long, 'runs');
+  for (const one of document.querySelectorAll('input, textarea'))
+    if (one.value.includes(long)) one.value = one.value.replaceAll(long, 'runs');
+}"""
 QUESTIONS: dict[Lang, str] = {"en": "Please cancel order C53.", "zh": "请帮我取消订单C53。"}
 
 
 @dataclass(frozen=True)
 class Visit:
-    """An open page of one language. `runs`: the copied runs folder."""
+    """An open page of one language. `runs`: the copied runs folder; `source`: where the runs were trained."""
 
     page: Page
     address: str
     lang: Lang
     runs: Path
+    source: Path
 
     def go(self, name: Name, query: str = "") -> None:
         """Open a page of the dashboard."""
@@ -55,6 +62,11 @@ class Visit:
         """A run's last checkpoint, as the address of the Compare page names it."""
         steps = [int(one.name.split("-")[1]) for one in (self.runs / run).glob("checkpoint-*")]
         return f"{run}/checkpoint-{max(steps)}"
+
+    def shorten(self) -> None:
+        """Write the folder of runs as the documents do: a picture shows no path of the machine on which it was taken."""
+        for one in (self.runs, self.source.resolve()):
+            self.page.evaluate(SHORTEN, str(one))
 
     def still(self) -> None:
         """Wait until nothing moves."""
@@ -84,7 +96,7 @@ def compare(visit: Visit) -> bytes:
     visit.page.locator("#go").click()
     expect(visit.page.locator(".pane-done")).to_have_count(3, timeout=PATIENCE)
     expect(visit.page.locator("#verdict .note-good").first).to_be_visible(timeout=PATIENCE)
-    return between(visit, "#verdict", "#changes", most=760)
+    return between(visit, "#panes", "#changes", most=760)
 
 
 def verdict(visit: Visit) -> bytes:
@@ -105,7 +117,7 @@ def diagnose(visit: Visit) -> bytes:
 
 def train(visit: Visit) -> bytes:
     """The form as a run fills it, with its command."""
-    visit.go("train", f"?run={FORM_RUN}")
+    visit.go("train", "?run=dpo")
     expect(visit.page.locator("#train-command pre")).to_be_visible(timeout=PATIENCE)
     return between(visit, "#train-method", "#train-start", most=1150)
 
@@ -144,6 +156,7 @@ PICTURES: dict[str, Callable[[Visit], bytes]] = {
 def between(visit: Visit, first: str, last: str, most: int = 900) -> bytes:
     """The page from the top of one element to the end of another, `most` pixels high at most."""
     visit.still()
+    visit.shorten()
     top, bottom = (place(visit.page.locator(one).first) for one in (first, last))
     height = min(bottom["y"] + bottom["height"] - top["y"] + 12, most)
     clip = {"x": 0, "y": max(0, top["y"] - 6), "width": WIDTH, "height": height}
@@ -193,22 +206,14 @@ def unfinished(runs: Path) -> list[str]:
     return [one for one in NEEDED if not (runs / one).is_dir() or read_status(runs / one).state != "finished"]
 
 
-def copied_to(copy: Path, source: Path) -> None:
-    """The demo's runs in a folder of their own; of the run that fills a form, with paths as they are written in the documents."""
-    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("optimizer.pt", ".workers", ".compare", ".children"))
-    request = copy / FORM_RUN / "run.json"
-    text = request.read_text(encoding="utf-8")
-    for one in {str(source), str(source.resolve())}:
-        text = text.replace(one, "runs")
-    request.write_text(text, encoding="utf-8")
-
-
 def take(source: Path, names: list[str]) -> list[str]:
     """Take these pictures in both languages. Returns those that failed twice, which stay as they were, with the reason."""
     failed = []
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         copy = Path(scratch) / "runs"
-        copied_to(copy, source)
+        shutil.copytree(
+            source, copy, ignore=shutil.ignore_patterns("optimizer.pt", ".workers", ".compare", ".children")
+        )
         browser = playwright.chromium.launch(executable_path=installed(), args=FLAGS)
         with serving(copy, patience=PATIENCE / 1000) as served:
             for lang in LANGS:
@@ -219,7 +224,7 @@ def take(source: Path, names: list[str]) -> list[str]:
                         try:
                             with looking(browser, lang) as page:
                                 page.set_default_timeout(PATIENCE)
-                                png = small(PICTURES[name](Visit(page, served.address, lang, copy)))
+                                png = small(PICTURES[name](Visit(page, served.address, lang, copy, source)))
                         except (AssertionError, PlaywrightError, ValueError) as error:
                             if last:
                                 failed.append(f"{path}: {error}")
