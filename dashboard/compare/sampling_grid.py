@@ -13,6 +13,7 @@ from dashboard.texts import Words
 from diagnostics.compare.models.mailbox import Row, Sampling
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
+from diagnostics.run.refusal import said
 
 # More cells than this are a prompt set's work: batched, kept and scored there.
 MOST_CELLS = 120
@@ -57,7 +58,7 @@ def read_grid(temperatures: str, seeds: str, sources: int, words: Words) -> Grid
         for temperature, seed in grid.cells:
             Sampling(seed=seed, temperature=temperature)
     except ValueError as error:
-        raise ValueError(words("compare.grid_unreadable", reason=error)) from error
+        raise ValueError(words("compare.grid_unreadable", reason=said(error, words.lang))) from error
     if not grid.cells:
         raise ValueError(words("compare.grid_empty"))
     count = len(grid.cells) * sources
@@ -99,7 +100,7 @@ def grid_html(panes: Sequence[Pane], grid: Grid, prompt: str, words: Words, base
 def cell_html(pane: Pane, words: Words) -> str:
     """One answer of the table, with its length and its end where that is not the model's own."""
     if pane.state == "error":
-        return f'<span class="bad">{text(pane.error or "")}</span>'
+        return f'<span class="bad">{text(said(pane.error or "", words.lang))}</span>'
     cut = f" · {words(f'compare.stop_{pane.stop}')}" if pane.stop not in (None, "end") else ""
     told = f"<small>{text(words('compare.tokens', tokens=pane.tokens) + cut)}</small>" if pane.state == "done" else ""
     return body_html(pane, words) + told

@@ -22,6 +22,7 @@ from diagnostics.report.words import LANGS
 from diagnostics.run import Run
 from diagnostics.run.files import write_json
 from diagnostics.run.folder import RUN_FILE
+from diagnostics.run.refusal import Sentence
 
 OK, TOO_LARGE = 0, 1
 
@@ -54,7 +55,7 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
     """
     for path in (arguments.out, arguments.fix_out):
         if path and (reason := unwritable(path)):
-            return refuse(reason)
+            return refuse(reason, arguments.lang)
     try:
         run = run_of(arguments.config)
         told = told_of(run) if run is not None else None
@@ -85,9 +86,13 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
         if arguments.fix_out:
             print(write_fix(found, arguments.fix_out, run, told), file=sys.stderr)
     except (AskedWrong, MemoryUnknown) as error:
-        return refuse(error)
+        return refuse(error, arguments.lang)
     except OSError as error:
-        return refuse(f"{error.filename or arguments.out or 'the memory estimate'}: {error.strerror or error}.")
+        reason = Sentence(
+            f"{error.filename or arguments.out or 'the memory estimate'}: {error.strerror or error}.",
+            f"{error.filename or arguments.out or '显存估算'}：{error.strerror or error}。",
+        )
+        return refuse(reason, arguments.lang)
     return TOO_LARGE if found.verdict == "too-large" else OK
 
 
@@ -116,7 +121,10 @@ def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | No
         OSError: the file cannot be written.
     """
     if found.plan is None or not found.plan.options:
-        raise AskedWrong("--fix-out: there is no change to write; it fits as it is, or nothing was found that does.")
+        raise AskedWrong(
+            "--fix-out: there is no change to write; it fits as it is, or nothing was found that does.",
+            "--fix-out：没有可写的更改；要么本来就放得下，要么没有找到放得下的办法。",
+        )
     question, fix = found.question, found.plan.options[0].fix
     config = {name: value for name, value in applied(question.given, fix.edits).items() if value is not None}
     marks: dict[str, object] = {"method": question.method}

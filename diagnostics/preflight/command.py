@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.finding import SEVERITIES
-from diagnostics.output import refuse, to_file, to_stdout, unwritable
+from diagnostics.output import refuse, to_file, to_stdout, unwritable, unwritten
 from diagnostics.preflight.asking import METHODS, AskedWrong, asked, parse_settings, read_config
 from diagnostics.preflight.columns import WrongColumns
 from diagnostics.preflight.converting import REASONS, write_converted
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Material, Script
-from diagnostics.preflight.unreadable import DataUnreadable
 from diagnostics.report.preflight.formats import FORMATS
 from diagnostics.report.words import LANGS
+from diagnostics.rules import wrong_columns
+from diagnostics.run.refusal import Refusal, Sentence
 
 OK, FOUND = 0, 1
 EVERY_SECONDS = 0.2  # between two words of progress
@@ -65,9 +66,10 @@ def preflight(arguments: argparse.Namespace) -> int:
 
     for path in (arguments.out, arguments.convert, arguments.modernise):
         if path and (reason := unwritable(path)):
-            return refuse(reason)
+            return refuse(reason, arguments.lang)
     if arguments.rows < 1:
-        return refuse(f"--rows {arguments.rows}: at least 1 is needed.")
+        few = Sentence(f"--rows {arguments.rows}: at least 1 is needed.", f"--rows {arguments.rows}：至少需要 1。")
+        return refuse(few, arguments.lang)
     try:
         config = read_config(arguments.config) if arguments.config else {}
         config.update(parse_settings(arguments.settings))
@@ -75,12 +77,14 @@ def preflight(arguments: argparse.Namespace) -> int:
         request = asked(arguments.method, config, arguments.script)
         material = measure(request, limit=arguments.rows, progress=teller(arguments.progress))
         written = write_files(material, arguments)
-    except DataUnreadable as error:
-        return refuse(error.said(arguments.lang))
-    except AskedWrong as error:
-        return refuse(error)
+    except Refusal as error:
+        return refuse(error, arguments.lang)
     except OSError as error:
-        return refuse(f"{error.filename or 'the pre-flight'}: {error.strerror or error}.")
+        broken = Sentence(
+            f"{error.filename or 'the pre-flight'}: {error.strerror or error}.",
+            f"{error.filename or '训练前检查'}：{error.strerror or error}。",
+        )
+        return refuse(broken, arguments.lang)
     diagnosis = judge(material)
     report = FORMATS[arguments.format].report(material, diagnosis, arguments.lang)
     try:
@@ -90,9 +94,7 @@ def preflight(arguments: argparse.Namespace) -> int:
         else:
             to_stdout(report)
     except OSError as error:
-        return refuse(
-            f"{arguments.out or 'standard output'}: the report cannot be written ({error.strerror or error})."
-        )
+        return refuse(unwritten(arguments.out, error), arguments.lang)
     for line in written:
         print(line, file=sys.stderr)
     limit = SEVERITIES.index(arguments.fail_on)
@@ -120,7 +122,10 @@ def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
         said.append(convert(material, arguments.convert))
     if arguments.modernise:
         if material.script is None:
-            raise AskedWrong("--modernise: no script was given; expected --script FILE.")
+            raise AskedWrong(
+                "--modernise: no script was given; expected --script FILE.",
+                "--modernise：没有给出脚本；应给出 --script FILE。",
+            )
         text = material.script.modern or material.script.path.read_text(encoding="utf-8")
         to_file(text, arguments.modernise)
         said.append(modernised(material.script, arguments.modernise))
@@ -143,11 +148,14 @@ def convert(material: Material, path: Path) -> str:
         OSError: the file cannot be written.
     """
     if material.train is None or material.method is None:
-        raise AskedWrong("--convert: no data was given; expected --data with --method.")
+        raise AskedWrong(
+            "--convert: no data was given; expected --data with --method.",
+            "--convert：没有给出数据；应给出 --data 与 --method。",
+        )
     try:
         count, lost = write_converted(material.train, material.method, path)
     except WrongColumns as error:
-        raise AskedWrong(str(error)) from error
+        raise AskedWrong(wrong_columns.sentence(error.facts), wrong_columns.sentence(error.facts, "zh")) from error
     left = "".join(f"; {number} rows left out, {REASONS['en'][reason]}" for reason, number in lost.items())
     return f"The data in the shape of {material.method} is in {path}: {count:,} rows{left}."
 
