@@ -10,7 +10,7 @@ from pathlib import Path
 from dashboard.clinic import Clinic
 from dashboard.compare.comparison import Question, named
 from dashboard.compare.prompt_sets import prompts_of
-from dashboard.compare.sampling_grid import parts
+from dashboard.compare.sampling_grid import number, parts
 from dashboard.compare.verdict_view import verdict_html
 from dashboard.html import bar, note, pill, text
 from dashboard.texts import Words
@@ -58,13 +58,15 @@ class Form:
         if not question.names:
             raise FormUnusable.of(words("compare.choose"))
         try:
-            seeds = tuple(dict.fromkeys(int(one) for one in parts(self.seeds))) or (0,)
+            seeds = tuple(dict.fromkeys(number(one, int) for one in parts(self.seeds))) or (0,)
             prompts = prompts_of(clinic, self.run, self.path, max(1, int(self.most or 1)), words)
             sampling = question.sampling()
         except PromptsUnreadable as error:
             raise FormUnusable.of(error) from error
         except (ValueError, TypeError) as error:
-            raise FormUnusable.of(words("compare.grid_unreadable", reason=said(error, words.lang))) from error
+            raise FormUnusable.of(
+                words("compare.grid_unreadable", reason=said(error, words.lang).rstrip(".。"))
+            ) from error
         system = question.system if (question.system or "").strip() else None
         return Plan(tuple(named(clinic, question.names, question.added)), prompts, sampling, seeds, system)
 

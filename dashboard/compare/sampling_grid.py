@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from dashboard.compare.comparison import Question
 from dashboard.compare.panes_view import body_html, name_html
@@ -13,7 +14,9 @@ from dashboard.texts import Words
 from diagnostics.compare.models.mailbox import Row, Sampling
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
-from diagnostics.run.refusal import said
+from diagnostics.run.refusal import BadValue, said
+
+Number = TypeVar("Number", int, float)
 
 # More cells than this are a prompt set's work: batched, kept and scored there.
 MOST_CELLS = 120
@@ -52,19 +55,34 @@ def read_grid(temperatures: str, seeds: str, sources: int, words: Words) -> Grid
     """
     try:
         grid = Grid(
-            tuple(dict.fromkeys(float(one) for one in parts(temperatures))),
-            tuple(dict.fromkeys(int(one) for one in parts(seeds))),
+            tuple(dict.fromkeys(number(one, float) for one in parts(temperatures))),
+            tuple(dict.fromkeys(number(one, int) for one in parts(seeds))),
         )
         for temperature, seed in grid.cells:
             Sampling(seed=seed, temperature=temperature)
     except ValueError as error:
-        raise ValueError(words("compare.grid_unreadable", reason=said(error, words.lang))) from error
+        raise ValueError(words("compare.grid_unreadable", reason=said(error, words.lang).rstrip(".。"))) from error
     if not grid.cells:
         raise ValueError(words("compare.grid_empty"))
     count = len(grid.cells) * sources
     if count > MOST_CELLS:
         raise ValueError(words("compare.grid_large", count=count, most=MOST_CELLS))
     return grid
+
+
+def number(piece: str, kind: type[Number]) -> Number:
+    """A piece of a list as a number.
+
+    Raises:
+        BadValue: it is none, or a fraction where a whole number was expected.
+    """
+    try:
+        return kind(piece)
+    except ValueError as error:
+        raise BadValue(
+            f"{piece!r} is no {'whole ' if kind is int else ''}number",
+            f"{piece!r} 不是{'整数' if kind is int else '数字'}",
+        ) from error
 
 
 def parts(field: str) -> list[str]:

@@ -31,6 +31,7 @@ from dashboard.runs.selection import MOST_RUNS, Look
 from dashboard.runs.view import Colour, demo_strip, facts_by_run, runs_table
 from dashboard.texts import Words
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -76,7 +77,7 @@ def strip_and_table(clinic: Clinic, seen: Seen, look: Look, words: Words, addres
     """The demo's stages, and the table of runs under what could not be read."""
     _, broken = clinic.marks_now()
     table = runs_table(clinic, words, addresses, look, seen.colours)
-    return demo_strip(clinic, words), (note(broken, "error") if broken else "") + table
+    return demo_strip(clinic, words), (note(said(broken, words.lang), "error") if broken else "") + table
 
 
 def demo_button(clinic: Clinic) -> tuple[str, bool]:

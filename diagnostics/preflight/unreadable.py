@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from diagnostics.run.refusal import Refusal
+from diagnostics.run.refusal import Refusal, Sentence, said
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -57,7 +57,8 @@ class DataUnreadable(Refusal):
     def __init__(self, kind: str, **facts: Any) -> None:
         self.kind = kind
         self.facts = facts
-        super().__init__(WORDS["en"][kind].format_map(facts), WORDS["zh"][kind].format_map(facts))
+        chinese = {name: said(one, "zh") if isinstance(one, Sentence) else one for name, one in facts.items()}
+        super().__init__(WORDS["en"][kind].format_map(facts), WORDS["zh"][kind].format_map(chinese))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(DataUnreadable, **self.facts), (self.kind,)

@@ -87,6 +87,11 @@ def source_of(spec: str, name: str | None = None) -> Source:
         SourceUnusable: it is none of the forms, or there is no such folder.
     """
     spec = spec.strip()
+    if not spec:
+        raise SourceUnusable(
+            "No model was named; expected a model, an adapter, hub:NAME or a URL#MODEL.",
+            "没有指定模型；应为模型、适配器、hub:NAME 或 URL#MODEL。",
+        )
     if spec.startswith(("http://", "https://")):
         address, _, model = spec.partition("#")
         if not model:
