@@ -16,7 +16,7 @@ from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
-RUNS_STYLE = Path(__file__).parent / "runs" / "runs.css"
+PAGE_STYLES = [Path(__file__).parent / room / f"{room}.css" for room in ("runs", "memory")]
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
 BUILD = {
     "runs": runs.build,
@@ -96,7 +96,7 @@ def launch(
         server_port=port,
         share=False,
         quiet=True,
-        css_paths=[STYLE, RUNS_STYLE, PREFLIGHT_STYLE, MEMORY_STYLE],
+        css_paths=[STYLE, *PAGE_STYLES, PREFLIGHT_STYLE, MEMORY_STYLE],
         head=HEAD,
         theme=theme(),
         footer_links=[],

@@ -8,6 +8,18 @@ from diagnostics.run import Run
 # The rate is that of the last rows: evaluations and a slow start must not hide what it is now.
 LAST_ROWS = 50
 FEWEST_ROWS = 3
+# What a worker says that it does, as far as there are words for it.
+ACTIVITIES = ("answering", "loading", "queued", "preflight")
+
+
+def doing(run: Run, words: Words) -> str:
+    """What an active run does beside taking steps, in words; nothing where it just trains."""
+    status = run.status
+    if status.activity not in ACTIVITIES or not status.active:
+        return ""
+    if status.activity == "queued" and status.behind:
+        return words("activity.queued_behind", runs=", ".join(status.behind))
+    return words(f"activity.{status.activity}")
 
 
 def share_done(run: Run) -> float | None:

@@ -40,6 +40,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "activity.loading": ("loading", "加载中"),
     "activity.preflight": ("pre-flight", "训练前检查"),
     "activity.queued": ("queued", "排队中"),
+    "activity.queued_behind": ("queued behind {runs}", "排队中，前面是 {runs}"),
     **runs_texts.TEXTS,
     **train_texts.TEXTS,
     **preflight_texts.TEXTS,

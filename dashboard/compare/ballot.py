@@ -142,9 +142,10 @@ def results_html(found: KeptVotes, words: Words) -> str:
 
 def ratings_html(found: Ratings, words: Words) -> str:
     """The ratings with their intervals on one axis, the highest first."""
-    low, high = min(one.low for one in found.rows), max(one.high for one in found.rows)
+    ends = [end for one in found.rows for end in (one.rating, one.low, one.high) if end is not None]
+    low, high = min(ends), max(ends)
     width = max(high - low, 1.0)
-    rows = "".join(rating_row(one, low - 0.05 * width, 1.1 * width) for one in found.rows)
+    rows = "".join(rating_row(one, low - 0.05 * width, 1.1 * width, words) for one in found.rows)
     heads = "".join(
         f'<th scope="col"{kind}>{text(words(f"vote.{one}"))}</th>'
         for one, kind in (("source", ""), ("rating", ' class="wide"'), ("number", ""), ("record", ""))
@@ -156,14 +157,21 @@ def ratings_html(found: Ratings, words: Words) -> str:
     )
 
 
-def rating_row(one: Rating, start: float, width: float) -> str:
+def rating_row(one: Rating, start: float, width: float, words: Words) -> str:
     """One source's rating."""
-    at, left, right = (100 * (value - start) / width for value in (one.rating, one.low, one.high))
+
+    def at(value: float) -> float:
+        """A rating's place on the axis, in percent."""
+        return 100 * (value - start) / width
+
+    line, limits = "", text(words("vote.few"))
+    if one.low is not None and one.high is not None:
+        line = f'<i class="line" style="left:{at(one.low):.2f}%;width:{at(one.high) - at(one.low):.2f}%"></i>'
+        limits = f"[{one.low:.0f}, {one.high:.0f}]"
     return (
         f'<tr><th scope="row">{name_html(one.source)}</th><td class="wide"><div class="forest-line forest-info">'
-        f'<i class="line" style="left:{left:.2f}%;width:{right - left:.2f}%"></i>'
-        f'<i class="dot" style="left:{at:.2f}%"></i></div></td>'
-        f"<td>{one.rating:.0f} <small>[{one.low:.0f}, {one.high:.0f}]</small></td>"
+        f'{line}<i class="dot" style="left:{at(one.rating):.2f}%"></i></div></td>'
+        f"<td>{one.rating:.0f} <small>{limits}</small></td>"
         f"<td>{one.wins} / {one.ties} / {one.losses}</td></tr>"
     )
 

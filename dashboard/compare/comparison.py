@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from dashboard.clinic import Clinic
 from dashboard.compare.panes_view import verdict
@@ -31,6 +32,24 @@ def asked_for(there: Sequence[str], checkpoints: str, runs: Sequence[str]) -> li
     named = [one for one in checkpoints.split(",") if one in there]
     lasts = [own[-1] for run in runs if (own := [one for one in there if one.rpartition("/")[0] == run])]
     return named or lasts
+
+
+def with_before(clinic: Clinic, wanted: list[str]) -> list[str]:
+    """A checkpoint that was asked for alone comes with what it is measured against: what its run started from, before it.
+
+    Where that is none of the checkpoints here, it is the first checkpoint of its own run.
+    """
+    if len(wanted) != 1:
+        return wanted
+    there = clinic.checkpoints()
+    run = next((clinic.run(one.run) for one in there if one.name == wanted[0] and one.run), None)
+    if run is None:
+        return wanted
+    origin = Path(str(run.asked.get("model_name_or_path") or run.config.get("model_name_or_path") or "")).absolute()
+    parents = [one.name for one in there if origin in (one.folder.absolute(), one.folder.absolute().parent)]
+    own = [one.name for one in there if one.run == run.name]
+    before = parents[-1] if parents else own[0]
+    return [before, *wanted] if before != wanted[0] else wanted
 
 
 def first_choice(clinic: Clinic) -> list[str]:
@@ -146,18 +165,27 @@ class Question:
         return {**self.talk, **more}
 
 
-def verdict_html(clinic: Clinic, names: list[str], reward: str | None, words: Words) -> str:
-    """What the kept scores say of the first against the last chosen checkpoint; a note where there are none."""
+def verdict_html(clinic: Clinic, names: Sequence[str], base: str | None, reward: str | None, words: Words) -> str:
+    """What the kept scores say of each chosen checkpoint against the base; a note where they say nothing, and why."""
     if not names and not choices(clinic):
         return note(words("compare.none"))
     if reward is None:
         return note(words("compare.no_scores"))
-    chosen = named(clinic, [names[0], names[-1]]) if len(names) > 1 else []
-    kept = []
-    for one in chosen:
-        run = clinic.run(one.run) if one.run else None
-        kept.append(kept_rewards(run, one.step or 0, reward) if run else {})
-    found = difference(*kept) if len(kept) == 2 else None
-    count = len(max(kept, key=len)) if kept else 0
+    if len(names) < 2:
+        return note(words("compare.choose_second")) if names else ""
+    kept = {one.name: kept_of(clinic, one, reward) for one in named(clinic, names)}
+    left = base_choice(names, base) or names[0]
+    pairs = {right: difference(kept[left], kept[right]) for right in names if right != left}
+    sentences = [verdict(found, left, right, words) for right, found in pairs.items() if found]
+    unsaid = [right for right, found in pairs.items() if not found]
+    if unsaid:
+        sentences.append(note(words("compare.unscored", names=", ".join(unsaid), base=left)))
+    count = max(map(len, kept.values()))
     help_text = note(words("compare.scores_help", reward=reward, count=count)) if count else ""
-    return (verdict(found, names[0], names[-1], words) if found else "") + help_text
+    return "".join(sentences) + help_text
+
+
+def kept_of(clinic: Clinic, source: Source, reward: str) -> dict[str, float]:
+    """The rewards that a run kept of a checkpoint's answers, by prompt; none for a source that is no run's."""
+    run = clinic.run(source.run) if source.run else None
+    return kept_rewards(run, source.step or 0, reward) if run else {}

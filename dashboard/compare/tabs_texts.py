@@ -141,6 +141,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Bradley-Terry ratings of {votes} votes, with 95 % bootstrap intervals; 400 points are odds of ten to one.",
         "由 {votes} 票得出的 Bradley-Terry 评分及 95% 自助法区间；相差 400 分相当于 10:1 的胜率。",
     ),
+    "vote.few": ("no interval: too few votes, or all alike", "无区间：票数太少，或全部一致"),
     "vote.not_connected": (
         "Some checkpoints were never voted on against each other, even by way of others: their ratings cannot be compared.",
         "有些检查点之间从未直接或间接比较过，它们的评分不可比。",

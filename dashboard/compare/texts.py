@@ -27,6 +27,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "还没有检查点。训练一保存就会出现在这里。",
     ),
     "compare.choose": ("Choose at least one checkpoint.", "请至少选择一个检查点。"),
+    "compare.choose_second": (
+        "Choose a second checkpoint above, and this says which of them is better.",
+        "请在上方再选一个检查点，这里会说明哪个更好。",
+    ),
+    "compare.unscored": (
+        "{names}: no scored answers to the prompts of {base} are kept; the tab “Prompt set” asks and scores them.",
+        "{names}：没有保存对 {base} 相同提示的带评分回答；可在“提示集”标签页中提问并评分。",
+    ),
     "compare.ask": ("Write a prompt first.", "请先输入提示。"),
     "compare.gone": ("{name}: this checkpoint is not there any more.", "{name}：这个检查点已经不在了。"),
     "compare.waiting": ("waiting for a free model worker", "等待空闲的模型进程"),

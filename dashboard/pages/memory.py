@@ -53,7 +53,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         device = gr.Dropdown(
             [("–", ""), *devices()], label=words("mem.device"), scale=2, min_width=180, elem_id="mem-device"
         )
-        gib = gr.Number(0, label=words("mem.gib"), minimum=0, scale=1, min_width=90, elem_id="mem-gib")
+        gib = gr.Number(0, label=words("mem.gib"), scale=1, min_width=90, elem_id="mem-gib")
     head = gr.HTML(elem_id="mem-head")
     with gr.Row():
         with gr.Column(scale=2, min_width=300, elem_classes="memory-controls"):

@@ -11,7 +11,7 @@ from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import bar, link, note, pill, text
 from dashboard.plots.sparkline import key_series, sparkline
-from dashboard.progress import seconds_left, share_done, time_words
+from dashboard.progress import doing, seconds_left, share_done, time_words
 from dashboard.runs.filter import Facts, facts_of, listed
 from dashboard.runs.marks import NOTHING, Mark
 from dashboard.runs.overlay import bare
@@ -48,8 +48,7 @@ def stage_card(stage: dict[str, Any], run: Run | None, words: Words) -> str:
     state = run.status.state if run else "waiting"
     steps = stage.get("steps") if isinstance(stage.get("steps"), int) else 0
     done = run.status.step / run.status.max_steps if run and run.status.max_steps else 0.0
-    activity = run.status.activity if run and state in ("starting", "running") else None
-    detail = words(f"activity.{activity}") if activity in ("answering", "loading", "queued") else ""
+    detail = doing(run, words) if run else ""
     if run and run.status.max_steps and not detail:
         detail = f"{run.status.step} / {run.status.max_steps}"
     elif not run:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.html import bar, link, note, pill, text
 from dashboard.plots.curves import metric_figure, metrics_of
-from dashboard.progress import seconds_left, share_done, time_words
+from dashboard.progress import doing, seconds_left, share_done, time_words
 from dashboard.texts import Words
 from diagnostics.run import Run
 from diagnostics.run.files import tail
@@ -32,7 +32,7 @@ def signature(run: Run | None) -> str:
         except OSError:
             sizes.append(-1)
     status = run.status
-    return f"{run.name} {id(run)} {status.state} {status.step} {status.activity} {sizes}"
+    return f"{run.name} {id(run)} {status.state} {status.step} {status.activity} {status.behind} {sizes}"
 
 
 def order(runs: list[Run]) -> list[Run]:
@@ -52,18 +52,13 @@ def status_html(run: Run | None, words: Words, diagnose: str) -> str:
         if status.max_steps
         else words("train.step_alone", step=step)
     )
-    activity = (
-        status.activity
-        if status.activity in ("answering", "loading", "queued", "preflight") and status.active
-        else None
-    )
     parts = [
         f"<b>{text(run.name)}</b>",
         pill(words(f"state.{status.state}"), status.state),
         f"<span>{text(at)}</span>",
     ]
-    if activity:
-        parts.append(f"<span>{text(words(f'activity.{activity}'))}</span>")
+    if activity := doing(run, words):
+        parts.append(f"<span>{text(activity)}</span>")
     left = seconds_left(run)
     if left is not None:
         parts.append(f'<span class="quiet">{text(time_words(left, words))}</span>')

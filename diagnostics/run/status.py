@@ -31,7 +31,7 @@ class Status:
     """What a run is doing. `step` and `max_steps` are optimizer steps; times are seconds since the epoch.
 
     `reason` says in one sentence why the run failed or was stopped. `vanished`: the worker wrote no end, and its
-    process is gone.
+    process is gone. `behind`: the runs that one in the queue waits for, those that train first.
     """
 
     state: State
@@ -46,6 +46,7 @@ class Status:
     reason: str | None = None
     vanished: bool = False
     activity: str | None = None
+    behind: tuple[str, ...] = ()
 
     @property
     def ending(self) -> Ending:
@@ -109,7 +110,7 @@ def read_status(folder: Path, now: float | None = None) -> Status:
                 f"{STATUS_FILE} 中的状态 {state!r} 不是这里的状态",
             ),
         )
-    pid, host = raw.get("pid"), raw.get("host")
+    pid, host, behind = raw.get("pid"), raw.get("host"), raw.get("behind")
     status = Status(
         state=state,
         step=int(number(raw.get("step"), 0) or 0),
@@ -122,6 +123,7 @@ def read_status(folder: Path, now: float | None = None) -> Status:
         exit_code=raw.get("exit_code") if isinstance(raw.get("exit_code"), int) else None,
         reason=told_in(raw, "reason") if isinstance(raw.get("reason"), str) else None,
         activity=raw.get("activity") if isinstance(raw.get("activity"), str) else None,
+        behind=tuple(one for one in behind if isinstance(one, str)) if isinstance(behind, list) else (),
     )
     return seen(status, time.time() if now is None else now)
 

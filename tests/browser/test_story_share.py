@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import ROOT, free_port
 from training.demo.pipeline import KEPT_BASE
 
@@ -91,6 +92,7 @@ def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path)
         page.on("console", lambda told: errors.append(told.text) if "Content Security Policy" in told.text else None)
         page.goto(f"{address}try")
         expect(page).to_have_url(f"{address}login")
+        assert violations(page) == []
         page.get_by_label("Your name").fill("Ann")
         page.get_by_label("Password").fill("not the password")
         page.get_by_role("button", name="Open").click()
@@ -100,6 +102,10 @@ def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path)
         page.get_by_role("button", name="Open").click()
         expect(page.locator("table.runs")).to_contain_text("one")
         expect(page.locator("body")).not_to_contain_text("private")
+        assert violations(page) == []
+        page.get_by_role("link", name="one", exact=True).first.click()
+        expect(page.get_by_role("heading", name="Curves")).to_be_visible()
+        assert violations(page) == []
         page.get_by_role("link", name="Try").click()
         page.locator("#ask-prompt").get_by_role("textbox").fill("Where is order <b>B7</b>?")
         page.locator("#ask-go").click()
@@ -109,6 +115,7 @@ def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path)
         page.locator("#vote-go").click()
         expect(page.locator("#ballot [data-choice='1']")).to_be_visible(timeout=2 * MINUTE)
         expect(page.locator("#ballot")).not_to_contain_text("checkpoint")
+        assert violations(page) == []
         page.keyboard.press("Escape")
         page.locator("#ballot [data-choice='1']").click()
         expect(page.locator("#thanks")).to_contain_text("Votes of yours so far: 1")
@@ -117,6 +124,10 @@ def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path)
         waited(log, r"(Ann has logged in)", dashboard)
         page.get_by_role("link", name="中文").click()
         expect(page.locator("#ask-go")).to_have_text("提问")
+        page.emulate_media(color_scheme="dark")
+        page.reload()
+        expect(page.locator("#ask-go")).to_have_text("提问")
+        assert violations(page) == []
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= 391
         assert training.wait(300) == 0, console.read_text()[-3000:]

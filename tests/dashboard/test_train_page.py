@@ -272,6 +272,16 @@ def test_time_left_follows_the_pace(tmp_path: Path) -> None:
     assert " left" not in shown(max_steps=0)
 
 
+def test_a_run_in_the_queue_tells_whom_it_waits_for(tmp_path: Path) -> None:
+    queued = {"state": "starting", "step": 0, "activity": "queued"}
+    behind = a_run(tmp_path / "a", **queued, behind=("sft", "<b>"))
+    assert "queued behind sft, &lt;b&gt;" in status_html(behind, WORDS, "./diagnose")
+    assert "排队中，前面是 sft" in status_html(behind, Words("zh"), "./diagnose")
+    assert signature(behind) != signature(replace(behind, status=replace(behind.status, behind=("sft",))))
+    assert ">queued<" in status_html(a_run(tmp_path / "b", **queued), WORDS, "./diagnose")
+    assert "queued" not in status_html(a_run(tmp_path / "c", **{**queued, "state": "stopped"}), WORDS, "./diagnose")
+
+
 def test_panel_shows_state_console_and_telling_curves(tmp_path: Path) -> None:
     run = a_run(tmp_path / "<b>x", state="failed", reason="<i>no</i>")
     shown = status_html(run, WORDS, "./diagnose")

@@ -13,7 +13,7 @@ import pytest
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.compare.comparison import Question, asked_for, choices, first_choice, named, verdict_html
+from dashboard.compare.comparison import Question, asked_for, choices, first_choice, named, verdict_html, with_before
 from dashboard.compare.panes_view import panes_html, verdict
 from dashboard.diagnose.findings_view import child_command, finding_html, findings_in_words, summary_html
 from dashboard.plots.curves import evidence_figure, metric_figure, metrics_of, score_figure
@@ -178,14 +178,38 @@ def test_an_address_names_checkpoints_or_runs() -> None:
 
 
 def test_verdict_is_paired_and_knows_its_limits(clinic: Clinic) -> None:
-    better = verdict_html(clinic, ["before/checkpoint-10", "later/checkpoint-10"], "score", EN)
+    better = verdict_html(clinic, ["before/checkpoint-10", "later/checkpoint-10"], None, "score", EN)
     assert "better" in better
-    assert "worse" in verdict_html(clinic, ["later/checkpoint-10", "before/checkpoint-10"], "score", EN)
-    same = verdict_html(clinic, ["before/checkpoint-5", "before/checkpoint-10"], "score", EN)
+    assert "worse" in verdict_html(clinic, ["later/checkpoint-10", "before/checkpoint-10"], None, "score", EN)
+    same = verdict_html(clinic, ["before/checkpoint-5", "before/checkpoint-10"], None, "score", EN)
     assert "holds 0" in same
     make_run(clinic.root, "other-prompts", [0.9, 0.9], prompt="q")
-    unpaired = verdict_html(clinic, ["before/checkpoint-10", "other-prompts/checkpoint-10"], "score", EN)
+    unpaired = verdict_html(clinic, ["before/checkpoint-10", "other-prompts/checkpoint-10"], None, "score", EN)
     assert "better" not in unpaired
+
+
+def test_verdict_judges_every_pane_against_the_base_and_names_those_it_cannot_judge(clinic: Clinic) -> None:
+    make_run(clinic.root, "other-prompts", [0.9, 0.9], prompt="q")
+    names = ["before/checkpoint-10", "later/checkpoint-10", "other-prompts/checkpoint-10"]
+    shown = verdict_html(clinic, names, None, "score", EN)
+    assert shown.count("on the same") == 1
+    assert "other-prompts/checkpoint-10: no scored answers" in shown
+    assert "worse" in verdict_html(clinic, names, "later/checkpoint-10", "score", EN)
+    assert "second checkpoint" in verdict_html(clinic, names[:1], None, "score", EN)
+
+
+def test_a_checkpoint_alone_comes_with_what_it_started_from(clinic: Clinic) -> None:
+    assert with_before(clinic, ["before/checkpoint-10"]) == ["before/checkpoint-5", "before/checkpoint-10"]
+    assert with_before(clinic, ["before/checkpoint-5"]) == ["before/checkpoint-5"]
+    assert with_before(clinic, ["later/checkpoint-10"]) == ["later/checkpoint-10"]
+    assert with_before(clinic, ["gone/checkpoint-1"]) == ["gone/checkpoint-1"]
+    assert with_before(clinic, []) == []
+    for start in (clinic.root / "before", clinic.root / "before" / "checkpoint-5"):
+        request = json.loads((clinic.root / "later" / "run.json").read_text())
+        request["config"]["model_name_or_path"] = str(start)
+        (clinic.root / "later" / "run.json").write_text(json.dumps(request))
+        before = with_before(Clinic(clinic.root), ["later/checkpoint-10"])[0]
+        assert before == ("before/checkpoint-10" if start.name == "before" else "before/checkpoint-5")
 
 
 def test_question_names_its_problem() -> None:

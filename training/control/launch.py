@@ -201,6 +201,7 @@ def launch(request: Request, plan: Plan, environment: Mapping[str, str] | None =
                 "stopped",
                 reason=Sentence("Stopped on request while it waited in the queue.", "在队列中等待时按要求停止。"),
                 exit_code=STOPPED,
+                behind=[],
             )
             return STOPPED
         status.write(activity="loading", started=time.time())
@@ -214,14 +215,16 @@ def launch(request: Request, plan: Plan, environment: Mapping[str, str] | None =
 
 
 def turn_came(ticket: Ticket, status: StatusFile, stopping: StopRequest) -> bool:
-    """Wait for a place; False if a stop was asked for meanwhile. The status keeps its heartbeat."""
-    beat = time.monotonic()
+    """Wait for a place; False if a stop was asked for meanwhile. The status keeps its heartbeat, and whom it waits for."""
+    beat, behind = time.monotonic(), None
     while not stopping.asked:
         if ticket.may_run():
+            status.write(behind=[])
             return True
-        if time.monotonic() - beat > HEARTBEAT_SECONDS:
-            status.write()
-            beat = time.monotonic()
+        ahead = ticket.ahead()
+        if ahead != behind or time.monotonic() - beat > HEARTBEAT_SECONDS:
+            status.write(behind=ahead)
+            beat, behind = time.monotonic(), ahead
         time.sleep(TURN_SECONDS)
     return False
 

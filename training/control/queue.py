@@ -120,6 +120,14 @@ class Ticket:
             self._write(running=True)
             return True
 
+    def ahead(self) -> list[str]:
+        """Whom this one waits for, by the names of their folders: those that run, then those that have waited longer."""
+        with locked(self.folder):
+            live = list(tickets(self.folder))
+        running = [content for _, content in live if content["running"]]
+        waiting = [content for path, content in live if not content["running"] and path < self.path]
+        return [Path(content["run"]).name for content in (*running, *waiting)]
+
     def close(self) -> None:
         """Give the place back; whoever inherited the ticket holds it on."""
         os.close(self.descriptor)

@@ -10,7 +10,7 @@ import gradio as gr
 
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
-from dashboard.compare.comparison import asked_for, base_choice, choices
+from dashboard.compare.comparison import asked_for, base_choice, choices, with_before
 from dashboard.pages.compare import bisect, prompt_set, side_by_side, timeline, vote
 from dashboard.pages.compare.shared import QUIET, Shared, chooser
 from dashboard.pages.header import header
@@ -59,7 +59,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         clinic.pool.warm_up(2)
         query = request.query_params
         there = choices(clinic)
-        wanted = asked_for(there, query.get("checkpoints", ""), query.getlist("run"))
+        wanted = with_before(clinic, asked_for(there, query.get("checkpoints", ""), query.getlist("run")))
         filled = gr.update(choices=there, value=wanted) if wanted else gr.skip()
         base = gr.update(choices=wanted, value=base_choice(wanted, query.get("base"))) if wanted else gr.skip()
         tab = query.get("tab", "")

@@ -119,6 +119,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     def judged(progress: str, now: Work | None, base: str | None, *fields: Any) -> Iterator[tuple[Any, ...]]:
         """The scores and the judge's choices, as they come. What is told of the answering stays above them."""
         if now is None or not now.answers.answers:
+            yield progress, now  # a generator that yields nothing would empty what it fills: the refusal above too
             return
         form = Form(*fields)
         try:

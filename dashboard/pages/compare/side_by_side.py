@@ -42,6 +42,8 @@ FOLLOW = """(prompt, names, base, ...rest) => {
 
 def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     """Lay out the tab and wire it. Returns what is to happen when the page is opened, and what it fills."""
+    # The answer to the page's question stands first, before anything is asked.
+    verdict = gr.HTML(elem_id="verdict")
     with gr.Row(equal_height=True):
         prompt = gr.Textbox(
             label=words("compare.prompt"), placeholder=words("compare.prompt_hint"), lines=2, scale=6, elem_id="prompt"
@@ -80,20 +82,19 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     with gr.Accordion(words("identity.title"), open=False, elem_id="identity") as proof_box:
         proof = gr.HTML(note(words("identity.help")))
     gr.HTML(f"<h3>{words('compare.scores')}</h3>")
-    verdict = gr.HTML(elem_id="verdict")
     reward = gr.Dropdown(label=words("compare.reward"), visible=False)
     scores = gr.Plot(show_label=False, visible=False)
     talk = gr.State({})
     last = gr.State(None)
 
-    def judged(names: list[str], reward: str | None) -> str:
+    def judged(names: list[str], base: str | None, reward: str | None) -> str:
         """The verdict by the kept scores.
 
         The browser may ask before it was told which rewards there are: then the first one counts.
         """
-        return verdict_html(clinic, names, reward or next(iter(rewards_of(clinic)), None), words)
+        return verdict_html(clinic, names, base, reward or next(iter(rewards_of(clinic)), None), words)
 
-    def look(names: list[str], reward: str | None) -> tuple[Any, ...]:
+    def look(names: list[str], base: str | None, reward: str | None) -> tuple[Any, ...]:
         """The prompts to try, the scores so far."""
         prompts = clinic.example_prompts()
         rewards = rewards_of(clinic)
@@ -101,7 +102,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         figure = score_figure(clinic.runs()[0], reward, words) if reward else None
         return (
             gr.update(samples=[[one] for one in prompts], visible=bool(prompts)),
-            judged(names, reward) if names else gr.skip(),
+            judged(names, base, reward) if names else gr.skip(),
             gr.update(choices=rewards, value=reward, visible=len(rewards) > 1),
             gr.update(value=figure, visible=figure is not None),
         )
@@ -258,11 +259,11 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     talking.change(lambda on: (gr.update(visible=on), {}), talking, [fresh, talk], **QUIET)
     fresh.click(lambda: ({}, ""), outputs=[talk, panes], **QUIET)
 
-    shared.chosen.change(judged, [shared.chosen, reward], verdict, **QUIET)
+    gr.on([shared.chosen.change, shared.base.change], judged, [shared.chosen, shared.base, reward], verdict, **QUIET)
     reward.input(lambda one: score_figure(clinic.runs()[0], one, words), reward, scores, **QUIET).then(
-        judged, [shared.chosen, reward], verdict, **QUIET
+        judged, [shared.chosen, shared.base, reward], verdict, **QUIET
     )
-    shared.signature.change(look, [shared.chosen, reward], [examples, verdict, reward, scores], **QUIET)
+    shared.signature.change(look, [shared.chosen, shared.base, reward], [examples, verdict, reward, scores], **QUIET)
 
     def from_address(request: gr.Request) -> Any:
         """The prompt that the address names; what the user has begun to type is left alone."""

@@ -18,19 +18,22 @@ MEAN = 1500.0
 # infinite (and so would the likelihood's maximum be); with it, it is as weak as a single vote.
 PRIOR = 1.0
 RESAMPLES = 500
+# Ours: drawing again from fewer votes only repeats them, and from votes that all say the same it repeats that.
+FEWEST = 5
 
 
 @dataclass(frozen=True)
 class Rating:
     """One source's rating, `low` to `high` its 95 % percentile bootstrap interval over votes (500 resamples, seeded).
 
+    Both are None where the votes bear no interval: it took part in fewer than five, or all of them say the same of it.
     `wins`, `ties`, `losses`: over the pairs that the votes compare it in.
     """
 
     source: str
     rating: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     wins: int
     ties: int
     losses: int
@@ -85,17 +88,13 @@ def ratings(votes: Sequence[Vote], seed: int = 0) -> Ratings:
     rows = []
     for source, number in place.items():
         first, second = one == number, other == number
-        rows.append(
-            Rating(
-                source,
-                MEAN + SCALE * float(strengths[number]),
-                MEAN + SCALE * float(low[number]),
-                MEAN + SCALE * float(high[number]),
-                int(((first & (won == 1)) | (second & (won == 0))).sum()),
-                int(((first | second) & (won == 0.5)).sum()),
-                int(((first & (won == 0)) | (second & (won == 1))).sum()),
-            )
-        )
+        wins = int(((first & (won == 1)) | (second & (won == 0))).sum())
+        ties = int(((first | second) & (won == 0.5)).sum())
+        losses = int(((first & (won == 0)) | (second & (won == 1))).sum())
+        took_part = len(np.unique(vote[first | second]))
+        borne = took_part >= FEWEST and sum(map(bool, (wins, ties, losses))) > 1
+        left, right = (MEAN + SCALE * float(end[number]) if borne else None for end in (low, high))
+        rows.append(Rating(source, MEAN + SCALE * float(strengths[number]), left, right, wins, ties, losses))
     return Ratings(tuple(sorted(rows, key=lambda row: -row.rating)), len(votes), is_connected(whole))
 
 

@@ -68,6 +68,7 @@ def test_two_sources_are_rated_by_the_odds() -> None:
     first, second = found.rows
     assert (first.source, first.wins, first.ties, first.losses) == ("a", 30, 6, 10)
     assert (second.wins, second.losses, found.votes) == (10, 30, 46)
+    assert first.low is not None and first.high is not None  # noqa: PT018
     assert first.low < first.rating < first.high
     json.dumps(asdict(found), allow_nan=False)
 
@@ -75,6 +76,11 @@ def test_two_sources_are_rated_by_the_odds() -> None:
 def test_one_that_always_wins_is_not_infinite() -> None:
     few, many = (ratings([vote("a")] * count) for count in (3, 100))
     assert 1500 < few.rows[0].rating < many.rows[0].rating < 2500
+    # Drawn again, votes that all say the same say it with an interval of no width: none is told.
+    assert {row.low for one in (few, many) for row in one.rows} == {None}
+    mixed = ratings([vote("a")] * 4 + [vote("b")])
+    assert mixed.rows[0].low is not None
+    assert ratings([vote("a")] * 3 + [vote("b")]).rows[0].low is None
     assert many.rows[0].source == "a"
 
 

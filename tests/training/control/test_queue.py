@@ -17,9 +17,10 @@ from diagnostics.run.status import read_status
 from tests.training.control.workers import ROOT, begin, finish, training
 from training.cli import main
 from training.control import queue
+from training.worker.status import StatusFile
 
 # A launcher that holds a place as a real one does, with a child that inherits the ticket as accelerate does, but trains
-# nothing: it notes when it ran.
+# nothing: it notes when it ran. Told no seconds, the child goes on until the file `over` lies in the run.
 LAUNCHER = """
 import subprocess, sys, time
 from pathlib import Path
@@ -34,10 +35,14 @@ if wait:
     assert turn_came(ticket, StatusFile(run), StopRequest(run))
 began = time.time()
 print("runs", flush=True)
-child = subprocess.Popen(["sleep", str(seconds)], pass_fds=(ticket.descriptor,))
+until_told = ["sh", "-c", 'while [ ! -e "$0/over" ]; do sleep 0.05; done', str(run)]
+child = subprocess.Popen(["sleep", str(seconds)] if seconds >= 0 else until_told, pass_fds=(ticket.descriptor,))
 child.wait()
 (run / "ran").write_text(f"{began} {time.time()}")
 """
+
+
+UNTIL_TOLD = -1.0
 
 
 def launcher(run: Path, seconds: float, how: str = "wait") -> subprocess.Popen[str]:
@@ -65,13 +70,22 @@ def test_three_never_overlap_and_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_start_without_the_queue_counts_as_a_worker(tmp_path: Path, queue_of_its_own: Path) -> None:
-    at_once = launcher(tmp_path / "one", 1.5, "at once")
+    at_once = launcher(tmp_path / "one", UNTIL_TOLD, "at once")
     waiting = launcher(tmp_path / "two", 0)
     assert said(at_once) == "runs\n"
     with queue.locked(queue_of_its_own):
         assert [content["running"] for _, content in queue.tickets(queue_of_its_own)] == [True, False]
+    last = launcher(tmp_path / "three", 0)
+    told = StatusFile(tmp_path / "three").path
+    deadline = time.monotonic() + 60
+    while not told.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert json.loads(told.read_text())["behind"] == ["one", "two"]
+    (tmp_path / "one" / "over").touch()
     at_once.communicate(timeout=60)
     waiting.communicate(timeout=60)
+    last.communicate(timeout=60)
+    assert json.loads(told.read_text())["behind"] == []
     ends, begins = ((tmp_path / name / "ran").read_text().split() for name in ("one", "two"))
     assert float(ends[1]) <= float(begins[0])
 
@@ -88,14 +102,16 @@ def test_larger_limit_lets_the_next_start_beside(tmp_path: Path, queue_of_its_ow
 
 
 def test_killed_launcher_frees_its_place_when_its_worker_is_gone_too(tmp_path: Path) -> None:
-    first = launcher(tmp_path / "one", 2.0)
+    first = launcher(tmp_path / "one", UNTIL_TOLD)
     assert said(first) == "runs\n"
     second = launcher(tmp_path / "two", 0)
     first.kill()
-    killed = time.time()
+    time.sleep(1)
+    over = time.time()  # till here the orphan trained on, and held its place
+    (tmp_path / "one" / "over").touch()
     second.communicate(timeout=60)
     began = float((tmp_path / "two" / "ran").read_text().split()[0])
-    assert began - killed > 1.0  # the orphan trained on, and held its place
+    assert began > over
     assert not (tmp_path / "one" / "ran").exists()
     first.communicate()
 
