@@ -20,7 +20,7 @@ from diagnostics.export import command as exporting
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep
 from diagnostics.memory import command as memory
-from diagnostics.output import refuse, to_file, to_stdout, unwritable, unwritten
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
 from diagnostics.preflight import command as preflight
 from diagnostics.report.as_text import edit_text
 from diagnostics.report.formats import FORMATS
@@ -93,7 +93,7 @@ def check(arguments: argparse.Namespace) -> int:
     try:
         if out:
             to_file(report, out)
-            print(f"The report is in {out}.", file=sys.stderr)
+            tell_place(out, arguments.lang)
         else:
             to_stdout(report)
     except OSError as error:
@@ -161,9 +161,17 @@ def fix(arguments: argparse.Namespace) -> int:
     for edit in child.fix.edits:
         print(f"  {edit_text(edit)}", file=sys.stderr)
     if not child.whole:
-        print("  The run's own config is not known: add model_name_or_path and dataset_name.", file=sys.stderr)
+        own = Sentence(
+            "  The run's own config is not known: add model_name_or_path and dataset_name.",
+            "  不知道这次运行自己的配置：请补上 model_name_or_path 和 dataset_name。",
+        )
+        tell(own, arguments.lang)
     if out:
-        print(f"The config is in {out}; python -m training start --config {out} trains it.", file=sys.stderr)
+        trains = Sentence(
+            f"The config is in {out}; python -m training start --config {out} trains it.",
+            f"配置在 {out}；用 python -m training start --config {out} 训练。",
+        )
+        tell(trains, arguments.lang)
     return OK
 
 

@@ -83,6 +83,16 @@ def to_file(text: str, path: Path) -> None:
         raise
 
 
+def tell(note: object, lang: str = "en") -> None:
+    """Say on standard error, beside the report, what else there is to say."""
+    print(said(note, lang), file=sys.stderr)
+
+
+def tell_place(path: Path, lang: str = "en") -> None:
+    """Say where the report is."""
+    tell(Sentence(f"The report is in {path}.", f"报告在 {path}。"), lang)
+
+
 def refuse(reason: object, lang: str = "en") -> int:
     """Say on standard error, in one line, why a command cannot be carried out; return the exit code that means so."""
     print(" ".join(said(reason, lang).split()), file=sys.stderr)

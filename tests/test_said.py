@@ -84,6 +84,17 @@ def test_command_refuses_in_the_language_asked_for(
     assert chinese in capsys.readouterr().err
 
 
+def test_a_note_beside_the_report_is_in_the_language_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = "memory --method sft --model llama-3-8b --how formula --out report.txt"
+    assert diagnostics([*command.split(), "--lang", "zh"]) == 0
+    assert "报告在 report.txt。" in capsys.readouterr().err
+    assert diagnostics(command.split()) == 0
+    assert "The report is in report.txt." in capsys.readouterr().err
+
+
 # Memory
 
 

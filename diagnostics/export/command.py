@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from diagnostics.engine import diagnose
 from diagnostics.export.document import document
 from diagnostics.keep import keep
-from diagnostics.output import refuse, to_file, unwritable, unwritten
+from diagnostics.output import refuse, tell, to_file, unwritable, unwritten
 from diagnostics.report.words import LANGS
 from diagnostics.run import RunUnreadable, open_run
+from diagnostics.run.refusal import Sentence
 
 OK = 0
 
@@ -45,5 +45,6 @@ def export(arguments: argparse.Namespace) -> int:
         return refuse(error, arguments.lang)
     except OSError as error:
         return refuse(unwritten(out, error), arguments.lang)
-    print(f"The file is in {out} ({out.stat().st_size / 1024:.0f} KiB).", file=sys.stderr)
+    size = f"{out.stat().st_size / 1024:.0f} KiB"
+    tell(Sentence(f"The file is in {out} ({size}).", f"文件在 {out}（{size}）。"), arguments.lang)
     return OK

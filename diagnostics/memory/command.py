@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,7 @@ from diagnostics.memory.asking import add_options, question_of, run_of
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.predict import How, Predictor, answer, explained
 from diagnostics.memory.records import Asked, Estimate, MemoryUnknown
-from diagnostics.output import refuse, to_file, to_stdout, unwritable
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable
 from diagnostics.preflight.command import teller
 from diagnostics.report.memory.formats import FORMATS
 from diagnostics.report.words import LANGS
@@ -80,11 +79,11 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
         report = FORMATS[arguments.format].report(found, arguments.lang)
         if arguments.out:
             to_file(report, arguments.out)
-            print(f"The report is in {arguments.out}.", file=sys.stderr)
+            tell_place(arguments.out, arguments.lang)
         else:
             to_stdout(report)
         if arguments.fix_out:
-            print(write_fix(found, arguments.fix_out, run, told), file=sys.stderr)
+            tell(write_fix(found, arguments.fix_out, run, told), arguments.lang)
     except (AskedWrong, MemoryUnknown) as error:
         return refuse(error, arguments.lang)
     except OSError as error:
@@ -113,7 +112,7 @@ def traced(
     return estimate(asked, how=how, progress=progress, cancelled=cancelled)
 
 
-def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | None = None) -> str:
+def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | None = None) -> Sentence:
     """Write the config of a child run with the cheapest changes that fit; what was written, in a sentence.
 
     Raises:
@@ -134,4 +133,7 @@ def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | No
             "fixes": [f"{told.rule if told else 'out-of-memory'}/fit"],
         }
     write_json(path, {**marks, **config})
-    return f"The config is in {path}; python -m training start --config {path} trains it."
+    return Sentence(
+        f"The config is in {path}; python -m training start --config {path} trains it.",
+        f"配置在 {path}；用 python -m training start --config {path} 训练。",
+    )

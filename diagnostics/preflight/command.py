@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.finding import SEVERITIES
-from diagnostics.output import refuse, to_file, to_stdout, unwritable, unwritten
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
 from diagnostics.preflight.asking import METHODS, AskedWrong, asked, parse_settings, read_config
 from diagnostics.preflight.columns import WrongColumns
 from diagnostics.preflight.converting import REASONS, write_converted
@@ -90,13 +90,14 @@ def preflight(arguments: argparse.Namespace) -> int:
     try:
         if arguments.out:
             to_file(report, arguments.out)
-            written = [*written, f"The report is in {arguments.out}."]
         else:
             to_stdout(report)
     except OSError as error:
         return refuse(unwritten(arguments.out, error), arguments.lang)
-    for line in written:
-        print(line, file=sys.stderr)
+    for one in written:
+        tell(one, arguments.lang)
+    if arguments.out:
+        tell_place(arguments.out, arguments.lang)
     limit = SEVERITIES.index(arguments.fail_on)
     return FOUND if any(SEVERITIES.index(one.severity) <= limit for one in diagnosis.findings) else OK
 
@@ -110,14 +111,14 @@ def shorthands(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
+def write_files(material: Material, arguments: argparse.Namespace) -> list[Sentence]:
     """Write the converted data and the modern script where that was asked for; what was written, a sentence each.
 
     Raises:
         AskedWrong: there is nothing to convert or to modernise, or the data cannot be converted.
         OSError: a file cannot be written.
     """
-    said = []
+    said: list[Sentence] = []
     if arguments.convert:
         said.append(convert(material, arguments.convert))
     if arguments.modernise:
@@ -132,15 +133,23 @@ def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
     return said
 
 
-def modernised(script: Script, path: Path) -> str:
+def modernised(script: Script, path: Path) -> Sentence:
     """What was written of a script, in a sentence that does not promise more than was mended."""
     left = sum(not one.mended for one in script.changes)
     if left:
-        return f"The script is in {path}: {len(script.changes) - left} place(s) mended, {left} left to do by hand."
-    return f"The script for the installed TRL is in {path}" + ("." if script.changes else ", unchanged.")
+        mended = len(script.changes) - left
+        return Sentence(
+            f"The script is in {path}: {mended} place(s) mended, {left} left to do by hand.",
+            f"脚本在 {path}：已修改 {mended} 处，还有 {left} 处需手动处理。",
+        )
+    if script.changes:
+        return Sentence(f"The script for the installed TRL is in {path}.", f"适用于已安装 TRL 的脚本在 {path}。")
+    return Sentence(
+        f"The script for the installed TRL is in {path}, unchanged.", f"适用于已安装 TRL 的脚本在 {path}，没有改动。"
+    )
 
 
-def convert(material: Material, path: Path) -> str:
+def convert(material: Material, path: Path) -> Sentence:
     """Write the data in the method's own shape; what was written, in a sentence.
 
     Raises:
@@ -157,7 +166,11 @@ def convert(material: Material, path: Path) -> str:
     except WrongColumns as error:
         raise AskedWrong(wrong_columns.sentence(error.facts), wrong_columns.sentence(error.facts, "zh")) from error
     left = "".join(f"; {number} rows left out, {REASONS['en'][reason]}" for reason, number in lost.items())
-    return f"The data in the shape of {material.method} is in {path}: {count:,} rows{left}."
+    left_zh = "".join(f"；略去 {number} 行，{REASONS['zh'][reason]}" for reason, number in lost.items())
+    return Sentence(
+        f"The data in the shape of {material.method} is in {path}: {count:,} rows{left}.",
+        f"{material.method} 格式的数据在 {path}：{count:,} 行{left_zh}。",
+    )
 
 
 def teller(path: Path | None) -> Callable[[int, int, str], None]:

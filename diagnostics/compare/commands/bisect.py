@@ -21,7 +21,7 @@ from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
 from diagnostics.compare.report.search import FORMATS
 from diagnostics.compare.scoring.judge import judge_of
 from diagnostics.engine import diagnose
-from diagnostics.output import refuse, to_file, to_stdout, unwritable, unwritten
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
 from diagnostics.report.common import visible
 from diagnostics.run import Run, RunUnreadable, is_run, open_run
 from diagnostics.run.refusal import Sentence
@@ -43,16 +43,17 @@ def bisect_checkpoints(arguments: argparse.Namespace) -> int:
     except (BadInput, CheckUnusable, SourceUnusable, RunUnreadable, OSError) as error:
         return refuse(error, arguments.lang)
     except KeyboardInterrupt:
-        print(
+        kept = Sentence(
             f"\nInterrupted: the answers so far are kept in {arguments.cache}; the same command takes them from there.",
-            file=sys.stderr,
+            f"\n已中断：到此为止的回答保存在 {arguments.cache}；用同样的命令可从那里取用。",
         )
+        tell(kept, arguments.lang)
         return INTERRUPTED
     report = FORMATS[arguments.format](state, outcome, check, there, arguments.lang)
     try:
         if arguments.out:
             to_file(report, arguments.out)
-            print(f"The report is in {arguments.out}.", file=sys.stderr)
+            tell_place(arguments.out, arguments.lang)
         else:
             to_stdout(report)
     except OSError as error:
@@ -178,7 +179,7 @@ def by_eye(source: Source, answer: Answer, ask: Callable[[str], str] = input) ->
             raise KeyboardInterrupt from None
         if said in ("y", "yes", "n", "no", "s", "skip"):
             fine = said.startswith("y")
-            return Looked(None if said.startswith("s") else not fine, answer.text, "seen by eye")
+            return Looked(None if said.startswith("s") else not fine, answer.text, Sentence("seen by eye", "人工判断"))
 
 
 def step_of(source: Source) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.scoring.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.scoring.scorers import Scorer, ScorerUnusable, score, scorer_of
 from diagnostics.compare.statistics.null_baseline import Changed, null_baseline
-from diagnostics.output import refuse, to_file, to_stdout, unwritable, unwritten
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
 from diagnostics.run.refusal import Sentence, said
 
 
@@ -59,16 +58,17 @@ def compare(arguments: argparse.Namespace) -> int:
         return refuse(error, arguments.lang)
     except KeyboardInterrupt:
         progress.wipe()
-        print(
+        kept = Sentence(
             f"Interrupted: the answers so far are kept in {arguments.cache}; the same command goes on from there.",
-            file=sys.stderr,
+            f"已中断：到此为止的回答保存在 {arguments.cache}；用同样的命令可从那里继续。",
         )
+        tell(kept, arguments.lang)
         return INTERRUPTED
     report = FORMATS[arguments.format](found, arguments.lang)
     try:
         if arguments.out:
             to_file(report, arguments.out)
-            print(f"The report is in {arguments.out}.", file=sys.stderr)
+            tell_place(arguments.out, arguments.lang)
         else:
             to_stdout(report)
     except OSError as error:
@@ -106,9 +106,11 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
         )
     sampling, seeds = sampling_of(arguments), seeds_of(arguments.seeds)
     if scorers and not (arguments.reward or arguments.reward_model or arguments.reference):
-        print(
-            "No scorer was named: the answers are scored by their nearness to the references (chrf).", file=sys.stderr
+        nearness = Sentence(
+            "No scorer was named: the answers are scored by their nearness to the references (chrf).",
+            "没有指定打分器：按与参考回答的接近程度（chrf）打分。",
         )
+        tell(nearness, arguments.lang)
     plan = Plan(tuple(sources), prompts, sampling, seeds, arguments.system)
     return Asked(plan, base, scorers, judge, arguments.null_baseline)
 
