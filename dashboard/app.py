@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
+from dashboard.early import Early, Sessions
 from dashboard.pages import diagnose, learn, memory, preflight, runs, train
 from dashboard.pages.compare import page as compare
 from dashboard.sharing.guarding import guards
@@ -87,7 +89,8 @@ def launch(
         OSError: the port is taken.
         ShareRefused: it would not be safe.
     """
-    middleware = guards(host, password)
+    sessions = Sessions()
+    middleware = [*guards(host, password), Middleware(Early, sessions=sessions)]
     demo = build(clinic, first)
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(
@@ -106,6 +109,7 @@ def launch(
         prevent_thread_lock=True,
         ssr_mode=False,
     )
+    sessions.kept = demo.app.state_holder.session_data
     if block:
         demo.block_thread()
     return demo
