@@ -34,7 +34,7 @@ def change_html(clinic: Clinic, run: Run, rule: str, number: int, words: Words) 
     try:
         made = child(clinic, run, rule, number, words)
     except NoFix as error:
-        return note(str(error), "error")
+        return note(error.said(words.lang), "error")
     old = {edit.path: edit.old for edit in made.fix.edits}
     lines = []
     for name, value in made.config.items():
@@ -53,7 +53,7 @@ def written_html(clinic: Clinic, run: Run, rule: str, number: int, words: Words,
     try:
         write_child(child(clinic, run, rule, number, words), path)
     except NoFix as error:
-        return note(str(error), "error")
+        return note(error.said(words.lang), "error")
     except OSError as error:
         return note(words("diagnose.unwritten", path=path, reason=error.strerror or error), "error")
     command = f"python -m training start --config {shlex.quote(str(path))}"

@@ -23,6 +23,7 @@ from diagnostics.package import python_path
 from diagnostics.run import Run, RunUnreadable
 from diagnostics.run.discover import RunStore
 from diagnostics.run.files import read_json, tail, write_json
+from diagnostics.run.refusal import LANG_VARIABLE
 from diagnostics.run.status import process_alive
 
 Made = TypeVar("Made")
@@ -87,7 +88,7 @@ class Clinic:
         try:
             return self.marks.all(), None
         except MarksUnreadable as error:
-            return {}, str(error)
+            return {}, error.sentence
 
     def answering_runs(self) -> list[Run]:
         """The runs whose checkpoints answer a prompt: all but reward models, which give a number."""
@@ -147,8 +148,8 @@ class Clinic:
         lines = tail(self.root / DEMO_FOLDER / "console.log", 1)
         return lines[-1] if lines else f"exit code {self._demo.returncode}"
 
-    def start_demo(self) -> None:
-        """Start the demo's pipeline in a process of its own, unless one is running."""
+    def start_demo(self, lang: str = "en") -> None:
+        """Start the demo's pipeline in a process of its own, unless one is running; what it refuses is said in that language."""
         if self.demo_state() == "running":
             return
         folder = self.root / DEMO_FOLDER
@@ -157,6 +158,7 @@ class Clinic:
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": python_path(os.environ),
+            LANG_VARIABLE: lang,
         }
         with (folder / "console.log").open("wb") as console:
             self._demo = subprocess.Popen(

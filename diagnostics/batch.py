@@ -15,6 +15,7 @@ from diagnostics.report.folder import FolderReport, Row, Unreadable, natural, ro
 from diagnostics.report.formats import FORMATS
 from diagnostics.report.words import Lang
 from diagnostics.run import RunUnreadable, is_run, open_run
+from diagnostics.run.refusal import Sentence
 
 # Fewer runs than this are judged before the processes have started.
 PARALLEL_FROM = 16
@@ -163,7 +164,7 @@ def judge(member: Member, job: Job) -> Outcome:
         diagnosis = diagnose(run)
         return row_of(run, diagnosis, FORMATS[job.format].part(run, diagnosis, job.lang))
     except RunUnreadable as error:
-        return Unreadable(str(member.path), str(error))
+        return Unreadable(str(member.path), error.sentence)
     except Exception as error:  # whatever is wrong with one run, a fault of ours too, must not cost the others
         return Unreadable(str(member.path), f"{member.path}: {type(error).__name__}: {error}")
 
@@ -171,5 +172,9 @@ def judge(member: Member, job: Job) -> Outcome:
 def died(member: Member) -> Unreadable:
     """A run whose judging process did not live to say anything."""
     return Unreadable(
-        str(member.path), f"{member.path}: the process that read it died; most often the machine is out of memory."
+        str(member.path),
+        Sentence(
+            f"{member.path}: the process that read it died; most often the machine is out of memory.",
+            f"{member.path}：读取它的进程已死；多半是机器的内存用尽了。",
+        ),
     )

@@ -20,7 +20,7 @@ from diagnostics.export import command as exporting
 from diagnostics.finding import SEVERITIES, Severity
 from diagnostics.keep import keep
 from diagnostics.memory import command as memory
-from diagnostics.output import BAD_INPUT, refuse, to_file, to_stdout, unwritable
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
 from diagnostics.preflight import command as preflight
 from diagnostics.report.as_text import edit_text
 from diagnostics.report.formats import FORMATS
@@ -28,6 +28,7 @@ from diagnostics.report.page import explain
 from diagnostics.report.words import LANGS, in_words
 from diagnostics.rules import RULES
 from diagnostics.run import RunUnreadable, is_run, open_run
+from diagnostics.run.refusal import Sentence, said
 
 OK, FOUND, INTERRUPTED = 0, 1, 130
 
@@ -77,22 +78,26 @@ def check(arguments: argparse.Namespace) -> int:
     path, out = arguments.path, arguments.out
     reason = unwritable(out) if out else None
     if reason:
-        return refuse(reason)
+        return refuse(reason, arguments.lang)
     try:
         found = members(path) if path.is_dir() and not is_run(path) else []
         if found and arguments.against:
-            return refuse(f"{path}: holds {len(found)} runs; --against compares one run with another.")
+            many = Sentence(
+                f"{path}: holds {len(found)} runs; --against compares one run with another.",
+                f"{path}：里面有 {len(found)} 次运行；--against 只比较一次运行与另一次。",
+            )
+            return refuse(many, arguments.lang)
         report, severities = check_folder(path, found, arguments) if found else check_run(path, arguments)
     except (RunUnreadable, OSError) as error:
-        return refuse(error)
+        return refuse(error, arguments.lang)
     try:
         if out:
             to_file(report, out)
-            print(f"The report is in {out}.", file=sys.stderr)
+            tell_place(out, arguments.lang)
         else:
             to_stdout(report)
     except OSError as error:
-        return refuse(f"{out or 'standard output'}: the report cannot be written ({error.strerror or error}).")
+        return refuse(unwritten(out, error), arguments.lang)
     limit = SEVERITIES.index(arguments.fail_on)
     return FOUND if any(SEVERITIES.index(one) <= limit for one in severities) else OK
 
@@ -120,7 +125,10 @@ def check_folder(path: Path, found: list[Member], arguments: argparse.Namespace)
     """
     judged = judge_folder(path, found, Job(arguments.format, arguments.lang), show_progress)
     if not judged.rows:
-        raise RunUnreadable(f"{path}: none of its {len(found)} runs can be read; {judged.unreadable[0].reason}")
+        raise RunUnreadable(
+            f"{path}: none of its {len(found)} runs can be read; {judged.unreadable[0].reason}",
+            f"{path}：其中 {len(found)} 次运行都无法读取；{said(judged.unreadable[0].reason, 'zh')}",
+        )
     return FORMATS[arguments.format].folder(judged, arguments.lang), {one.worst for one in judged.rows if one.worst}
 
 
@@ -135,7 +143,7 @@ def fix(arguments: argparse.Namespace) -> int:
     out = arguments.out
     reason = unwritable(out) if out else None
     if reason:
-        return refuse(reason)
+        return refuse(reason, arguments.lang)
     try:
         run = open_run(arguments.path)
         child = child_of(run, diagnose(run), arguments.rule, arguments.number, arguments.lang)
@@ -144,17 +152,26 @@ def fix(arguments: argparse.Namespace) -> int:
         else:
             to_stdout(json.dumps(child.config, ensure_ascii=False, indent=1) + "\n")
     except (RunUnreadable, NoFix) as error:
-        return refuse(error)
+        return refuse(error, arguments.lang)
     except OSError as error:
-        return refuse(f"{out or arguments.path}: {error.strerror or error}.")
+        why = error.strerror or error
+        return refuse(Sentence(f"{out or arguments.path}: {why}.", f"{out or arguments.path}：{why}。"), arguments.lang)
     said = in_words(child.finding, arguments.lang).fixes[child.finding.fixes.index(child.fix)]
     print(f"{arguments.rule}: {said.title}", file=sys.stderr)
     for edit in child.fix.edits:
         print(f"  {edit_text(edit)}", file=sys.stderr)
     if not child.whole:
-        print("  The run's own config is not known: add model_name_or_path and dataset_name.", file=sys.stderr)
+        own = Sentence(
+            "  The run's own config is not known: add model_name_or_path and dataset_name.",
+            "  不知道这次运行自己的配置：请补上 model_name_or_path 和 dataset_name。",
+        )
+        tell(own, arguments.lang)
     if out:
-        print(f"The config is in {out}; python -m training start --config {out} trains it.", file=sys.stderr)
+        trains = Sentence(
+            f"The config is in {out}; python -m training start --config {out} trains it.",
+            f"配置在 {out}；用 python -m training start --config {out} 训练。",
+        )
+        tell(trains, arguments.lang)
     return OK
 
 
@@ -163,8 +180,11 @@ def explain_rule(arguments: argparse.Namespace) -> int:
     names = [rule.NAME for rule in RULES]
     if arguments.rule not in names:
         near = difflib.get_close_matches(arguments.rule, names, n=3, cutoff=0.4) or names
-        print(f"{arguments.rule}: there is no such rule; did you mean {' or '.join(near)}?", file=sys.stderr)
-        return BAD_INPUT
+        unknown = Sentence(
+            f"{arguments.rule}: there is no such rule; did you mean {' or '.join(near)}?",
+            f"{arguments.rule}：没有这条规则；是否想写 {' 或 '.join(near)}？",
+        )
+        return refuse(unknown, arguments.lang)
     to_stdout(explain(arguments.rule, arguments.lang))
     return OK
 

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from diagnostics.run.refusal import Sentence, said
+
 BAD_INPUT = 2
 
 
@@ -39,15 +41,26 @@ def to_stdout(text: str) -> None:
             raise
 
 
-def unwritable(path: Path) -> str | None:
+def unwritable(path: Path) -> Sentence | None:
     """Why a report cannot be written there, so far as can be seen before it is made; None if it can."""
     if path.is_dir():
-        return f"{path}: is a folder, the name of a file was expected."
+        return Sentence(f"{path}: is a folder, the name of a file was expected.", f"{path}：是文件夹，应为文件名。")
     if not path.parent.is_dir():
-        return f"{path}: there is no folder {path.parent}."
+        return Sentence(f"{path}: there is no folder {path.parent}.", f"{path}：没有文件夹 {path.parent}。")
     if not os.access(path.parent, os.W_OK):
-        return f"{path}: the folder {path.parent} cannot be written to."
+        return Sentence(
+            f"{path}: the folder {path.parent} cannot be written to.", f"{path}：文件夹 {path.parent} 无法写入。"
+        )
     return None
+
+
+def unwritten(path: Path | None, error: OSError) -> Sentence:
+    """That a report could not be written: to a file, or to standard output where none was named."""
+    why = error.strerror or error
+    return Sentence(
+        f"{path or 'standard output'}: the report cannot be written ({why}).",
+        f"{path or '标准输出'}：报告无法写入（{why}）。",
+    )
 
 
 def to_file(text: str, path: Path) -> None:
@@ -70,7 +83,17 @@ def to_file(text: str, path: Path) -> None:
         raise
 
 
-def refuse(reason: object) -> int:
+def tell(note: object, lang: str = "en") -> None:
+    """Say on standard error, beside the report, what else there is to say."""
+    print(said(note, lang), file=sys.stderr)
+
+
+def tell_place(path: Path, lang: str = "en") -> None:
+    """Say where the report is."""
+    tell(Sentence(f"The report is in {path}.", f"报告在 {path}。"), lang)
+
+
+def refuse(reason: object, lang: str = "en") -> int:
     """Say on standard error, in one line, why a command cannot be carried out; return the exit code that means so."""
-    print(" ".join(str(reason).split()), file=sys.stderr)
+    print(" ".join(said(reason, lang).split()), file=sys.stderr)
     return BAD_INPUT

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from diagnostics.run.refusal import asked_lang
 from training.control import commands as control
 from training.control import described
 from training.control.launch import Plan, new_folder, write_request
@@ -56,13 +57,22 @@ def start(arguments: argparse.Namespace) -> int:
     config.update(parse_settings(arguments.settings))
     config.update(parse_options(arguments.options))
     if arguments.processes < 1:
-        raise BadRequest(f"--processes {arguments.processes}: at least 1 is needed.")
+        raise BadRequest(
+            f"--processes {arguments.processes}: at least 1 is needed.",
+            f"--processes {arguments.processes}：至少需要 1。",
+        )
     if arguments.accelerate_config and not arguments.accelerate_config.is_file():
-        raise BadRequest(f"{arguments.accelerate_config}: there is no such config file of accelerate.")
+        raise BadRequest(
+            f"{arguments.accelerate_config}: there is no such config file of accelerate.",
+            f"{arguments.accelerate_config}：没有这个 accelerate 配置文件。",
+        )
     asked = take_marks(config)
     method = arguments.method or asked.method
     if method is None:
-        raise BadRequest(f"no method; name one with --method or in the config: {', '.join(METHODS)}.")
+        raise BadRequest(
+            f"no method; name one with --method or in the config: {', '.join(METHODS)}.",
+            f"没有训练方法；请用 --method 或在配置中指定：{'、'.join(METHODS)}。",
+        )
     folder = (arguments.run or new_folder(Path("runs"), method)).resolve()
     request = Request(method, config, folder)
     plan = Plan(
@@ -95,6 +105,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run_command(parsed)
     except BadRequest as error:
-        print(error, file=sys.stderr)
+        print(error.said(asked_lang()), file=sys.stderr)
         return REFUSED
     return code

@@ -102,7 +102,8 @@ def load_models(
     """
     if sharded(args):
         raise BadRequest(
-            "ppo: FSDP and ZeRO-3 are not supported, generation needs whole weights; use DDP or ZeRO-1 or 2."
+            "ppo: FSDP and ZeRO-3 are not supported, generation needs whole weights; use DDP or ZeRO-1 or 2.",
+            "ppo：不支持 FSDP 和 ZeRO-3，因为生成需要完整的权重；请用 DDP，或 ZeRO 第 1、2 阶段。",
         )
     policy = load_policy(name, args, quantization_config)
     value = None if args.value_model == "head" else load_value_model(name, args, policy, rewards)
@@ -130,7 +131,10 @@ def load_policy(name: str, args: PPOConfig, quantization_config: Any) -> Any:
     try:
         policy = create_model_from_path(name, **options)
     except (OSError, ValueError, ImportError) as error:
-        raise BadRequest(f"model_name_or_path: {name}: cannot be loaded as a model ({first_line(error)}).") from error
+        raise BadRequest(
+            f"model_name_or_path: {name}: cannot be loaded as a model ({first_line(error)}).",
+            f"model_name_or_path：{name}：无法作为模型加载（{first_line(error)}）。",
+        ) from error
     if quantization_config is not None:
         from peft import prepare_model_for_kbit_training
 
@@ -163,12 +167,14 @@ def load_value_model(name: str, args: PPOConfig, policy: Any, rewards: Rewards) 
         _, head = trunk_and_head(value)
     except (OSError, ValueError) as error:
         raise BadRequest(
-            f"value_model_path: {path}: cannot be loaded as a value model ({first_line(error)})."
+            f"value_model_path: {path}: cannot be loaded as a value model ({first_line(error)}).",
+            f"value_model_path：{path}：无法作为价值模型加载（{first_line(error)}）。",
         ) from error
     found = value.get_input_embeddings().num_embeddings
     if found != vocabulary:
         raise BadRequest(
-            f"value_model_path: {path}: has {found} token embeddings, the policy {vocabulary}; expected the same."
+            f"value_model_path: {path}: has {found} token embeddings, the policy {vocabulary}; expected the same.",
+            f"value_model_path：{path}：有 {found} 个词元嵌入，而策略有 {vocabulary} 个；二者应相同。",
         )
     if args.value_model_path is None:
         nn.init.zeros_(head.weight)
@@ -243,7 +249,9 @@ def load_weights(model: Any, folder: Path) -> None:
     """
     if hasattr(model, "load_adapter") and hasattr(model, "get_base_model"):
         if not (folder / "adapter_model.safetensors").is_file():  # peft would take a pickle instead
-            raise BadRequest(f"{folder}: holds no adapter_model.safetensors.")
+            raise BadRequest(
+                f"{folder}: holds no adapter_model.safetensors.", f"{folder}：没有 adapter_model.safetensors。"
+            )
         model.load_adapter(str(folder), model.active_adapter, is_trainable=True)
         return
     found = type(model).from_pretrained(folder, dtype=model.dtype, use_safetensors=True)

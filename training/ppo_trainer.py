@@ -101,15 +101,17 @@ class PPOTrainer(Trainer):
     ) -> None:
         if not hasattr(train_dataset, "__len__"):
             raise BadRequest(
-                "ppo: a streamed data set has no length, and its prompts cannot be shuffled; load it whole."
+                "ppo: a streamed data set has no length, and its prompts cannot be shuffled; load it whole.",
+                "ppo：流式数据集没有长度，其中的提示无法打乱；请完整加载。",
             )
         if not isinstance(train_dataset[0]["prompt"], str) and not processing_class.chat_template:
             raise BadRequest(
-                "ppo: the prompts are messages, and the tokenizer has no chat template to write them with."
+                "ppo: the prompts are messages, and the tokenizer has no chat template to write them with.",
+                "ppo：提示是消息，而分词器没有聊天模板来书写它们。",
             )
         if processing_class.eos_token_id is None and args.stop_token_id is None:
             raise BadRequest("ppo: the tokenizer has no end token (eos_token); name the one that ends an answer with "
-                             "stop_token_id.")  # fmt: skip
+                             "stop_token_id.", "ppo：分词器没有结束词元（eos_token）；请用 stop_token_id 指定结束回答的词元。")  # fmt: skip
         if processing_class.pad_token_id is None and processing_class.eos_token_id is None:
             processing_class.pad_token = processing_class.convert_ids_to_tokens(args.stop_token_id)
         if processing_class.pad_token_id is None:
@@ -634,21 +636,24 @@ class PPOTrainer(Trainer):
         own = folder / rollout_file(self.accelerator.process_index)
         if not (folder / STATE_FILE).exists() or not own.exists():
             raise BadRequest(f"{folder}: {STATE_FILE} or {own.name} is missing; expected a checkpoint of PPO, "
-                             f"resumed with as many processes as wrote it.")  # fmt: skip
+                             f"resumed with as many processes as wrote it.", f"{folder}：缺少 {STATE_FILE} 或 {own.name}；应为 PPO 的检查点，并用与写入时同样多的进程继续训练。")  # fmt: skip
         try:
             content = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
             passes = content.pop("passes")
             self.progress = Progress(**content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadRequest(f"{folder / STATE_FILE}: is no record of a PPO run ({error}).") from error
+            raise BadRequest(
+                f"{folder / STATE_FILE}: is no record of a PPO run ({error}).",
+                f"{folder / STATE_FILE}：不是 PPO 训练的记录（{error}）。",
+            ) from error
         if passes != self.passes:
             raise BadRequest(f"{folder}: its rollout is gone through in {passes} passes, not the {self.passes} of this "
-                             f"config; resume with the same num_ppo_epochs and num_mini_batches.")  # fmt: skip
+                             f"config; resume with the same num_ppo_epochs and num_mini_batches.", f"{folder}：它的一次采样要用 {passes} 遍，而不是这份配置的 {self.passes} 遍；请用相同的 num_ppo_epochs 和 num_mini_batches 继续训练。")  # fmt: skip
         self.episode_at_start = self.progress.episode
         self.rollout = {name: tensor.to(self.accelerator.device) for name, tensor in load_file(own).items()}
         if len(self.rollout["ids"]) != self.rollout_rows:
             raise BadRequest(f"{folder}: its rollout has {len(self.rollout['ids'])} rows for a process, not the "
-                             f"{self.rollout_rows} of this config; resume with the same batch sizes.")  # fmt: skip
+                             f"{self.rollout_rows} of this config; resume with the same batch sizes.", f"{folder}：它的一次采样每个进程有 {len(self.rollout['ids'])} 行，而不是这份配置的 {self.rollout_rows} 行；请用相同的批大小继续训练。")  # fmt: skip
 
     def _load_best_model(self) -> None:
         """Load the policy and value model of the best checkpoint."""

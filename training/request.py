@@ -11,6 +11,7 @@ from typing import Any
 
 from diagnostics.preflight import asking
 from diagnostics.run.files import read_json
+from diagnostics.run.refusal import Refusal
 
 METHODS = asking.METHODS
 SCHEMA = 1
@@ -18,11 +19,11 @@ REFUSED = 2  # the exit code of a request that cannot be met
 RUN_FILE = "run.json"
 
 
-class BadRequest(Exception):
+class BadRequest(Refusal):
     """What was asked cannot be done. The message is one sentence: what, where, what was expected."""
 
 
-class RunFailed(Exception):
+class RunFailed(Refusal):
     """A run that has begun cannot go on. The message is one sentence: what, where, what was expected."""
 
 
@@ -91,7 +92,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         return asking.read_config(path)
     except asking.AskedWrong as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest.of(error) from error
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,17 @@ def take_marks(config: dict[str, Any]) -> Marks:
     """
     method, parent, fixes = config.pop("method", None), config.pop("parent", None), config.pop("fixes", ())
     if method is not None and method not in METHODS:
-        raise BadRequest(f"method: {method!r} is none of ours; expected one of {', '.join(METHODS)}.")
+        raise BadRequest(
+            f"method: {method!r} is none of ours; expected one of {', '.join(METHODS)}.",
+            f"method：{method!r} 不是这里的方法；应为 {'、'.join(METHODS)} 之一。",
+        )
     if parent is not None and not isinstance(parent, str):
-        raise BadRequest(f"parent: {parent!r} is no name of a run.")
+        raise BadRequest(f"parent: {parent!r} is no name of a run.", f"parent：{parent!r} 不是训练的名称。")
     if not isinstance(fixes, list | tuple) or not all(isinstance(one, str) for one in fixes):
-        raise BadRequest("fixes: a list of names was expected, as `python -m diagnostics fix` writes it.")
+        raise BadRequest(
+            "fixes: a list of names was expected, as `python -m diagnostics fix` writes it.",
+            "fixes：应为名称的列表，如 `python -m diagnostics fix` 所写。",
+        )
     return Marks(method, parent, tuple(fixes))
 
 
@@ -128,7 +135,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     try:
         return asking.parse_settings(settings)
     except asking.AskedWrong as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest.of(error) from error
 
 
 def versions() -> dict[str, str]:
@@ -152,4 +159,7 @@ def read_request(folder: Path) -> Request:
         asked = read_json(folder / RUN_FILE)
         return Request(asked["method"], dict(asked["config"]), folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadRequest(f"{folder / RUN_FILE}: is no record of a run ({error}).") from error
+        raise BadRequest(
+            f"{folder / RUN_FILE}: is no record of a run ({error}).",
+            f"{folder / RUN_FILE}：不是训练的记录（{error}）。",
+        ) from error

@@ -13,6 +13,7 @@ from dashboard.texts import Words
 from diagnostics.compare.answers import Answer, AnswerSet
 from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.texts.differ import differ
+from diagnostics.run.refusal import said
 
 Filter = Literal["all", "different", "worse", "better"]
 FILTERS: tuple[Filter, ...] = ("all", "different", "worse", "better")
@@ -100,7 +101,7 @@ def chip(one: Answer, before: Answer | None, score: str | None) -> str:
 def card(one: Answer, before: Answer | None, words: Words) -> str:
     """One source's answer to the row's prompt, against the base's."""
     if one.stop == "error":
-        body = note(one.error or "", "error")
+        body = note(said(one.error or "", words.lang), "error")
     elif before is None or before is one or before.stop == "error" or before.text == one.text:
         body = f'<div class="answer">{answer_html(one.text, words)}</div>'
     else:

@@ -20,6 +20,7 @@ from diagnostics.compare.models.sources import Source, SourceUnusable, checkpoin
 from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.scoring.judge import judge_of
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -60,14 +61,14 @@ def new_search(
     found = clinic.run(run) if run else None
     sources = checkpoints_of([found]) if found else []
     if found is None or len(sources) < 2:
-        raise CheckUnusable(words("bisect.too_few"))
+        raise CheckUnusable.of(words("bisect.too_few"))
     if not (question.prompt or "").strip():
-        raise CheckUnusable(words("compare.ask"))
+        raise CheckUnusable.of(words("compare.ask"))
     try:
         question.sampling()
         asked = judge_of(judge.strip()) if kind == "judge" else None
     except (ValueError, TypeError, SourceUnusable) as error:
-        raise CheckUnusable(str(error)) from error
+        raise CheckUnusable.of(error) from error
     check = check_of("eye" if kind == "eye" else f"{kind}:{what.strip()}")
     return Search(found.name, check, question, asked, BisectState(tuple(one.name for one in sources)))
 
@@ -83,14 +84,14 @@ def search_html(search: Search, words: Words, place: int | None = None, pane: Pa
     """The track of checkpoints, the answer that is being looked at, and the looks so far, the newest first."""
     now = ""
     if place is not None and pane is not None:
-        body = note(pane.error, "error") if pane.error else body_html(pane, words)
+        body = note(said(pane.error, words.lang), "error") if pane.error else body_html(pane, words)
         now = (
             f'<div class="pane here"><div class="pane-name">{text(step_name(search.state.names[place], words))}</div>'
             f"{body}</div>"
         )
     looks = "".join(
         f'<tr><th scope="row">{sign(one.looked.broken, words)} {text(step_name(search.state.names[one.place], words))}'
-        f"</th><td>{answer_html(one.looked.text, words)}<small>{text(one.looked.why)}</small></td></tr>"
+        f"</th><td>{answer_html(one.looked.text, words)}<small>{text(said(one.looked.why, words.lang))}</small></td></tr>"
         for one in reversed(search.state.looks)
     )
     table = f'<div class="scroll"><table class="answers timeline">{looks}</table></div>' if looks else ""

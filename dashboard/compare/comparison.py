@@ -16,6 +16,7 @@ from diagnostics.compare.models.sources import Source, checkpoint, named_apart, 
 from diagnostics.compare.prompts import Message
 from diagnostics.compare.statistics.paired import difference, kept_rewards
 from diagnostics.compare.statistics.scores import reward_names
+from diagnostics.run.refusal import said
 
 # The turns so far of each source's own conversation, by the source's name.
 Talk = Mapping[str, tuple[Message, ...]]
@@ -126,7 +127,7 @@ class Question:
         try:
             self.sampling()
         except (ValueError, TypeError) as error:
-            return str(error)
+            return said(error, words.lang)
         return None
 
     def messages(self, name: str | None = None) -> list[Message]:

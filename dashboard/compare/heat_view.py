@@ -7,6 +7,7 @@ import math
 from dashboard.html import note, text
 from dashboard.texts import Words
 from diagnostics.compare.models.writers import TokenScores
+from diagnostics.run.refusal import said
 
 # The shades by the token's probability: each step is fainter ink, so that one colour serves every kind of sight, and
 # the lightness both pages. From as good as certain to one in ten thousand.
@@ -22,7 +23,7 @@ def shade(logprob: float) -> int:
 def heat_html(scores: TokenScores, answered: str, judge: str, words: Words) -> str:
     """The answer's tokens on shades of their probability under `judge`; what is not its first choice is underlined."""
     if scores.error is not None:
-        return note(scores.error, "error")
+        return note(said(scores.error, words.lang), "error")
     if not scores.tokens:
         return note(words("heat.none"))
     tokens = "".join(

@@ -11,6 +11,7 @@ from diagnostics.compare.models.fingerprint import Hashes, digest, hashes_of
 from diagnostics.compare.models.proof import Identity
 from diagnostics.compare.models.sources import Source, SourceUnusable
 from diagnostics.compare.words import warning
+from diagnostics.run.refusal import said
 
 # What makes a comparison one of a model with itself, or of less than what was trained: said in red.
 LOUD = frozenset({"same-weights", "no-change", "same-logits", "adapter-unmatched"})
@@ -45,7 +46,7 @@ def identity_html(one: Identity, words: Words) -> str:
     badge = pill(words("compare.base_badge"), "info") if one.is_base else ""
     parts = [f'<div class="pane-name">{name_html(one.source.name)} {badge}</div>']
     if one.error is not None:
-        parts.append(note(one.error, "error"))
+        parts.append(note(said(one.error, words.lang), "error"))
     parts += [
         note(warning(key, words.lang, **facts), "error" if key in LOUD else "warning") for key, facts in one.warnings
     ]

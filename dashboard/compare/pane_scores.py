@@ -19,6 +19,7 @@ from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.scoring.references import METRICS
 from diagnostics.compare.scoring.scorers import Scored, Scorer, scorer_of
+from diagnostics.run.refusal import said
 
 
 def prompt_asked(clinic: Clinic, question: Question, reference: str) -> Prompt:
@@ -49,7 +50,7 @@ def scores_html(state: Scored, words: Words) -> str:
     """A row a source, a column a score, the highest of each marked; why scores are missing below."""
     answers = state.answers
     names = answers.score_names()
-    errors = "".join(note(one, "error") for one in state.errors.values())
+    errors = "".join(note(said(one, words.lang), "error") for one in state.errors.values())
     if not names:
         return errors or f'<div class="quiet">{text(state.now or words("scores.none"))}</div>'
     best = {name: max(one.scores[name] for one in answers.answers.values() if name in one.scores) for name in names}

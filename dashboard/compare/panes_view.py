@@ -10,6 +10,7 @@ from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.prompts import Message
 from diagnostics.compare.statistics.paired import Difference
 from diagnostics.compare.texts.traits import repeated_share
+from diagnostics.run.refusal import said
 
 # Panes in a row of a wide page: six in two rows of three are read more easily than five and one.
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 3}
@@ -47,9 +48,9 @@ def pane_html(pane: Pane, words: Words, *, base: bool = False, turns: Sequence[M
     badge = pill(words("compare.base_badge"), "info") if base else ""
     name = f'<div class="pane-name">{name_html(pane.source.name)} {badge}</div>'
     before = "".join(f'<div class="turn turn-{text(one["role"])}">{text(one["content"])}</div>' for one in turns)
-    notes = "".join(f'<div class="quiet">{text(one)}</div>' for one in pane.notes)
+    notes = "".join(f'<div class="quiet">{text(said(one, words.lang))}</div>' for one in pane.notes)
     if pane.state == "error":
-        body = note(pane.error or "", "error")
+        body = note(said(pane.error or "", words.lang), "error")
         if pane.text:
             body = f'<div class="answer">{text(pane.text)}</div>' + body
         return f'<div class="pane pane-error">{name}{before}{body}{notes}</div>'

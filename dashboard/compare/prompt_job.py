@@ -10,7 +10,7 @@ from pathlib import Path
 from dashboard.clinic import Clinic
 from dashboard.compare.comparison import Question, named
 from dashboard.compare.prompt_sets import prompts_of
-from dashboard.compare.sampling_grid import parts
+from dashboard.compare.sampling_grid import number, parts
 from dashboard.compare.verdict_view import verdict_html
 from dashboard.html import bar, note, pill, text
 from dashboard.texts import Words
@@ -25,13 +25,14 @@ from diagnostics.compare.scoring.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.scoring.scorers import Kind, Scored, Scorer, ScorerUnusable, scorer_of
 from diagnostics.compare.statistics.null_baseline import Changed, null_baseline
 from diagnostics.compare.words import change_sentence
+from diagnostics.run.refusal import Refusal, said
 
 EXPORTS = ("html", "jsonl", "csv")
 SEVERITY = {"error": "error", "warning": "warning", "info": "plain"}
 
 
-class FormUnusable(Exception):
-    """The form asks for something that cannot be done. The message is one sentence."""
+class FormUnusable(Refusal):
+    """The form asks for something that cannot be done."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,17 @@ class Form:
             FormUnusable: a field cannot be used.
         """
         if not question.names:
-            raise FormUnusable(words("compare.choose"))
+            raise FormUnusable.of(words("compare.choose"))
         try:
-            seeds = tuple(dict.fromkeys(int(one) for one in parts(self.seeds))) or (0,)
+            seeds = tuple(dict.fromkeys(number(one, int) for one in parts(self.seeds))) or (0,)
             prompts = prompts_of(clinic, self.run, self.path, max(1, int(self.most or 1)), words)
             sampling = question.sampling()
         except PromptsUnreadable as error:
-            raise FormUnusable(str(error)) from error
+            raise FormUnusable.of(error) from error
         except (ValueError, TypeError) as error:
-            raise FormUnusable(words("compare.grid_unreadable", reason=error)) from error
+            raise FormUnusable.of(
+                words("compare.grid_unreadable", reason=said(error, words.lang).rstrip(".。"))
+            ) from error
         system = question.system if (question.system or "").strip() else None
         return Plan(tuple(named(clinic, question.names, question.added)), prompts, sampling, seeds, system)
 
@@ -79,7 +82,7 @@ class Form:
         try:
             return [scorer_of(kind, what) for kind, what in asked]
         except ScorerUnusable as error:
-            raise FormUnusable(str(error)) from error
+            raise FormUnusable.of(error) from error
 
     def judged_by(self) -> Source | None:
         """The judge that is asked for pairs of answers, in both orders; None if none is named.
@@ -90,7 +93,7 @@ class Form:
         try:
             return judge_of(self.judge.strip()) if self.judge.strip() else None
         except SourceUnusable as error:
-            raise FormUnusable(str(error)) from error
+            raise FormUnusable.of(error) from error
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def changed_html(found: Comparison, words: Words) -> str:
     return "".join(
         note(change_sentence(one.source, found.base, one.change, words.lang))
         if one.change is not None
-        else note(f"{one.source}: {one.error}", "error")
+        else note(f"{one.source}: {said(one.error, words.lang)}", "error")
         for one in found.changed
     )
 
@@ -168,7 +171,7 @@ def collecting_html(state: Collected, words: Words) -> str:
     told = words("set.answered", done=state.done, of=state.of, cached=state.cached)
     return (
         f'<div class="progress">{bar(share)} {text(told)} {text(left(state.seconds_left, words))}</div>'
-        + "".join(f'<div class="quiet">{text(one)}</div>' for one in state.notes)
+        + "".join(f'<div class="quiet">{text(said(one, words.lang))}</div>' for one in state.notes)
         + failures_html(state.errors, state.failed, words)
     )
 
@@ -193,7 +196,7 @@ def left(seconds: float | None, words: Words) -> str:
 def failures_html(errors: Mapping[str, str], counts: Mapping[str, int], words: Words) -> str:
     """Why answers or scores are missing, a line for each source or scorer."""
     return "".join(
-        note(words("set.failed", name=name, count=counts.get(name, 0), reason=reason), "error")
+        note(words("set.failed", name=name, count=counts.get(name, 0), reason=said(reason, words.lang)), "error")
         for name, reason in errors.items()
     )
 
@@ -201,7 +204,7 @@ def failures_html(errors: Mapping[str, str], counts: Mapping[str, int], words: W
 def judging_html(now: Judged, words: Words) -> str:
     """How far the judge is with one source."""
     told = words("set.judging", name=now.right, done=now.done, of=now.of)
-    error = note(now.error, "error") if now.error else ""
+    error = note(said(now.error, words.lang), "error") if now.error else ""
     return f'<div class="progress">{bar(now.done / now.of if now.of else 1.0)} {text(told)}</div>{error}'
 
 

@@ -10,6 +10,7 @@ from dashboard.clinic import Clinic
 from dashboard.texts import Words
 from diagnostics.compare.prompts import Prompt, PromptsUnreadable, prompt_of, read_prompts
 from diagnostics.run import Run
+from diagnostics.run.refusal import Sentence
 
 # A column that sorts the prompts into this many kinds or fewer, each of so many prompts or more on average, is a tag.
 MOST_KINDS, LEAST_OF_A_KIND = 12, 6
@@ -31,7 +32,10 @@ def held_out(run: Run) -> tuple[Prompt, ...]:
         if name not in NO_TAGS and is_tag([row.get(name) for row in rows.values()])
     ]
     return tuple(
-        replace(prompt_of(row, number, run.name), tags=tuple(str(row[name]) for name in sorting if row.get(name)))
+        replace(
+            prompt_of(row, number, Sentence(run.name, run.name)),
+            tags=tuple(str(row[name]) for name in sorting if row.get(name)),
+        )
         for number, row in enumerate(rows.values())
     )
 
@@ -61,7 +65,7 @@ def prompts_of(clinic: Clinic, run: str | None, path: str | None, most: int, wor
     else:
         one = clinic.run(run) if run else None
         if one is None or not one.samples:
-            raise PromptsUnreadable(words("set.choose_set"))
+            raise PromptsUnreadable.of(words("set.choose_set"))
         found = held_out(one)
     return spread(found, most)
 

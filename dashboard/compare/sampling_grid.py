@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from dashboard.compare.comparison import Question
 from dashboard.compare.panes_view import body_html, name_html
@@ -13,6 +14,9 @@ from dashboard.texts import Words
 from diagnostics.compare.models.mailbox import Row, Sampling
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
+from diagnostics.run.refusal import BadValue, said
+
+Number = TypeVar("Number", int, float)
 
 # More cells than this are a prompt set's work: batched, kept and scored there.
 MOST_CELLS = 120
@@ -51,19 +55,34 @@ def read_grid(temperatures: str, seeds: str, sources: int, words: Words) -> Grid
     """
     try:
         grid = Grid(
-            tuple(dict.fromkeys(float(one) for one in parts(temperatures))),
-            tuple(dict.fromkeys(int(one) for one in parts(seeds))),
+            tuple(dict.fromkeys(number(one, float) for one in parts(temperatures))),
+            tuple(dict.fromkeys(number(one, int) for one in parts(seeds))),
         )
         for temperature, seed in grid.cells:
             Sampling(seed=seed, temperature=temperature)
     except ValueError as error:
-        raise ValueError(words("compare.grid_unreadable", reason=error)) from error
+        raise ValueError(words("compare.grid_unreadable", reason=said(error, words.lang).rstrip(".。"))) from error
     if not grid.cells:
         raise ValueError(words("compare.grid_empty"))
     count = len(grid.cells) * sources
     if count > MOST_CELLS:
         raise ValueError(words("compare.grid_large", count=count, most=MOST_CELLS))
     return grid
+
+
+def number(piece: str, kind: type[Number]) -> Number:
+    """A piece of a list as a number.
+
+    Raises:
+        BadValue: it is none, or a fraction where a whole number was expected.
+    """
+    try:
+        return kind(piece)
+    except ValueError as error:
+        raise BadValue(
+            f"{piece!r} is no {'whole ' if kind is int else ''}number",
+            f"{piece!r} 不是{'整数' if kind is int else '数字'}",
+        ) from error
 
 
 def parts(field: str) -> list[str]:
@@ -99,7 +118,7 @@ def grid_html(panes: Sequence[Pane], grid: Grid, prompt: str, words: Words, base
 def cell_html(pane: Pane, words: Words) -> str:
     """One answer of the table, with its length and its end where that is not the model's own."""
     if pane.state == "error":
-        return f'<span class="bad">{text(pane.error or "")}</span>'
+        return f'<span class="bad">{text(said(pane.error or "", words.lang))}</span>'
     cut = f" · {words(f'compare.stop_{pane.stop}')}" if pane.stop not in (None, "end") else ""
     told = f"<small>{text(words('compare.tokens', tokens=pane.tokens) + cut)}</small>" if pane.state == "done" else ""
     return body_html(pane, words) + told

@@ -16,6 +16,7 @@ from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.statistics.scores import samples_at
 from diagnostics.compare.texts.differ import differ
 from diagnostics.run import Run, Sample
+from diagnostics.run.refusal import said
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -129,7 +130,7 @@ def live_html(panes: Sequence[Pane], step: int, prompt: str, words: Words) -> st
     old: Pane | None = None
     for pane in panes:
         if pane.state == "error":
-            body = note(pane.error or "", "error")
+            body = note(said(pane.error or "", words.lang), "error")
         elif pane.state == "done" and old is not None and old.text != pane.text:
             body = f'<div class="answer diff">{diff_html(differ(old.text, pane.text))}</div>'
         else:

@@ -16,6 +16,7 @@ from diagnostics.report.markup import block
 from diagnostics.report.page import explain
 from diagnostics.report.words import FindingInWords, FixInWords, in_words
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 
 def summary_html(run: Run, diagnosis: Diagnosis, words: Words) -> str:
@@ -29,12 +30,12 @@ def summary_html(run: Run, diagnosis: Diagnosis, words: Words) -> str:
     )
     parts = [head]
     if status.reason:
-        parts.append(note(status.reason, "error" if status.state == "failed" else "plain"))
+        parts.append(note(said(status.reason, words.lang), "error" if status.state == "failed" else "plain"))
     if not diagnosis.findings:
         parts.append(note(verdict(diagnosis, words.lang), "good" if diagnosis.judged else "plain"))
     if status.active:
         parts.append(note(LABELS[words.lang]["early"]))
-    parts.append(block(LABELS[words.lang]["problems"], list(run.problems)))
+    parts.append(block(LABELS[words.lang]["problems"], [said(one, words.lang) for one in run.problems]))
     return "".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -23,6 +24,7 @@ from diagnostics.memory.resolve import MARKS, ONLINE, Question, of_kind, resolve
 from diagnostics.preflight import asking
 from diagnostics.run import Run
 from diagnostics.run.folder import RUN_FILE
+from diagnostics.run.refusal import said
 
 MOST_GIB = 1e6
 KEEP_SECONDS = 60.0  # for which a model that was looked up is not looked up again: a slider asks many times a second
@@ -38,10 +40,21 @@ ARGUMENTS = {
     "checkpointing": "gradient_checkpointing",
 }
 ADAPTER = ("use_peft", "lora_r")
+# What an option of the command line is called on the page. A longer name before its beginning.
+OPTIONS = {
+    "longest": "mem.longest",
+    "prompt": "mem.longest_online",
+    "device-gib": "mem.gib",
+    "device": "mem.device",
+    "model": "mem.model",
+    "config": "mem.file",
+    "method": "mem.method",
+    "length": "mem.length",
+}
 
 
 class FormUnusable(Exception):
-    """The form asks for something that cannot be answered. The message is one sentence."""
+    """The form asks for something that cannot be answered. The message is said in the page's language."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +109,14 @@ def form_of_config(method: str | None, config: Mapping[str, Any], *, run: str | 
     """The form as a config fills it; what has no field is a line of the settings.
 
     Raises:
-        FormUnusable: the method is none of ours.
+        AskedWrong: the method is none of ours.
     """
     chosen = str(config.get("method") or method)
     if chosen not in METHODS:
-        raise FormUnusable(f"method: {chosen!r} is none of ours; expected one of {', '.join(METHODS)}.")
+        raise AskedWrong(
+            f"method: {chosen!r} is none of ours; expected one of {', '.join(METHODS)}.",
+            f"method：{chosen!r} 不是这里的方法；应为 {'、'.join(METHODS)} 之一。",
+        )
     defaults = defaults_of(chosen)
     own = {own_name(chosen, name): (name, value) for name, value in config.items() if name not in MARKS}
     values: dict[str, Any] = {
@@ -163,7 +179,7 @@ def form_of_run(clinic: Clinic, name: str, *, gib: float = 0, processes: int | N
     return form_of_config(run.method, run.asked or run.config, run=name, gib=gib, processes=processes)
 
 
-def form_of_file(path: str, before: Form) -> Form:
+def form_of_file(path: str, before: Form, words: Words) -> Form:
     """The form as a dropped config fills it; the method that it does not name and the device are as they were.
 
     Raises:
@@ -171,9 +187,9 @@ def form_of_file(path: str, before: Form) -> Form:
     """
     try:
         method, config = config_of(Path(path))
+        found = form_of_config(method or before.method, config)
     except AskedWrong as error:
-        raise FormUnusable(str(error).replace(path, Path(path).name)) from error
-    found = form_of_config(method or before.method, config)
+        raise FormUnusable(by_fields(error, words).replace(path, Path(path).name)) from error
     return replace(found, model=found.model or before.model, device=before.device, gib=before.gib)
 
 
@@ -188,7 +204,7 @@ def config_of_form(form: Form, words: Words) -> dict[str, Any]:
     try:
         config = asking.parse_settings(lines)
     except asking.AskedWrong as error:
-        raise FormUnusable(str(error).removeprefix("--set ")) from error
+        raise FormUnusable(by_fields(error, words).removeprefix("--set ")) from error
     for name in config:
         if own_name(method, name) in {*names_of(method), *ADAPTER}:
             raise FormUnusable(words("mem.twice", name=name))
@@ -206,7 +222,7 @@ def question_of_form(form: Form, clinic: Clinic, words: Words) -> Question:
     """What the form asks.
 
     Raises:
-        FormUnusable: a field is empty or contradicts another; the message is one sentence.
+        FormUnusable: a field is empty or contradicts another.
     """
     if form.method not in METHODS:
         raise FormUnusable(words("mem.no_method"))
@@ -233,8 +249,20 @@ def question_of_form(form: Form, clinic: Clinic, words: Words) -> Question:
         if device is not None:
             large_enough(question, device)
     except AskedWrong as error:
-        raise FormUnusable(str(error)) from error
+        raise FormUnusable(by_fields(error, words)) from error
     return question
+
+
+def by_fields(reason: object, words: Words) -> str:
+    """What an error or a note says in the page's language, with the page's field where it names an option of the command."""
+
+    def field_of(match: re.Match[str]) -> str:
+        label = re.split(r"[,(，（]", words(OPTIONS[match[1]]))[0].strip()
+        return words("mem.field", name=label)
+
+    blanks = " *" if words.lang == "zh" else " ?"
+    named = rf"{blanks}--({'|'.join(OPTIONS)})(?![\w-])(?: (?:N|FILE)\b)?{' *' if words.lang == 'zh' else ''}"
+    return re.sub(named, field_of, said(reason, words.lang))
 
 
 def device_of(form: Form, words: Words) -> int | None:
@@ -290,7 +318,7 @@ def found_model(name: str, argument: str) -> Model:
             found = error
         known = _FOUND[name] = (time.monotonic(), found)
     if isinstance(known[1], NoModel):
-        raise NoModel(str(known[1]))
+        raise NoModel.of(known[1])
     return known[1]
 
 

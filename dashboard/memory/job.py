@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard.clinic import Clinic
 from dashboard.memory.crash import after_of_form
-from dashboard.memory.form import Form, FormUnusable, device_name, question_of_form
+from dashboard.memory.form import Form, FormUnusable, by_fields, device_name, question_of_form
 from dashboard.texts import Words
 from diagnostics.finding import Limit
 from diagnostics.memory import formula, predict
@@ -22,6 +22,7 @@ from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.predict import How, Predictor
 from diagnostics.memory.records import Asked, Cancelled, Estimate, MemoryUnknown
 from diagnostics.memory.sizes import strategy_of, value
+from diagnostics.run.refusal import Sentence
 
 LOOK_SECONDS = 0.2  # between two looks at an estimate that is being made
 MOST_TABS = 500
@@ -89,7 +90,7 @@ class State:
     of: float = 1
     seconds: float = 0.0
     answer: Answer | None = None
-    error: str | None = None
+    error: Sentence | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def quick(form: Form, clinic: Clinic, words: Words, tab: Tab) -> Quick:
     try:
         found = predict.answer(question, traced, how="formula", search=False, **about(form, clinic))
     except (AskedWrong, MemoryUnknown) as error:
-        raise FormUnusable(str(error)) from error
+        raise FormUnusable(by_fields(error, words)) from error
     known = tab.traced
     ratio = ratio_of(question.asked, known) if known is not None else None
     scaled = scaled_by(question.asked, ratio) if ratio is not None else None
@@ -281,7 +282,7 @@ def told(work: Callable[[Tell, Alive], Answer], alive: Alive) -> Iterator[State]
         return
     seconds = time.monotonic() - begun
     if isinstance(now.error, AskedWrong | MemoryUnknown):
-        yield State(error=str(now.error), seconds=seconds)
+        yield State(error=now.error.sentence, seconds=seconds)
     elif now.error is not None:
         raise now.error
     else:

@@ -32,6 +32,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mem.four_bit": ("Weights of 4 bits (QLoRA)", "4 位权重（QLoRA）"),
     "mem.checkpointing": ("Gradient checkpointing", "梯度检查点"),
     "mem.settings": ("All other arguments of TRL, one key=value a line", "TRL 的其他参数，每行一个 key=value"),
+    "mem.field": (" “{name}”", "“{name}”一栏"),
     "mem.go": ("Trace", "追踪"),
     "mem.fit": ("Fit", "适配"),
     "mem.stop": ("Stop", "停止"),

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from dashboard.html import bar, note, pill, text
+from dashboard.memory.form import by_fields
 from dashboard.memory.job import SCALED, Quick, State, shared
 from dashboard.preflight.view import note_html
 from dashboard.texts import Words
@@ -24,7 +25,7 @@ LAYERS = re.compile(r"tracing (\d+) of (\d+) layers")
 def progress_html(state: State, words: Words) -> str:
     """What is being done and how much of it, or why it ended without an answer; nothing once that is there."""
     if state.error is not None:
-        return note(state.error, "error")
+        return note(by_fields(state.error, words), "error")
     if state.answer is not None:
         return ""
     share = state.done / MOST_ESTIMATES if state.what == "fit" else state.done
@@ -59,6 +60,7 @@ def answer_html(found: Answer, words: Words, mark: str = "", source: str | None 
     lang = words.lang
     whole = contents(found, lang)
     whole["source"] = source or whole["source"]
+    whole["notes"] = [by_fields(one, words) for one in whole["notes"]]
     bill = sections.bill_html(whole, lang)
     if not found.estimate.timeline.at and found.fallback is None:
         why = "mem.timeline_alone" if shared(found.question.asked) else "mem.no_timeline"

@@ -91,13 +91,13 @@ def live(clinic: Clinic, words: Words, addresses: Addresses, started: gr.State) 
     return Live(chosen, duplicate, (lambda: there(None), [chosen, *shown]))
 
 
-def done(clinic: Clinic, name: str | None, act: Callable[[Path], None], success: str, words: Words) -> str:
+def done(clinic: Clinic, name: str | None, act: Callable[[Path, str], None], success: str, words: Words) -> str:
     """Do something to a run of this folder and say how it went."""
     run = clinic.run(name) if name else None
     if run is None:
         return note(words("diagnose.gone", name=name or "-"), "error")
     try:
-        act(run.path)
+        act(run.path, words.lang)
     except Refused as error:
         return note(str(error), "error")
     return note(words(success, name=run.name), "good")

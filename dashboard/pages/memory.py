@@ -136,7 +136,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         if not path:
             return [gr.skip()] * (len(NAMES) + 2)
         try:
-            return [*values_of(form_of_file(path, Form(*values))), "", time.time()]
+            return [*values_of(form_of_file(path, Form(*values), words)), "", time.time()]
         except FormUnusable as error:
             return [*[gr.skip()] * len(NAMES), note(str(error), "error"), gr.skip()]
 

@@ -236,5 +236,5 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         **DRAWS,
     )
     stow.click(stow_runs, given, [kept_told, *form, *shown], **DRAWS)
-    demo.click(clinic.start_demo, **QUIET)
+    demo.click(lambda: clinic.start_demo(words.lang), **QUIET)
     return [(from_address, [sent, chosen, zoom, group, search, metric, x, smoothing, log, *form, timer, *shown])]

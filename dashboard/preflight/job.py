@@ -22,7 +22,7 @@ STEPS = {"data": "pre.data", "prepared": "pre.prepared", "rewards": "pre.rewards
 
 
 class FormUnusable(Exception):
-    """The form asks for something that cannot be done. The message is one sentence."""
+    """The form asks for something that cannot be done. The message is said in the page's language."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ def converted(form: Form, words: Words) -> Path:
     command = ["preflight", "--method", form.method, "--data", form.data, "--rows", "1", "--convert", str(target)]
     if settings := setting_words(form.settings, words):
         command += ["--set", *settings]
-    process = started([*command, "--format", "json", "--out", str(folder / "report.json")], folder)
+    process = started(
+        [*command, "--format", "json", "--lang", words.lang, "--out", str(folder / "report.json")], folder
+    )
     process.wait()
     if not target.is_file():
         raise FormUnusable(last_sentence(folder, process.returncode))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.run.files import read_json, write_json
+from diagnostics.run.refusal import Refusal
 
 FOLDER = ".clinic"
 FILE = "marks.json"
@@ -18,7 +19,7 @@ MOST_TAGS = 20
 LONGEST_NOTE = 2000  # characters
 
 
-class MarksUnreadable(Exception):
+class MarksUnreadable(Refusal):
     """The file of marks holds something else. The message is one sentence; the file is left as it is."""
 
 
@@ -112,7 +113,8 @@ def read_marks(path: Path) -> dict[str, Mark]:
         return {str(name): mark_of(one) for name, one in runs.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MarksUnreadable(
-            f"{path} cannot be read as the marks of runs ({error}); mend or remove it. Until then no mark is changed."
+            f"{path} cannot be read as the marks of runs ({error}); mend or remove it. Until then no mark is changed.",
+            f"{path} 无法作为训练的标记读取（{error}）；请修复或删除它。在此之前不会更改任何标记。",
         ) from error
 
 

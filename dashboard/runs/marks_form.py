@@ -9,6 +9,7 @@ from dashboard.html import note
 from dashboard.runs.marks import LONGEST_NOTE, NOTHING, MarksUnreadable, shared_tags, tags_of
 from dashboard.runs.selection import Look
 from dashboard.texts import Words
+from diagnostics.run.refusal import said
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ def marks_form(clinic: Clinic, look: Look, words: Words) -> MarksForm:
     notes = {one.note for one in own}
     return MarksForm(
         names,
-        broken or (words("runs.marks_of", names=", ".join(names)) if names else words("runs.marks_none")),
+        said(broken, words.lang)
+        if broken
+        else (words("runs.marks_of", names=", ".join(names)) if names else words("runs.marks_none")),
         ", ".join(shared_tags(own)),
         notes.pop() if len(notes) == 1 else "",
         words("runs.note_several") if len(notes) > 1 else "",
@@ -54,7 +57,7 @@ def save(clinic: Clinic, look: Look, tags: str, written: str, words: Words) -> s
         if written.strip() != form.note:
             clinic.marks.change(form.names, note=written.strip()[:LONGEST_NOTE])
     except (OSError, MarksUnreadable) as error:
-        return note(words("runs.unsaved", reason=error), "error")
+        return note(words("runs.unsaved", reason=said(error, words.lang)), "error")
     return note(words("runs.saved", path=clinic.marks.path), "good")
 
 
@@ -66,5 +69,5 @@ def archive(clinic: Clinic, look: Look, words: Words) -> str:
     try:
         clinic.marks.change(form.names, archived=not form.archived)
     except (OSError, MarksUnreadable) as error:
-        return note(words("runs.unsaved", reason=error), "error")
+        return note(words("runs.unsaved", reason=said(error, words.lang)), "error")
     return note(words("runs.saved", path=clinic.marks.path), "good")

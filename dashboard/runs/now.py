@@ -32,6 +32,7 @@ from dashboard.runs.selection import MOST_RUNS, Look
 from dashboard.runs.view import Colour, demo_strip, facts_by_run, runs_table
 from dashboard.texts import Words
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -78,7 +79,7 @@ def strip_and_table(clinic: Clinic, seen: Seen, look: Look, words: Words, addres
     _, broken = clinic.marks_now()
     table = runs_table(clinic, words, addresses, look, seen.colours)
     strip = answers_html(clinic, words, addresses) + demo_strip(clinic, words, addresses)
-    return strip, (note(broken, "error") if broken else "") + table
+    return strip, (note(said(broken, words.lang), "error") if broken else "") + table
 
 
 def demo_button(clinic: Clinic) -> tuple[str, bool]:

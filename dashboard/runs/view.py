@@ -19,6 +19,7 @@ from dashboard.runs.selection import Look
 from dashboard.texts import Words
 from diagnostics.export.pieces import score_html
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 Colour = tuple[str, str]
 COLUMNS = ("run", "method", "state", "progress", "key", "score", "checkpoints", "worst")
@@ -93,7 +94,7 @@ def runs_table(
         for name in names[:MOST_ROWS]
     ]
     rows += [
-        f'<tr><td><b>{text(name)}</b></td><td colspan="7">{pill(words("runs.unreadable"), "failed")} {text(why)}</td></tr>'
+        f'<tr><td><b>{text(name)}</b></td><td colspan="7">{pill(words("runs.unreadable"), "failed")} {text(said(why, words.lang))}</td></tr>'
         for name, why in broken.items()
         if not look.search and not look.filters
     ]
@@ -120,7 +121,7 @@ def facts_by_run(clinic: Clinic, runs: Sequence[Run], marks: Mapping[str, Mark])
 def run_row(clinic: Clinic, run: Run, words: Words, addresses: Addresses, mark: Mark, colour: Colour | None) -> str:
     """One run as a table row. `colour`: of its curves, None if they are not drawn."""
     status = run.status
-    reason = f' title="{text(status.reason)}"' if status.reason else ""
+    reason = f' title="{text(said(status.reason, words.lang))}"' if status.reason else ""
     diagnose, compare = addresses.href("diagnose", words.lang), addresses.href("compare", words.lang)
     saved = len(run.checkpoints)
     names = ",".join(f"{run.name}/{path.name}" for path in run.checkpoints.values())

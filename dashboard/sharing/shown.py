@@ -10,6 +10,7 @@ from dashboard.clinic import Clinic
 from diagnostics.compare.models.sources import Source
 from diagnostics.compare.voting.votes import KeptVotes
 from diagnostics.run import Run, RunUnreadable
+from diagnostics.run.refusal import sentence_of
 
 
 class Shown(Clinic):
@@ -21,12 +22,13 @@ class Shown(Clinic):
 
     def runs(self) -> tuple[list[Run], dict[str, str]]:
         """The chosen runs in the order of their choice, and why some cannot be read."""
-        found, broken = [], {}
+        found: list[Run] = []
+        broken: dict[str, str] = {}
         for name in self.names:
             try:
                 found.append(self.store.get(name))
             except (RunUnreadable, OSError) as error:
-                broken[name] = str(error)
+                broken[name] = sentence_of(error)
         return found, broken
 
     def run(self, name: str) -> Run | None:
@@ -44,7 +46,7 @@ class Shown(Clinic):
             last[str(one.run)] = one
         return list(last.values())[:most]
 
-    def start_demo(self) -> None:
+    def start_demo(self, lang: str = "en") -> None:
         """A shared server starts nothing.
 
         Raises:

@@ -15,12 +15,13 @@ from dashboard.texts import Words
 from dashboard.train.form import DATA, MODEL, Form, given, words_of_command
 from dashboard.train.options import Option
 from diagnostics.package import python_path
+from diagnostics.run.refusal import LANG_VARIABLE, Sentence, said
 
 SECONDS = 90.0  # a command of control answers within seconds; a busy machine takes longer to start Python
 
 
 class Refused(Exception):
-    """A command was refused. The message is its own sentence."""
+    """A command was refused. The message is its own sentence, in the language that it was asked in."""
 
 
 def command_line(words: list[str]) -> str:
@@ -41,30 +42,30 @@ def start(form: Form, options: Mapping[str, Option], root: Path, words: Words) -
         Refused: the launcher refused it.
     """
     command = words_of_command(form, options, root, words)
-    carried_out("start", *command)
+    carried_out("start", *command, lang=words.lang)
     return Path(command[command.index("--run") + 1]).name
 
 
-def stop(folder: Path) -> None:
+def stop(folder: Path, lang: str = "en") -> None:
     """Ask a run to end after its step.
 
     Raises:
         Refused: there is nothing to stop.
     """
-    carried_out("stop", str(folder), "--wait", "0")
+    carried_out("stop", str(folder), "--wait", "0", lang=lang)
 
 
-def resume(folder: Path) -> None:
+def resume(folder: Path, lang: str = "en") -> None:
     """Go on with a run from its last checkpoint, when its turn comes.
 
     Raises:
         Refused: it has no checkpoint, or is at work.
     """
-    carried_out("resume", str(folder), "--queue", "--detach")
+    carried_out("resume", str(folder), "--queue", "--detach", lang=lang)
 
 
-def carried_out(*command: str) -> None:
-    """Run a command of the training workers to its end.
+def carried_out(*command: str, lang: str = "en") -> None:
+    """Run a command of the training workers to its end; what it refuses is said in that language.
 
     Raises:
         Refused: it failed, or took too long.
@@ -77,13 +78,20 @@ def carried_out(*command: str) -> None:
             check=False,
             stdin=subprocess.DEVNULL,
             timeout=SECONDS,
-            env={**os.environ, "PYTHONPATH": python_path(os.environ)},
+            env={**os.environ, "PYTHONPATH": python_path(os.environ), LANG_VARIABLE: lang},
         )
     except subprocess.TimeoutExpired as error:
-        raise Refused(f"training {command[0]}: no answer in {SECONDS:.0f} s.") from error
+        slow = Sentence(
+            f"training {command[0]}: no answer in {SECONDS:.0f} s.",
+            f"training {command[0]}：{SECONDS:.0f} 秒内没有答复。",
+        )
+        raise Refused(said(slow, lang)) from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise Refused(said[-1] if said else f"training {command[0]}: exit code {done.returncode}.")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        silent = Sentence(
+            f"training {command[0]}: exit code {done.returncode}.", f"training {command[0]}：退出码 {done.returncode}。"
+        )
+        raise Refused(lines[-1] if lines else said(silent, lang))
 
 
 def check(form: Form, options: Mapping[str, Option], root: Path, words: Words) -> Iterator[State]:

@@ -11,6 +11,7 @@ from dashboard.texts import Words
 from diagnostics.run import Run
 from diagnostics.run.files import tail
 from diagnostics.run.folder import CONSOLE_FILE
+from diagnostics.run.refusal import said
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -46,7 +47,7 @@ def status_html(run: Run | None, words: Words, diagnose: str) -> str:
         return note(words("train.no_runs"))
     status = run.status
     step = max(status.step, run.last_step)
-    said = (
+    at = (
         words("train.step", step=step, all=status.max_steps)
         if status.max_steps
         else words("train.step_alone", step=step)
@@ -54,7 +55,7 @@ def status_html(run: Run | None, words: Words, diagnose: str) -> str:
     parts = [
         f"<b>{text(run.name)}</b>",
         pill(words(f"state.{status.state}"), status.state),
-        f"<span>{text(said)}</span>",
+        f"<span>{text(at)}</span>",
     ]
     if activity := doing(run, words):
         parts.append(f"<span>{text(activity)}</span>")
@@ -63,7 +64,11 @@ def status_html(run: Run | None, words: Words, diagnose: str) -> str:
         parts.append(f'<span class="quiet">{text(time_words(left, words))}</span>')
     parts.append(link(diagnose, text(words("train.diagnose")), run=run.name))
     progress = bar(1.0 if status.state == "finished" else share_done(run) or 0.0)
-    why = note(status.reason, "error" if status.state == "failed" else "warning") if status.reason else ""
+    why = (
+        note(said(status.reason, words.lang), "error" if status.state == "failed" else "warning")
+        if status.reason
+        else ""
+    )
     return f'<div class="live"><div class="facts">{"".join(parts)}</div>{progress}{why}</div>'
 
 

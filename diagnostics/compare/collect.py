@@ -16,6 +16,7 @@ from diagnostics.compare.models.sources import Source, SourceUnusable
 from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.compare.models.writers import BEAT_SECONDS, Writing
 from diagnostics.compare.prompts import Prompt
+from diagnostics.run.refusal import Sentence
 
 POLL_SECONDS = 0.1
 
@@ -120,7 +121,11 @@ class Finder:
             None if fetch else one for one, fetch in zip(sources, self.fetches, strict=True)
         ]
         self.errors: dict[str, str] = {}
-        self.notes = [f"{fetch.source.name}: being downloaded from the Hub" for fetch in self.fetches if fetch]
+        self.notes = [
+            Sentence(f"{one.source.name}: being downloaded from the Hub", f"{one.source.name}：正在从 Hub 下载")
+            for one in self.fetches
+            if one
+        ]
 
     @property
     def over(self) -> bool:
@@ -139,7 +144,7 @@ class Finder:
                 try:
                     self.places[place] = fetch.result()
                 except SourceUnusable as error:
-                    self.errors[fetch.source.name] = str(error)
+                    self.errors[fetch.source.name] = error.sentence
                     self.fetches[place] = None
         if not self.over:
             time.sleep(POLL_SECONDS)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from diagnostics.run.refusal import Refusal, Sentence
+
 HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 KANA = re.compile(r"[\u3040-\u30ff]")
 LETTER = re.compile(r"[^\W\d_]")
@@ -20,7 +22,7 @@ ROLES = ("system", "user", "assistant", "tool", "developer")
 Message = dict[str, str]
 
 
-class PromptsUnreadable(Exception):
+class PromptsUnreadable(Refusal):
     """A prompt set cannot be used. The message is one sentence: what, where, what was expected."""
 
 
@@ -75,15 +77,25 @@ def read_prompts(path: Path) -> tuple[Prompt, ...]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise PromptsUnreadable(f"{path}: there is no such file of prompts.") from None
+        raise PromptsUnreadable(f"{path}: there is no such file of prompts.", f"{path}：没有这个提示文件。") from None
     except IsADirectoryError:
-        raise PromptsUnreadable(f"{path}: is a folder; expected a file of prompts.") from None
+        raise PromptsUnreadable(
+            f"{path}: is a folder; expected a file of prompts.", f"{path}：是文件夹；应为提示文件。"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise PromptsUnreadable(f"{path}: cannot be read as UTF-8 text ({error}).") from error
+        raise PromptsUnreadable(
+            f"{path}: cannot be read as UTF-8 text ({error}).", f"{path}：无法作为 UTF-8 文本读取（{error}）。"
+        ) from error
     rows = rows_of(path, content)
-    prompts = tuple(prompt_of(row, number, f"{path}: row {number + 1}") for number, row in enumerate(rows))
+    prompts = tuple(
+        prompt_of(row, number, Sentence(f"{path}: row {number + 1}", f"{path}：第 {number + 1} 行"))
+        for number, row in enumerate(rows)
+    )
     if not prompts:
-        raise PromptsUnreadable(f"{path}: holds no prompt; expected JSON Lines with a `prompt` in each row.")
+        raise PromptsUnreadable(
+            f"{path}: holds no prompt; expected JSON Lines with a `prompt` in each row.",
+            f"{path}：里面没有提示；应为 JSON Lines，每行有 `prompt`。",
+        )
     return prompts
 
 
@@ -95,7 +107,7 @@ def rows_of(path: Path, content: str) -> list[Any]:
         try:
             whole = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise PromptsUnreadable(f"{path}: is no JSON ({error}).") from error
+            raise PromptsUnreadable(f"{path}: is no JSON ({error}).", f"{path}：不是 JSON（{error}）。") from error
         return list(whole)
     rows = []
     # Lines end at line feeds alone: JSON texts may hold other separators (U+2028) as they are.
@@ -105,11 +117,13 @@ def rows_of(path: Path, content: str) -> list[Any]:
         try:
             rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:
-            raise PromptsUnreadable(f"{path}: line {number} is no JSON ({error}).") from error
+            raise PromptsUnreadable(
+                f"{path}: line {number} is no JSON ({error}).", f"{path}：第 {number} 行不是 JSON（{error}）。"
+            ) from error
     return rows
 
 
-def prompt_of(row: Any, number: int, where: str) -> Prompt:
+def prompt_of(row: Any, number: int, where: Sentence) -> Prompt:
     """One row as a prompt.
 
     Raises:
@@ -118,14 +132,20 @@ def prompt_of(row: Any, number: int, where: str) -> Prompt:
     if isinstance(row, str):
         row = {"prompt": row}
     if not isinstance(row, dict):
-        raise PromptsUnreadable(f"{where} is {type(row).__name__}; expected an object with a `prompt`.")
+        raise PromptsUnreadable(
+            f"{where} is {type(row).__name__}; expected an object with a `prompt`.",
+            f"{where.chinese}是 {type(row).__name__}；应为带有 `prompt` 的对象。",
+        )
     asked = row.get("prompt", row.get("messages"))
     messages = messages_of(asked, where)
     reference = next((text for name in REFERENCE_COLUMNS if (text := plain_text(row.get(name))) is not None), None)
     if "prompt" not in row and messages[-1]["role"] == "assistant":
         reference, messages = messages[-1]["content"], messages[:-1]
     if not messages or messages[-1]["role"] == "assistant" or not messages[-1]["content"].strip():
-        raise PromptsUnreadable(f"{where} has no turn to answer; expected a `prompt` that is not empty.")
+        raise PromptsUnreadable(
+            f"{where} has no turn to answer; expected a `prompt` that is not empty.",
+            f"{where.chinese}没有要回答的话轮；`prompt` 不应为空。",
+        )
     tags = row.get("tags", row.get("tag", ()))
     return Prompt(
         number,
@@ -137,25 +157,29 @@ def prompt_of(row: Any, number: int, where: str) -> Prompt:
     )
 
 
-def messages_of(asked: Any, where: str) -> tuple[Message, ...]:
+def messages_of(asked: Any, where: Sentence) -> tuple[Message, ...]:
     """A prompt as a conversation."""
     if isinstance(asked, str):
         check_text(asked, where)
         return ({"role": "user", "content": asked},)
     if not isinstance(asked, Sequence) or not asked:
-        raise PromptsUnreadable(f"{where} has no `prompt`; expected a text or a list of messages.")
+        raise PromptsUnreadable(
+            f"{where} has no `prompt`; expected a text or a list of messages.",
+            f"{where.chinese}没有 `prompt`；应为文本或消息列表。",
+        )
     messages = []
     for one in asked:
         if not isinstance(one, dict) or one.get("role") not in ROLES or not isinstance(one.get("content"), str):
             raise PromptsUnreadable(
-                f"{where}: expected messages with `role` ({', '.join(ROLES)}) and a text `content`."
+                f"{where}: expected messages with `role` ({', '.join(ROLES)}) and a text `content`.",
+                f"{where.chinese}：应为带有 `role`（{'、'.join(ROLES)}）和文本 `content` 的消息。",
             )
         check_text(one["content"], where)
         messages.append({"role": one["role"], "content": one["content"]})
     return tuple(messages)
 
 
-def check_text(text: str, where: str) -> None:
+def check_text(text: str, where: Sentence) -> None:
     """Make sure that a text can be written as UTF-8, as a tokenizer wants it.
 
     Raises:
@@ -165,7 +189,8 @@ def check_text(text: str, where: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise PromptsUnreadable(
-            f"{where} holds half a character, \\u{ord(text[error.start]):04x}; expected Unicode text."
+            f"{where} holds half a character, \\u{ord(text[error.start]):04x}; expected Unicode text.",
+            f"{where.chinese}含有半个字符 \\u{ord(text[error.start]):04x}；应为 Unicode 文本。",
         ) from error
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from diagnostics.engine import diagnose
 from diagnostics.export.document import document
 from diagnostics.keep import keep
-from diagnostics.output import refuse, to_file, unwritable
+from diagnostics.output import refuse, tell, to_file, unwritable, unwritten
 from diagnostics.report.words import LANGS
 from diagnostics.run import RunUnreadable, open_run
+from diagnostics.run.refusal import Sentence
 
 OK = 0
 
@@ -35,15 +35,16 @@ def export(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     reason = unwritable(out)
     if reason:
-        return refuse(reason)
+        return refuse(reason, arguments.lang)
     try:
         runs = [open_run(path) for path in arguments.paths]
         judged = [diagnose(run) for run in runs]
         said = [replace(one, keep=keep(run, one)) for run, one in zip(runs, judged, strict=True)]
         to_file(document(runs, said, arguments.lang), out)
     except RunUnreadable as error:
-        return refuse(error)
+        return refuse(error, arguments.lang)
     except OSError as error:
-        return refuse(f"{out}: cannot be written ({error.strerror or error}).")
-    print(f"The file is in {out} ({out.stat().st_size / 1024:.0f} KiB).", file=sys.stderr)
+        return refuse(unwritten(out, error), arguments.lang)
+    size = f"{out.stat().st_size / 1024:.0f} KiB"
+    tell(Sentence(f"The file is in {out} ({size}).", f"文件在 {out}（{size}）。"), arguments.lang)
     return OK

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from diagnostics.run.refusal import Refusal
+
 # What config.json files call the same thing.
 OTHER_NAMES = {
     "hidden_size": ("n_embd", "d_model"),
@@ -27,7 +29,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-class NoDimensions(Exception):
+class NoDimensions(Refusal):
     """A config.json does not tell a language model's dimensions; the message is one sentence."""
 
 
@@ -117,7 +119,10 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
             if isinstance(value, int) and not isinstance(value, bool) and value > 0:
                 return value
         if default is None:
-            raise NoDimensions(f"{kind}: the model's config.json tells no {name}; expected a decoder's dimensions.")
+            raise NoDimensions(
+                f"{kind}: the model's config.json tells no {name}; expected a decoder's dimensions.",
+                f"{kind}：模型的 config.json 没有写明 {name}；应有解码器的各项尺寸。",
+            )
         return default
 
     hidden, layers, heads = size("hidden_size"), size("num_hidden_layers"), size("num_attention_heads")

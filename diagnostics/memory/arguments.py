@@ -64,8 +64,12 @@ def check_names(method: str, config: Mapping[str, Any]) -> None:
         return
     for name in config:
         if name not in names and name not in former(method) and name not in ("method", "parent", "fixes"):
-            near = " or ".join(difflib.get_close_matches(name, names, n=2))
-            raise AskedWrong(f"{name}: {method} has no such argument{f'; did you mean {near}?' if near else '.'}")
+            close = difflib.get_close_matches(name, names, n=2)
+            near, near_zh = " or ".join(close), " 或 ".join(close)
+            raise AskedWrong(
+                f"{name}: {method} has no such argument{f'; did you mean {near}?' if near else '.'}",
+                f"{name}：{method} 没有这个参数{f'；是否想写 {near_zh}？' if near else '。'}",
+            )
 
 
 def former(method: str) -> Iterable[str]:

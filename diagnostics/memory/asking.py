@@ -77,7 +77,7 @@ def run_of(path: Path | None) -> Run | None:
     try:
         return open_run(path)
     except RunUnreadable as error:
-        raise AskedWrong(str(error)) from error
+        raise AskedWrong.of(error) from error
 
 
 def question_of(
@@ -94,18 +94,27 @@ def question_of(
     if run is not None:
         method, config = run.method, dict(run.asked or run.config)
         if not config and not arguments.model:
-            raise AskedWrong(f"{arguments.config}: this run kept no config; expected one with a run.json, or --model.")
+            raise AskedWrong(
+                f"{arguments.config}: this run kept no config; expected one with a run.json, or --model.",
+                f"{arguments.config}：这次运行没有留下配置；应为带有 run.json 的运行，或给出 --model。",
+            )
     else:
         method, config = config_of(arguments.config) if arguments.config else (None, {})
     try:
         config.update(asking.parse_settings(arguments.settings))
     except asking.AskedWrong as error:
-        raise AskedWrong(str(error)) from error
+        raise AskedWrong.of(error) from error
     method = arguments.method or config.get("method") or method
     if method is None:
-        raise AskedWrong(f"no method; name one with --method or in the config: {', '.join(METHODS)}.")
+        raise AskedWrong(
+            f"no method; name one with --method or in the config: {', '.join(METHODS)}.",
+            f"没有训练方法；请用 --method 或在配置中指定：{'、'.join(METHODS)}。",
+        )
     if not config and not arguments.model:
-        raise AskedWrong("nothing to look at; expected --config, or --method with --model.")
+        raise AskedWrong(
+            "nothing to look at; expected --config, or --method with --model.",
+            "没有可看的内容；应给出 --config，或 --method 与 --model。",
+        )
     if method in METHODS and run is None:  # a run of others has other names
         check_names(method, config)
     for name, given in shorthands(arguments, method).items():
@@ -115,7 +124,7 @@ def question_of(
     for option in ("longest", "prompt"):
         number = getattr(arguments, option)
         if number is not None and number < 1:
-            raise AskedWrong(f"--{option} {number}: at least 1 was expected.")
+            raise AskedWrong(f"--{option} {number}: at least 1 was expected.", f"--{option} {number}：至少应为 1。")
     longest = arguments.longest
     if method in ONLINE and arguments.length is not None:
         longest = arguments.length
@@ -142,7 +151,10 @@ def shorthands(arguments: argparse.Namespace, method: str) -> dict[str, Any]:
         AskedWrong: one does not belong to the method.
     """
     if method not in ONLINE and arguments.completion is not None:
-        raise AskedWrong(f"--completion: {method} generates nothing; --length is what limits its rows.")
+        raise AskedWrong(
+            f"--completion: {method} generates nothing; --length is what limits its rows.",
+            f"--completion：{method} 不生成回答；限制其行长的是 --length。",
+        )
     given = {
         "model_name_or_path": arguments.model,
         "per_device_train_batch_size": arguments.batch,
@@ -173,9 +185,12 @@ def config_of(path: Path) -> tuple[str | None, dict[str, Any]]:
                 return content.get("method"), dict(content["config"])
         return None, asking.read_config(path)
     except asking.AskedWrong as error:
-        raise AskedWrong(str(error)) from error
+        raise AskedWrong.of(error) from error
     except (OSError, ValueError) as error:
-        raise AskedWrong(f"{path}: cannot be read as a config ({' '.join(str(error).split())}).") from error
+        raise AskedWrong(
+            f"{path}: cannot be read as a config ({' '.join(str(error).split())}).",
+            f"{path}：无法作为配置读取（{' '.join(str(error).split())}）。",
+        ) from error
 
 
 def device_of(arguments: argparse.Namespace) -> int | None:
@@ -186,15 +201,20 @@ def device_of(arguments: argparse.Namespace) -> int | None:
     """
     name, gib = arguments.device, arguments.device_gib
     if name is not None and gib is not None:
-        raise AskedWrong("--device and --device-gib: only one of them can name the device.")
+        raise AskedWrong(
+            "--device and --device-gib: only one of them can name the device.",
+            "--device 与 --device-gib：只能用其中一个指定设备。",
+        )
     if gib is not None:
         if not 0 < gib < 1e6:
-            raise AskedWrong(f"--device-gib {gib:g}: a size above 0 was expected.")
+            raise AskedWrong(
+                f"--device-gib {gib:g}: a size above 0 was expected.", f"--device-gib {gib:g}：大小应大于 0。"
+            )
         return int(gib * GIB)
     try:
         return None if name is None else device_bytes(name)
     except NoDevice as error:
-        raise AskedWrong(str(error)) from error
+        raise AskedWrong.of(error) from error
 
 
 def large_enough(question: Question, device: int) -> None:
@@ -208,5 +228,6 @@ def large_enough(question: Question, device: int) -> None:
     if least > device:
         raise AskedWrong(
             f"{question.model.name}: {device / GIB:.3g} GiB are less than its weights, which take {least / GIB:.3g} GiB on each of "
-            f"{processes} devices even in 4 bits; expected a larger device or a smaller model."
+            f"{processes} devices even in 4 bits; expected a larger device or a smaller model.",
+            f"{question.model.name}：{device / GIB:.3g} GiB 小于它的权重，即使用 4 位，{processes} 个设备各自也需要 {least / GIB:.3g} GiB；应换更大的设备或更小的模型。",
         )

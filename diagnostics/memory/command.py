@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -15,13 +14,14 @@ from diagnostics.memory.asking import add_options, question_of, run_of
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.predict import How, Predictor, answer, explained
 from diagnostics.memory.records import Asked, Estimate, MemoryUnknown
-from diagnostics.output import refuse, to_file, to_stdout, unwritable
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable
 from diagnostics.preflight.command import teller
 from diagnostics.report.memory.formats import FORMATS
 from diagnostics.report.words import LANGS
 from diagnostics.run import Run
 from diagnostics.run.files import write_json
 from diagnostics.run.folder import RUN_FILE
+from diagnostics.run.refusal import Sentence
 
 OK, TOO_LARGE = 0, 1
 
@@ -54,7 +54,7 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
     """
     for path in (arguments.out, arguments.fix_out):
         if path and (reason := unwritable(path)):
-            return refuse(reason)
+            return refuse(reason, arguments.lang)
     try:
         run = run_of(arguments.config)
         told = told_of(run) if run is not None else None
@@ -79,15 +79,19 @@ def memory(arguments: argparse.Namespace, predictor: Predictor | None = None) ->
         report = FORMATS[arguments.format].report(found, arguments.lang)
         if arguments.out:
             to_file(report, arguments.out)
-            print(f"The report is in {arguments.out}.", file=sys.stderr)
+            tell_place(arguments.out, arguments.lang)
         else:
             to_stdout(report)
         if arguments.fix_out:
-            print(write_fix(found, arguments.fix_out, run, told), file=sys.stderr)
+            tell(write_fix(found, arguments.fix_out, run, told), arguments.lang)
     except (AskedWrong, MemoryUnknown) as error:
-        return refuse(error)
+        return refuse(error, arguments.lang)
     except OSError as error:
-        return refuse(f"{error.filename or arguments.out or 'the memory estimate'}: {error.strerror or error}.")
+        reason = Sentence(
+            f"{error.filename or arguments.out or 'the memory estimate'}: {error.strerror or error}.",
+            f"{error.filename or arguments.out or '显存估算'}：{error.strerror or error}。",
+        )
+        return refuse(reason, arguments.lang)
     return TOO_LARGE if found.verdict == "too-large" else OK
 
 
@@ -108,7 +112,7 @@ def traced(
     return estimate(asked, how=how, progress=progress, cancelled=cancelled)
 
 
-def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | None = None) -> str:
+def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | None = None) -> Sentence:
     """Write the config of a child run with the cheapest changes that fit; what was written, in a sentence.
 
     Raises:
@@ -116,7 +120,10 @@ def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | No
         OSError: the file cannot be written.
     """
     if found.plan is None or not found.plan.options:
-        raise AskedWrong("--fix-out: there is no change to write; it fits as it is, or nothing was found that does.")
+        raise AskedWrong(
+            "--fix-out: there is no change to write; it fits as it is, or nothing was found that does.",
+            "--fix-out：没有可写的更改；要么本来就放得下，要么没有找到放得下的办法。",
+        )
     question, fix = found.question, found.plan.options[0].fix
     config = {name: value for name, value in applied(question.given, fix.edits).items() if value is not None}
     marks: dict[str, object] = {"method": question.method}
@@ -126,4 +133,7 @@ def write_fix(found: Answer, path: Path, run: Run | None = None, told: Told | No
             "fixes": [f"{told.rule if told else 'out-of-memory'}/fit"],
         }
     write_json(path, {**marks, **config})
-    return f"The config is in {path}; python -m training start --config {path} trains it."
+    return Sentence(
+        f"The config is in {path}; python -m training start --config {path} trains it.",
+        f"配置在 {path}；用 python -m training start --config {path} 训练。",
+    )

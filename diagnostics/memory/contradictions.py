@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diagnostics.memory.defaults import defaults_of
+from diagnostics.run.refusal import Refusal
 
 AT_LEAST_ONE = (
     "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
@@ -23,7 +24,7 @@ APART = (
 )
 
 
-class AskedWrong(Exception):
+class AskedWrong(Refusal):
     """A question cannot be answered as it was put. The message is one sentence: what, where, what was expected."""
 
 
@@ -37,23 +38,34 @@ def check(method: str, config: Mapping[str, Any], processes: int) -> None:
     for name in AT_LEAST_ONE:
         value = whole.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise AskedWrong(f"{name}: {value!r}: a whole number of at least 1 was expected.")
+            raise AskedWrong(
+                f"{name}: {value!r}: a whole number of at least 1 was expected.",
+                f"{name}：{value!r}：应为至少 1 的整数。",
+            )
     for one, other in APART:
         if config.get(one) and config.get(other):
-            raise AskedWrong(f"{one} and {other} are both asked for: only one of them can be.")
+            raise AskedWrong(
+                f"{one} and {other} are both asked for: only one of them can be.",
+                f"同时要求了 {one} 和 {other}：二者只能取一。",
+            )
     for name in ("load_in_4bit", "load_in_8bit"):
         if whole.get(name) and not whole.get("use_peft"):
             raise AskedWrong(
-                f"{name}: quantized weights cannot be trained themselves; add use_peft, which trains an adapter."
+                f"{name}: quantized weights cannot be trained themselves; add use_peft, which trains an adapter.",
+                f"{name}：量化的权重本身不能训练；请加上 use_peft，改为训练适配器。",
             )
     share = whole.get("vllm_gpu_memory_utilization")
     if whole.get("use_vllm") and (not isinstance(share, int | float) or not 0 < share <= 1):
-        raise AskedWrong(f"vllm_gpu_memory_utilization: {share!r}: a share above 0 and up to 1 was expected.")
+        raise AskedWrong(
+            f"vllm_gpu_memory_utilization: {share!r}: a share above 0 and up to 1 was expected.",
+            f"vllm_gpu_memory_utilization：{share!r}：份额应大于 0 且不超过 1。",
+        )
     if method in ("grpo", "rloo"):
         generations(method, whole, processes)
     if method == "kto" and whole["per_device_train_batch_size"] < 2:
         raise AskedWrong(
-            "per_device_train_batch_size: KTO compares rows of a batch with each other; at least 2 was expected."
+            "per_device_train_batch_size: KTO compares rows of a batch with each other; at least 2 was expected.",
+            "per_device_train_batch_size：KTO 要在一批之内互相比较各行；至少应为 2。",
         )
     if method == "ppo":
         mini_batches(whole)
@@ -69,17 +81,22 @@ def generations(method: str, whole: Mapping[str, Any], processes: int) -> None:
     group = whole["num_generations"]
     if group < 2:
         raise AskedWrong(
-            f"num_generations: {group}: {method.upper()} compares answers of a group; at least 2 was expected."
+            f"num_generations: {group}: {method.upper()} compares answers of a group; at least 2 was expected.",
+            f"num_generations：{group}：{method.upper()} 要比较同组的回答；至少应为 2。",
         )
     size = whole["generation_batch_size"]
     if size is None:
         size = at_once * (whole["steps_per_generation"] or whole["gradient_accumulation_steps"])
     elif size % at_once:
         raise AskedWrong(
-            f"generation_batch_size: {size} is no multiple of the {at_once} rows that the devices take at once."
+            f"generation_batch_size: {size} is no multiple of the {at_once} rows that the devices take at once.",
+            f"generation_batch_size：{size} 不是各设备一次所取 {at_once} 行的整数倍。",
         )
     if size % group:
-        raise AskedWrong(f"num_generations: {group} does not divide the {size} answers that are generated at once.")
+        raise AskedWrong(
+            f"num_generations: {group} does not divide the {size} answers that are generated at once.",
+            f"num_generations：{group} 不能整除一次生成的 {size} 条回答。",
+        )
 
 
 def mini_batches(whole: Mapping[str, Any]) -> None:
@@ -92,11 +109,13 @@ def mini_batches(whole: Mapping[str, Any]) -> None:
     mini = max(rows // whole["num_mini_batches"], 1)
     if rows % whole["num_mini_batches"] or mini % min(whole["per_device_train_batch_size"], mini):
         raise AskedWrong(
-            f"num_mini_batches: {whole['num_mini_batches']} does not divide the {rows} rows of a rollout evenly."
+            f"num_mini_batches: {whole['num_mini_batches']} does not divide the {rows} rows of a rollout evenly.",
+            f"num_mini_batches：{whole['num_mini_batches']} 不能整除一次采样的 {rows} 行。",
         )
     if whole.get("fsdp") or stage_of(whole.get("deepspeed")) == 3:
         raise AskedWrong(
-            "ppo: FSDP and ZeRO-3 are not supported, generation needs whole weights; use DDP or ZeRO-1 or 2."
+            "ppo: FSDP and ZeRO-3 are not supported, generation needs whole weights; use DDP or ZeRO-1 or 2.",
+            "ppo：不支持 FSDP 和 ZeRO-3，因为生成需要完整的权重；请用 DDP，或 ZeRO 第 1、2 阶段。",
         )
 
 

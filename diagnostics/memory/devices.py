@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 
+from diagnostics.run.refusal import Refusal
+
 GIB = 1 << 30
 # Name: GiB that CUDA reports as total. Source: `has a total capacity of N GiB` in published out-of-memory messages (T4, A10G,
 # L4, 3090, 4090, A100, L40S, H100, H200, B200 and others), else the vendor's GiB less 1 %, the share kept back for error
@@ -55,7 +57,7 @@ OTHER_NAMES = {
 MPS_SHARE = 0.75
 
 
-class NoDevice(Exception):
+class NoDevice(Refusal):
     """A device is not known; the message is one sentence that offers those that are like it."""
 
 
@@ -81,6 +83,10 @@ def device_bytes(name: str) -> int:
     found = known.get(plain(name))
     if found is None:
         near = difflib.get_close_matches(plain(name), known, n=3, cutoff=0.4)
-        offered = ", ".join(dict.fromkeys(known[one] for one in near)) or "A100-80, H100, RTX 4090, T4"
-        raise NoDevice(f"--device {name}: is no device that is known here; near ones are {offered}; or --device-gib N.")
+        names = list(dict.fromkeys(known[one] for one in near)) or ["A100-80", "H100", "RTX 4090", "T4"]
+        offered, offered_zh = ", ".join(names), "、".join(names)
+        raise NoDevice(
+            f"--device {name}: is no device that is known here; near ones are {offered}; or --device-gib N.",
+            f"--device {name}：这里不认识这个设备；相近的有 {offered_zh}；或用 --device-gib N 指定大小。",
+        )
     return int(DEVICES[found] * GIB)

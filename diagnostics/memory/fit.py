@@ -36,7 +36,10 @@ class Search:
     ) -> None:
         device = question.asked.device
         if device is None:
-            raise AskedWrong("no device to fit; name one with --device or --device-gib N.")
+            raise AskedWrong(
+                "no device to fit; name one with --device or --device-gib N.",
+                "没有要适配的设备；请用 --device 或 --device-gib N 指定。",
+            )
         self.question, self.estimate, self.device = question, estimate, device
         self.progress, self.cancelled = progress, cancelled
         self.made: dict[tuple[int, ...], tuple[Candidate, Estimate]] = {}
@@ -54,7 +57,7 @@ class Search:
         """
         if candidate.places not in self.made:
             if self.cancelled and self.cancelled():
-                raise Cancelled("The search was stopped.")
+                raise Cancelled("The search was stopped.", "搜索已停止。")
             if self.progress:
                 self.progress(self.done, MOST_ESTIMATES, " + ".join(one.key for one in candidate.levers))
             self.made[candidate.places] = (candidate, self.known(question.asked))
@@ -68,7 +71,7 @@ class Search:
         except Cancelled:
             raise
         except MemoryUnknown as error:
-            self.untraced.append(str(error))
+            self.untraced.append(error.sentence)
             return formula.estimate(asked)
 
     def fits(self, found: Estimate) -> bool:

@@ -46,7 +46,7 @@ def estimate(asked: Asked) -> Estimate:
     try:
         parts = pieces(asked)
     except NoDimensions as error:
-        raise MemoryUnknown(str(error)) from error
+        raise MemoryUnknown.of(error) from error
     strategy = strategy_of(asked.config, asked.processes)
     bills = {phase: shared(bill, parts, asked, strategy) for phase, bill in phases(parts, asked).items()}
     phase = max(bills, key=lambda one: sum(bills[one].values()))

@@ -12,6 +12,7 @@ from diagnostics.memory import families
 from diagnostics.run import RunUnreadable, open_run
 from diagnostics.run.files import read_json
 from diagnostics.run.folder import ADAPTER_FILE
+from diagnostics.run.refusal import Refusal
 
 CONFIG_FILE = "config.json"
 HUB_SECONDS = 5.0  # a memory estimate is not worth more of a wait for a network that may not be there
@@ -19,7 +20,7 @@ LARGEST_CONFIG = 4 << 20  # bytes; a config.json has some kilobytes
 Where = Literal["folder", "run", "cache", "table", "hub"]
 
 
-class NoModel(Exception):
+class NoModel(Refusal):
     """A model's config.json is nowhere to be had; the message is one sentence."""
 
 
@@ -45,7 +46,9 @@ def find_model(name: str, argument: str = "model_name_or_path", *, network: bool
         config, where, base = of_folder(folder, argument)
         return find_model(base, argument, network=network) if base else Model(name, config, where, known)
     if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        raise NoModel(f"{argument}: {name}: there is no such folder of a model.")
+        raise NoModel(
+            f"{argument}: {name}: there is no such folder of a model.", f"{argument}：{name}：没有这个模型文件夹。"
+        )
     if (content := of_cache(name)) is not None:
         return Model(name, content, "cache", known)
     if known is not None:
@@ -54,9 +57,11 @@ def find_model(name: str, argument: str = "model_name_or_path", *, network: bool
         return Model(name, content, "hub")
     near = families.near(name)
     offered = f"; near names are {', '.join(near)}" if near else ""
+    offered_zh = f"；相近的名称有 {'、'.join(near)}" if near else ""
     raise NoModel(
         f"{argument}: {name}: is no folder, none of the Hub's cache or of the known families, and the Hub did not give "
-        f"its config.json{offered}."
+        f"its config.json{offered}.",
+        f"{argument}：{name}：不是文件夹，也不在 Hub 缓存或已知的模型系列中，Hub 也没有给出它的 config.json{offered_zh}。",
     )
 
 
@@ -73,22 +78,32 @@ def of_folder(folder: Path, argument: str) -> tuple[dict[str, Any], Where, str |
             run = open_run(folder)
         except RunUnreadable as error:
             raise NoModel(
-                f"{argument}: {folder}: holds neither a model (config.json) nor a checkpoint of a run."
+                f"{argument}: {folder}: holds neither a model (config.json) nor a checkpoint of a run.",
+                f"{argument}：{folder}：里面既没有模型（config.json），也没有运行的检查点。",
             ) from error
         if run.checkpoints:
             folder = run.checkpoints[max(run.checkpoints)]
         elif isinstance(trained := run.config.get("model_name_or_path"), str) and Path(trained) != folder:
             return {}, where, trained
         else:
-            raise NoModel(f"{argument}: {folder}: is a run without a checkpoint; expected a model.")
+            raise NoModel(
+                f"{argument}: {folder}: is a run without a checkpoint; expected a model.",
+                f"{argument}：{folder}：是没有检查点的运行；应为模型。",
+            )
     try:
         if (folder / CONFIG_FILE).is_file():
             return mapping(folder / CONFIG_FILE), where, None
         base = mapping(folder / ADAPTER_FILE).get("base_model_name_or_path")
     except (OSError, ValueError) as error:
-        raise NoModel(f"{argument}: {folder}: its config cannot be read ({error}).") from error
+        raise NoModel(
+            f"{argument}: {folder}: its config cannot be read ({error}).",
+            f"{argument}：{folder}：无法读取其中的配置（{error}）。",
+        ) from error
     if not isinstance(base, str) or not base or Path(base) == folder:
-        raise NoModel(f"{argument}: {folder}: holds an adapter that does not name its base model.")
+        raise NoModel(
+            f"{argument}: {folder}: holds an adapter that does not name its base model.",
+            f"{argument}：{folder}：里面的适配器没有写明基础模型。",
+        )
     return {}, where, base
 
 

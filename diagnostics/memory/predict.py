@@ -21,6 +21,7 @@ from diagnostics.memory.sharing import among
 from diagnostics.memory.verdict import verdict
 from diagnostics.memory.vllm import beside
 from diagnostics.run import Run
+from diagnostics.run.refusal import Sentence
 
 How = Literal["formula", "extrapolated", "traced"]
 # A predictor takes what is asked and how exactly: `diagnostics.probes.memory.starter.estimate`, or another like it.
@@ -45,7 +46,10 @@ def estimator(
             if not asked.phases:
                 raise
             found = predictor(replace(asked, phases=()), how=how, progress=told, cancelled=cancelled)
-            beyond = f"The {' and '.join(asked.phases)} could not be traced and is left out ({str(error).rstrip('.')})."
+            beyond = Sentence(
+                f"The {' and '.join(asked.phases)} could not be traced and is left out ({str(error).rstrip('.')}).",
+                f"无法追踪 {'、'.join(asked.phases)} 阶段，未计入（{error.said('zh').rstrip('。')}）。",
+            )
             return replace(found, notes=(*found.notes, beyond))
 
     return lambda asked: beside(among(asked, one_device), asked)
@@ -74,13 +78,13 @@ def answer(
     """
     asked = question.asked
     form = formula.estimate(asked)
-    fallback = None
+    fallback: str | None = None
     try:
         found = form if how == "formula" else estimator(how, predictor, progress, cancelled)(asked)
     except Cancelled:
         raise
     except MemoryUnknown as error:
-        found, fallback, how = form, str(error), "formula"
+        found, fallback, how = form, error.sentence, "formula"
     plan = None
     if search and asked.device is not None:
         plan = planned(question, found, how, predictor, progress, cancelled)

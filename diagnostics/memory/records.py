@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from diagnostics.run.refusal import Refusal, Sentence, said
+
 Phase = Literal["load", "forward", "backward", "optimizer", "generation", "evaluation", "save"]
 Source = Literal["traced", "extrapolated", "formula"]
 
@@ -27,7 +29,7 @@ METHODS = ("sft", "reward", "dpo", "kto", "grpo", "rloo", "ppo")
 TIMELINE_POINTS = 2000
 
 
-class MemoryUnknown(Exception):
+class MemoryUnknown(Refusal):
     """An estimate could not be made; the message says in one sentence why, and what was asked."""
 
 
@@ -140,8 +142,8 @@ class Estimate:
         return self.peak_reserved + self.context
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as `estimate_from` reads them."""
-        return dataclasses.asdict(self)
+        """Plain values, as `estimate_from` reads them; `notes_zh`: the notes in Chinese."""
+        return {**dataclasses.asdict(self), "notes_zh": [said(one, "zh") for one in self.notes]}
 
 
 def asked_from(content: Mapping[str, Any]) -> Asked:
@@ -153,7 +155,9 @@ def asked_from(content: Mapping[str, Any]) -> Asked:
     try:
         return Asked(**{**content, "phases": tuple(content.get("phases", ()))})
     except TypeError as error:
-        raise MemoryUnknown(f"The request is none for the memory predictor ({error}).") from error
+        raise MemoryUnknown(
+            f"The request is none for the memory predictor ({error}).", f"这个请求不是给显存预测器的（{error}）。"
+        ) from error
 
 
 def estimate_from(content: Mapping[str, Any]) -> Estimate:
@@ -163,18 +167,20 @@ def estimate_from(content: Mapping[str, Any]) -> Estimate:
         MemoryUnknown: the content is no such record.
     """
     try:
-        line = content["timeline"]
+        line, notes = content["timeline"], content["notes"]
         marks = tuple((int(at), str(phase)) for at, phase in line["marks"])
         return Estimate(
             **{
-                **content,
+                **{name: value for name, value in content.items() if name != "notes_zh"},
                 "timeline": Timeline(tuple(line["at"]), tuple(line["allocated"]), marks),
                 "largest": tuple(Storage(**{**one, "shape": tuple(one["shape"])}) for one in content["largest"]),
-                "notes": tuple(content["notes"]),
+                "notes": tuple(map(Sentence, notes, content.get("notes_zh", notes))),
             }
         )
     except (TypeError, KeyError, ValueError) as error:
-        raise MemoryUnknown(f"The answer is none of the memory predictor's ({error}).") from error
+        raise MemoryUnknown(
+            f"The answer is none of the memory predictor's ({error}).", f"这个答复不是显存预测器给出的（{error}）。"
+        ) from error
 
 
 def thinned(at: Sequence[int], values: Sequence[int], points: int = TIMELINE_POINTS) -> tuple[list[int], list[int]]:

@@ -12,6 +12,7 @@ from diagnostics.memory.defaults import PROFILES, defaults_of, own_name
 from diagnostics.memory.models import Lookup, Model, NoModel, find_model
 from diagnostics.memory.records import METHODS, Asked
 from diagnostics.memory.sizes import WRITTEN_ATTENTION
+from diagnostics.run.refusal import said
 
 ONLINE = ("grpo", "rloo", "ppo")
 # Tokens of a prompt where nothing tells: GRPO and RLOO no longer cut prompts, so no argument does. Ours: about the longest
@@ -113,7 +114,10 @@ def resolve(
         AskedWrong: there is no such method or model, or arguments contradict each other; the message is one sentence.
     """
     if method not in METHODS:
-        raise AskedWrong(f"method: {method!r} is none of ours; expected one of {', '.join(METHODS)}.")
+        raise AskedWrong(
+            f"method: {method!r} is none of ours; expected one of {', '.join(METHODS)}.",
+            f"method：{method!r} 不是这里的方法；应为 {'、'.join(METHODS)} 之一。",
+        )
     count, plain = launched({name: one for name, one in config.items() if name not in MARKS}, processes)
     given = named(method, plain)
     spoken = {own: name for name in plain if (own := own_name(method, name)) != name}
@@ -125,16 +129,19 @@ def resolve(
         name = given.get("model_name_or_path")
         if not isinstance(name, str) or not name:
             raise AskedWrong(
-                "model_name_or_path is missing; expected a folder or a Hub name, as --model or in the config."
+                "model_name_or_path is missing; expected a folder or a Hub name, as --model or in the config.",
+                "缺少 model_name_or_path；应为文件夹或 Hub 上的名称，用 --model 或在配置中给出。",
             )
         try:
             model = find(name, "model_name_or_path")
         except NoModel as error:
-            raise AskedWrong(str(error)) from error
+            raise AskedWrong.of(error) from error
     try:
         architecture = architecture_of(model.config)
     except NoDimensions as error:
-        raise AskedWrong(f"model_name_or_path: {model.name}: {error}") from error
+        raise AskedWrong(
+            f"model_name_or_path: {model.name}: {error}", f"model_name_or_path：{model.name}：{said(error, 'zh')}"
+        ) from error
     notes: list[Note] = []
     if model.where == "table":
         notes.append(Note("table", {"model": model.known}))
@@ -180,7 +187,10 @@ def named(method: str, config: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in config.items():
         own = own_name(method, name)
         if own in found and found[own] != value:
-            raise AskedWrong(f"{name}: is another name of {own}, which is given too; leave one of them out.")
+            raise AskedWrong(
+                f"{name}: is another name of {own}, which is given too; leave one of them out.",
+                f"{name}：是 {own} 的另一个名称，而后者也给出了；请去掉其中一个。",
+            )
         found[own] = of_kind(value, defaults_of(method).get(own))
     return found
 
@@ -211,7 +221,10 @@ def launched(config: Mapping[str, Any], processes: int | None) -> tuple[int, dic
     told = given.pop("num_processes", None)
     chosen = processes if processes is not None else told if told is not None else count if count is not None else 1
     if not isinstance(chosen, int) or isinstance(chosen, bool) or chosen < 1:
-        raise AskedWrong(f"processes: {chosen!r}: a whole number of at least 1 was expected.")
+        raise AskedWrong(
+            f"processes: {chosen!r}: a whole number of at least 1 was expected.",
+            f"processes：{chosen!r}：应为至少 1 的整数。",
+        )
     return chosen, given
 
 
@@ -234,7 +247,8 @@ def lengths(
         if prompt is None and longest is not None:
             if longest <= completion:
                 raise AskedWrong(
-                    f"a length of {longest} tokens leaves no room for a prompt beside completions of {completion}."
+                    f"a length of {longest} tokens leaves no room for a prompt beside completions of {completion}.",
+                    f"{longest} 个词元的长度，除去 {completion} 个词元的回答，没有给提示留下余地。",
                 )
             prompt = longest - completion
         if prompt is None:
@@ -244,14 +258,20 @@ def lengths(
     else:
         limit = whole.get("max_length")
         if limit is None and longest is None:
-            raise AskedWrong("max_length is null and the data's longest row is not known; name it with --longest N.")
+            raise AskedWrong(
+                "max_length is null and the data's longest row is not known; name it with --longest N.",
+                "max_length 为 null，而数据中最长的行未知；请用 --longest N 指定。",
+            )
         known = [one for one in (limit, longest) if one is not None]
         length = int(limit) if whole.get("packing") and limit is not None else int(min(known))
         completion = None
         if longest is None:
             notes.append(Note("length-is-limit", {"tokens": length}))
         if prompt is not None and prompt >= length:
-            raise AskedWrong(f"a prompt of {prompt} tokens leaves nothing of rows of {length}.")
+            raise AskedWrong(
+                f"a prompt of {prompt} tokens leaves nothing of rows of {length}.",
+                f"{prompt} 个词元的提示占满了 {length} 个词元的行，没有余地。",
+            )
     if positions is not None and length > positions:
         notes.append(Note("beyond-context", {"tokens": length, "positions": positions}))
     return length, prompt, completion
@@ -270,7 +290,10 @@ def dtype_of(whole: Mapping[str, Any], model: Mapping[str, Any]) -> str:
         chosen = model.get("dtype") or model.get("torch_dtype") or "float32"
     found = DTYPES.get(str(chosen).removeprefix("torch."))
     if found is None:
-        raise AskedWrong(f"dtype: {chosen!r}: expected float32, bfloat16, float16 or auto.")
+        raise AskedWrong(
+            f"dtype: {chosen!r}: expected float32, bfloat16, float16 or auto.",
+            f"dtype：{chosen!r}：应为 float32、bfloat16、float16 或 auto。",
+        )
     return found
 
 

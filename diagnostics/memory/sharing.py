@@ -10,6 +10,7 @@ from diagnostics.finding import Limit
 from diagnostics.memory import formula
 from diagnostics.memory.records import BILL, Asked, Estimate, Phase
 from diagnostics.memory.sizes import generated_rows, value
+from diagnostics.run.refusal import Sentence
 
 # The trace knows one device's tensors to the byte, the forms of ZeRO and FSDP leave out what their buckets do in time.
 BELOW = Limit(0.1, "of the peak", "ours: buckets that are not full, gathered weights that are freed before the peak")
@@ -67,7 +68,10 @@ def divided(found: Estimate, whole: Estimate, part: Estimate) -> Estimate:
         fits=None,
         notes=(
             *found.notes,
-            "Traced on one device; what several share was taken out by the closed forms of ZeRO, FSDP and DDP.",
+            Sentence(
+                "Traced on one device; what several share was taken out by the closed forms of ZeRO, FSDP and DDP.",
+                "在一个设备上追踪；多个设备分摊的部分按 ZeRO、FSDP 和 DDP 的闭式公式扣除。",
+            ),
         ),
     )
 

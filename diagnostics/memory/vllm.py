@@ -7,6 +7,7 @@ from typing import cast
 
 from diagnostics.memory.records import Asked, Estimate, Phase
 from diagnostics.memory.sizes import value
+from diagnostics.run.refusal import Sentence
 
 
 def share_of(asked: Asked) -> int:
@@ -55,6 +56,9 @@ def beside(found: Estimate, asked: Asked) -> Estimate:
         fits=None if held else found.fits,
         notes=(
             *found.notes,
-            f"vLLM's share of the device, {share / (1 << 30):.2f} GiB, stands in the line of the KV cache.",
+            Sentence(
+                f"vLLM's share of the device, {share / (1 << 30):.2f} GiB, stands in the line of the KV cache.",
+                f"vLLM 占用的设备份额 {share / (1 << 30):.2f} GiB 计入 KV 缓存一项。",
+            ),
         ),
     )

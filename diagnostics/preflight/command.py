@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.finding import SEVERITIES
-from diagnostics.output import refuse, to_file, to_stdout, unwritable
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
 from diagnostics.preflight.asking import METHODS, AskedWrong, asked, parse_settings, read_config
 from diagnostics.preflight.columns import WrongColumns
 from diagnostics.preflight.converting import REASONS, write_converted
 from diagnostics.preflight.judge import judge
 from diagnostics.preflight.material import Material, Script
-from diagnostics.preflight.unreadable import DataUnreadable
 from diagnostics.report.preflight.formats import FORMATS
 from diagnostics.report.words import LANGS
+from diagnostics.rules import wrong_columns
+from diagnostics.run.refusal import Refusal, Sentence
 
 OK, FOUND = 0, 1
 EVERY_SECONDS = 0.2  # between two words of progress
@@ -65,9 +66,10 @@ def preflight(arguments: argparse.Namespace) -> int:
 
     for path in (arguments.out, arguments.convert, arguments.modernise):
         if path and (reason := unwritable(path)):
-            return refuse(reason)
+            return refuse(reason, arguments.lang)
     if arguments.rows < 1:
-        return refuse(f"--rows {arguments.rows}: at least 1 is needed.")
+        few = Sentence(f"--rows {arguments.rows}: at least 1 is needed.", f"--rows {arguments.rows}：至少需要 1。")
+        return refuse(few, arguments.lang)
     try:
         config = read_config(arguments.config) if arguments.config else {}
         config.update(parse_settings(arguments.settings))
@@ -75,26 +77,27 @@ def preflight(arguments: argparse.Namespace) -> int:
         request = asked(arguments.method, config, arguments.script)
         material = measure(request, limit=arguments.rows, progress=teller(arguments.progress))
         written = write_files(material, arguments)
-    except DataUnreadable as error:
-        return refuse(error.said(arguments.lang))
-    except AskedWrong as error:
-        return refuse(error)
+    except Refusal as error:
+        return refuse(error, arguments.lang)
     except OSError as error:
-        return refuse(f"{error.filename or 'the pre-flight'}: {error.strerror or error}.")
+        broken = Sentence(
+            f"{error.filename or 'the pre-flight'}: {error.strerror or error}.",
+            f"{error.filename or '训练前检查'}：{error.strerror or error}。",
+        )
+        return refuse(broken, arguments.lang)
     diagnosis = judge(material)
     report = FORMATS[arguments.format].report(material, diagnosis, arguments.lang)
     try:
         if arguments.out:
             to_file(report, arguments.out)
-            written = [*written, f"The report is in {arguments.out}."]
         else:
             to_stdout(report)
     except OSError as error:
-        return refuse(
-            f"{arguments.out or 'standard output'}: the report cannot be written ({error.strerror or error})."
-        )
-    for line in written:
-        print(line, file=sys.stderr)
+        return refuse(unwritten(arguments.out, error), arguments.lang)
+    for one in written:
+        tell(one, arguments.lang)
+    if arguments.out:
+        tell_place(arguments.out, arguments.lang)
     limit = SEVERITIES.index(arguments.fail_on)
     return FOUND if any(SEVERITIES.index(one.severity) <= limit for one in diagnosis.findings) else OK
 
@@ -108,34 +111,45 @@ def shorthands(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def write_files(material: Material, arguments: argparse.Namespace) -> list[str]:
+def write_files(material: Material, arguments: argparse.Namespace) -> list[Sentence]:
     """Write the converted data and the modern script where that was asked for; what was written, a sentence each.
 
     Raises:
         AskedWrong: there is nothing to convert or to modernise, or the data cannot be converted.
         OSError: a file cannot be written.
     """
-    said = []
+    said: list[Sentence] = []
     if arguments.convert:
         said.append(convert(material, arguments.convert))
     if arguments.modernise:
         if material.script is None:
-            raise AskedWrong("--modernise: no script was given; expected --script FILE.")
+            raise AskedWrong(
+                "--modernise: no script was given; expected --script FILE.",
+                "--modernise：没有给出脚本；应给出 --script FILE。",
+            )
         text = material.script.modern or material.script.path.read_text(encoding="utf-8")
         to_file(text, arguments.modernise)
         said.append(modernised(material.script, arguments.modernise))
     return said
 
 
-def modernised(script: Script, path: Path) -> str:
+def modernised(script: Script, path: Path) -> Sentence:
     """What was written of a script, in a sentence that does not promise more than was mended."""
     left = sum(not one.mended for one in script.changes)
     if left:
-        return f"The script is in {path}: {len(script.changes) - left} place(s) mended, {left} left to do by hand."
-    return f"The script for the installed TRL is in {path}" + ("." if script.changes else ", unchanged.")
+        mended = len(script.changes) - left
+        return Sentence(
+            f"The script is in {path}: {mended} place(s) mended, {left} left to do by hand.",
+            f"脚本在 {path}：已修改 {mended} 处，还有 {left} 处需手动处理。",
+        )
+    if script.changes:
+        return Sentence(f"The script for the installed TRL is in {path}.", f"适用于已安装 TRL 的脚本在 {path}。")
+    return Sentence(
+        f"The script for the installed TRL is in {path}, unchanged.", f"适用于已安装 TRL 的脚本在 {path}，没有改动。"
+    )
 
 
-def convert(material: Material, path: Path) -> str:
+def convert(material: Material, path: Path) -> Sentence:
     """Write the data in the method's own shape; what was written, in a sentence.
 
     Raises:
@@ -143,13 +157,20 @@ def convert(material: Material, path: Path) -> str:
         OSError: the file cannot be written.
     """
     if material.train is None or material.method is None:
-        raise AskedWrong("--convert: no data was given; expected --data with --method.")
+        raise AskedWrong(
+            "--convert: no data was given; expected --data with --method.",
+            "--convert：没有给出数据；应给出 --data 与 --method。",
+        )
     try:
         count, lost = write_converted(material.train, material.method, path)
     except WrongColumns as error:
-        raise AskedWrong(str(error)) from error
+        raise AskedWrong(wrong_columns.sentence(error.facts), wrong_columns.sentence(error.facts, "zh")) from error
     left = "".join(f"; {number} rows left out, {REASONS['en'][reason]}" for reason, number in lost.items())
-    return f"The data in the shape of {material.method} is in {path}: {count:,} rows{left}."
+    left_zh = "".join(f"；略去 {number} 行，{REASONS['zh'][reason]}" for reason, number in lost.items())
+    return Sentence(
+        f"The data in the shape of {material.method} is in {path}: {count:,} rows{left}.",
+        f"{material.method} 格式的数据在 {path}：{count:,} 行{left_zh}。",
+    )
 
 
 def teller(path: Path | None) -> Callable[[int, int, str], None]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from diagnostics.preflight.columns import written
 from diagnostics.preflight.unreadable import DataUnreadable
+from diagnostics.run.refusal import Sentence
 
 FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
 BEGINNING = 1 << 16  # bytes that a file is judged by
@@ -208,7 +209,9 @@ def objects(path: Path, values: list[Any]) -> Iterator[dict[str, Any]]:
         elif isinstance(one, dict):
             yield one
         else:
-            raise DataUnreadable("json-kind", path=path, value=f"{written(one)} as row {at}")
+            raise DataUnreadable(
+                "json-kind", path=path, value=Sentence(f"{written(one)} as row {at}", f"第 {at} 行的 {written(one)}")
+            )
 
 
 def json_lines(path: Path, layout: Layout) -> Iterator[dict[str, Any]]:

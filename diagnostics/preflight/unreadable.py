@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import partial
+from typing import Any
+
+from diagnostics.run.refusal import Refusal, Sentence, said
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -48,14 +51,14 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 
-class DataUnreadable(Exception):
+class DataUnreadable(Refusal):
     """The data cannot be read. `kind` and `facts` name a sentence; as a text it is the English one."""
 
     def __init__(self, kind: str, **facts: Any) -> None:
         self.kind = kind
         self.facts = facts
-        super().__init__(self.said())
+        chinese = {name: said(one, "zh") if isinstance(one, Sentence) else one for name, one in facts.items()}
+        super().__init__(WORDS["en"][kind].format_map(facts), WORDS["zh"][kind].format_map(chinese))
 
-    def said(self, lang: Literal["en", "zh"] = "en") -> str:
-        """What is the matter, in one sentence."""
-        return WORDS[lang][self.kind].format_map(self.facts)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(DataUnreadable, **self.facts), (self.kind,)

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from diagnostics.run.refusal import Sentence, told_with
+
 NOT_WEIGHTS = ("optimizer", "scheduler", "training_args", "rng_state", "scaler")
 # What a model folder needs beside its weights; code is left behind.
 CARRIED = ("*.json", "*.jinja", "*.model", "*.txt")
@@ -37,10 +39,18 @@ def convert(folder: Path, out: Path) -> dict[str, Any]:
     """Write the weights of a folder as safetensors to another, with configs and tokenizer beside them."""
     paths = pickled_weights(folder)
     if not paths:
-        return {"error": f"{folder}: holds no pickled weights; expected pytorch_model*.bin or adapter_model.bin."}
+        none = Sentence(
+            f"{folder}: holds no pickled weights; expected pytorch_model*.bin or adapter_model.bin.",
+            f"{folder}：没有 pickle 格式的权重；应有 pytorch_model*.bin 或 adapter_model.bin。",
+        )
+        return told_with(none, "error")
     missing = missing_files(folder)
     if missing:
-        return {"error": f"{folder}: {missing[0]} is missing, which pytorch_model.bin.index.json names."}
+        lacks = Sentence(
+            f"{folder}: {missing[0]} is missing, which pytorch_model.bin.index.json names.",
+            f"{folder}：缺少 pytorch_model.bin.index.json 列出的 {missing[0]}。",
+        )
+        return told_with(lacks, "error")
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -64,9 +74,13 @@ def written(folder: Path, paths: list[Path], temporary: Path, out: Path) -> dict
             held = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
             line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            return {"error": f"{path}: was refused, it holds more than tensors or is damaged ({line})."}
+            more = Sentence(
+                f"{path}: was refused, it holds more than tensors or is damaged ({line}).",
+                f"{path}：已拒绝，其中不只有张量，或文件已损坏（{line}）。",
+            )
+            return told_with(more, "error")
         if not isinstance(held, dict) or not all(isinstance(one, torch.Tensor) for one in held.values()):
-            return {"error": f"{path}: expected a table of tensors."}
+            return told_with(Sentence(f"{path}: expected a table of tensors.", f"{path}：应为张量的表。"), "error")
         stem = "adapter_model" if path.stem == "adapter_model" else path.stem.replace("pytorch_model", "model")
         # Tied tensors share their memory, which safetensors does not allow: each is written for itself.
         save_file(
@@ -91,5 +105,7 @@ if __name__ == "__main__":
     try:
         told = convert(Path(sys.argv[1]), Path(sys.argv[2]))
     except OSError as problem:
-        told = {"error": f"{sys.argv[2]}: cannot be written ({problem.strerror or problem})."}
+        why = problem.strerror or problem
+        unwritten = Sentence(f"{sys.argv[2]}: cannot be written ({why}).", f"{sys.argv[2]}：无法写入（{why}）。")
+        told = told_with(unwritten, "error")
     print(json.dumps(told))

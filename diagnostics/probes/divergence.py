@@ -13,6 +13,7 @@ from typing import Any
 from diagnostics.compare.models.sources import Source, weight_files
 from diagnostics.probes.loading import Holder, Voice
 from diagnostics.probes.measuring import answer_ids, log_probabilities
+from diagnostics.run.refusal import BadValue
 
 # So many log-probabilities are kept at most: 256 MB as float32. Texts beyond that are left out, and said to be.
 MOST_NUMBERS = 64_000_000
@@ -35,7 +36,10 @@ def divergences(
     tables = [log_probabilities(holder, voice, ids, start) for ids, start in rows]
     norms = change_norms(holder, source, other)
     if not norms:
-        raise ValueError(f"{source.name} and {other.name}: no tensor of theirs differs and can be compared.")
+        raise BadValue(
+            f"{source.name} and {other.name}: no tensor of theirs differs and can be compared.",
+            f"{source.name} 与 {other.name}：没有不同且可以比较的张量。",
+        )
     random = []
     for draw in range(draws):
         with noisy(holder, norms, draw):
@@ -45,7 +49,9 @@ def divergences(
     tables = [table.cpu() for table in tables]
     second = holder.hold(other)
     if holder.vocabulary() != tables[0].shape[1]:
-        raise ValueError(f"{source.name} and {other.name} do not share a vocabulary.")
+        raise BadValue(
+            f"{source.name} and {other.name} do not share a vocabulary.", f"{source.name} 与 {other.name} 的词表不同。"
+        )
     trained = [
         kl(table, log_probabilities(holder, second, *row).cpu()) for table, row in zip(tables, rows, strict=True)
     ]

@@ -26,15 +26,20 @@ def fetch(name: str) -> dict[str, str]:
         return {"path": snapshot_download(name, allow_patterns=list(WANTED))}
     except GatedRepoError:
         why = "its owner must grant you access first, and you must be logged in (hf auth login)"
+        why_zh = "需先由所有者授权，并且你已登录（hf auth login）"
     except RepositoryNotFoundError:
         why = "there is no such model on the Hub, or it is private and you are not logged in (hf auth login)"
+        why_zh = "Hub 上没有这个模型，或者它是私有的而你没有登录（hf auth login）"
     except LocalEntryNotFoundError:
         why = "it is not in the cache of this machine, and the Hub cannot be reached"
+        why_zh = "本机缓存中没有，而且无法连接 Hub"
     except HFValidationError:
         why = "this is no name of the Hub; expected ORGANISATION/NAME"
+        why_zh = "不是 Hub 上的名称；应为 ORGANISATION/NAME"
     except (HfHubHTTPError, OSError) as error:
         why = f"it could not be downloaded ({type(error).__name__})"
-    return {"error": f"{name}: {why}."}
+        why_zh = f"无法下载（{type(error).__name__}）"
+    return {"error": f"{name}: {why}.", "error_zh": f"{name}：{why_zh}。"}
 
 
 if __name__ == "__main__":

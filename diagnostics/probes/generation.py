@@ -11,6 +11,7 @@ from typing import Any
 
 from diagnostics.compare.models.mailbox import Row, Sampling
 from diagnostics.probes.loading import Holder, Voice
+from diagnostics.run.refusal import BadValue
 
 # Text is appended at most this often: a tiny model writes a thousand tokens a second, and nobody reads that fast.
 FLUSH_SECONDS = 0.05
@@ -65,10 +66,11 @@ def job_of(holder: Holder, place: int, row: Row) -> Job:
     ids = holder.prompt_ids(voice, row.messages)
     context = holder.context()
     if not ids:
-        raise ValueError("The prompt is empty: the tokenizer made no token of it.")
+        raise BadValue("The prompt is empty: the tokenizer made no token of it.", "提示为空：分词器没有得到任何词元。")
     if context is not None and len(ids) >= context:
-        raise ValueError(
-            f"The prompt is {len(ids)} tokens long; this model's context holds {context}, answer included."
+        raise BadValue(
+            f"The prompt is {len(ids)} tokens long; this model's context holds {context}, answer included.",
+            f"提示有 {len(ids)} 个词元；这个模型的上下文连同回答只容 {context} 个。",
         )
     budget = min(row.sampling.max_new_tokens, context - len(ids)) if context else row.sampling.max_new_tokens
     return Job(place, row, voice, ids, budget, holder.stop_ids(voice))

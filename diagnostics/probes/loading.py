@@ -16,6 +16,7 @@ from diagnostics.compare.models.sources import (
     has_tokenizer,
     mixes,
 )
+from diagnostics.run.refusal import BadValue
 from diagnostics.run.tensors import layout_of
 
 BASE = "__base__"  # peft's own word for "no adapter" in a mixed batch (peft 0.21, lora/model.py)
@@ -165,9 +166,10 @@ class Holder:
         text, special = prompt_text(voice.tokenizer, messages)
         ids: list[int] = voice.tokenizer(text, add_special_tokens=special)["input_ids"]
         if ids and max(ids) >= self.vocabulary():
-            raise ValueError(
+            raise BadValue(
                 f"{voice.source.name}: the tokenizer gave id {max(ids)}, the model's embedding has "
-                f"{self.vocabulary()} rows: they belong to different vocabularies."
+                f"{self.vocabulary()} rows: they belong to different vocabularies.",
+                f"{voice.source.name}：分词器给出了编号 {max(ids)}，而模型的嵌入层只有 {self.vocabulary()} 行：二者的词表不同。",
             )
         return ids
 
@@ -185,7 +187,10 @@ def prompt_text(tokenizer: Any, messages: Sequence[dict[str, str]], tools: Any =
             list(messages), tokenize=False, add_generation_prompt=True, **options
         ), False
     except Exception as error:  # a template may raise whatever it likes, for example on a system prompt
-        raise ValueError(f"The chat template refuses this conversation: {first_line(error)}.") from error
+        raise BadValue(
+            f"The chat template refuses this conversation: {first_line(error)}.",
+            f"聊天模板拒绝了这段对话：{first_line(error)}。",
+        ) from error
 
 
 def matched(model: Any, source: Source, name: str) -> Matched:
@@ -225,7 +230,8 @@ def open_model(path: str, quantize: str | None) -> Any:
         missing = sorted(loaded["missing_keys"])
         if missing:
             raise SourceUnusable(
-                f"{path}: {missing[0]} is not among its weights ({len(missing)} tensors are missing), so it would be random."
+                f"{path}: {missing[0]} is not among its weights ({len(missing)} tensors are missing), so it would be random.",
+                f"{path}：权重中没有 {missing[0]}（共缺 {len(missing)} 个张量），它会是随机的。",
             )
         return (model if quantize else model.to(device)).eval()
 
@@ -242,7 +248,10 @@ def quantization(path: str, quantize: str) -> Any:
     from transformers import BitsAndBytesConfig
 
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise SourceUnusable(f"{path}?quantize={quantize}: needs bitsandbytes, which is not installed; pip install it.")
+        raise SourceUnusable(
+            f"{path}?quantize={quantize}: needs bitsandbytes, which is not installed; pip install it.",
+            f"{path}?quantize={quantize}：需要 bitsandbytes，但没有安装；请用 pip 安装。",
+        )
     if quantize == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
@@ -285,10 +294,11 @@ def one_word_for_all(path: str, library: str) -> Iterator[None]:
     except SourceUnusable:
         raise
     except MemoryError as error:
-        raise SourceUnusable(f"{path}: does not fit into memory.") from error
+        raise SourceUnusable(f"{path}: does not fit into memory.", f"{path}：内存放不下。") from error
     except Exception as error:  # the libraries raise many kinds; each means that it cannot be opened
         raise SourceUnusable(
-            f"{path}: {library} cannot open it ({type(error).__name__}: {first_line(error)})."
+            f"{path}: {library} cannot open it ({type(error).__name__}: {first_line(error)}).",
+            f"{path}：{library} 无法打开（{type(error).__name__}: {first_line(error)}）。",
         ) from error
 
 

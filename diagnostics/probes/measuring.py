@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diagnostics.probes.loading import Holder, Voice, prompt_text
+from diagnostics.run.refusal import BadValue
 
 
 def answer_ids(holder: Holder, voice: Voice, messages: Sequence[dict[str, str]], text: str) -> tuple[list[int], int]:
@@ -22,7 +23,10 @@ def answer_ids(holder: Holder, voice: Voice, messages: Sequence[dict[str, str]],
         answer = [*answer, voice.tokenizer.eos_token_id]
     context = holder.context()
     if context is not None and len(prompt) + len(answer) > context:
-        raise ValueError(f"Prompt and answer are {len(prompt) + len(answer)} tokens long; the context holds {context}.")
+        raise BadValue(
+            f"Prompt and answer are {len(prompt) + len(answer)} tokens long; the context holds {context}.",
+            f"提示与回答共 {len(prompt) + len(answer)} 个词元；上下文只容 {context} 个。",
+        )
     return prompt + answer, len(prompt)
 
 

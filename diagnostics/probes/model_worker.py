@@ -22,6 +22,7 @@ from diagnostics.probes.generation import Job, answer, job_of
 from diagnostics.probes.loading import Holder, seconds_since
 from diagnostics.probes.measuring import probe, token_scores
 from diagnostics.probes.orphan import end_with
+from diagnostics.run.refusal import told_with
 
 IDLE_SECONDS = 0.02
 # Modules that transformers imports only when they are used; what the Llama model imports, most models do. With an
@@ -62,7 +63,7 @@ def open_all(holder: Holder, request: Request, events: Events) -> set[Source]:
             holder.hold(source)
         except SourceUnusable as error:
             for place in rows:
-                events.write("error", row=place, message=str(error))
+                events.write("error", row=place, **told_with(error))
             continue
         opened.add(source)
         events.write("loaded", rows=rows, seconds=seconds_since(started))
@@ -79,7 +80,7 @@ def carry_out(holder: Holder, request: Request, events: Events) -> None:
             found = divergences(holder, request.rows[0].source, other, told, request.fields["draws"])
             events.write("result", row=0, **found)
         except (SourceUnusable, ValueError) as error:
-            events.write("error", row=None, message=str(error))
+            events.write("error", row=None, **told_with(error))
         return
     opened = open_all(holder, request, events)
     jobs: list[Job] = []
@@ -95,7 +96,7 @@ def carry_out(holder: Holder, request: Request, events: Events) -> None:
             elif request.do == "probe":
                 events.write("result", row=place, **probe(holder, holder.hold(row.source), request.fields["ids"]))
         except (SourceUnusable, ValueError) as error:
-            events.write("error", row=place, message=str(error))
+            events.write("error", row=place, **told_with(error))
     if jobs:
         answer(holder, jobs, events.write, events.cancelled, request.stream)
 

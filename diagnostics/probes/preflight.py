@@ -103,8 +103,8 @@ def with_preparation(material: Material, progress: Progress) -> Material:
         return replace(material, prepared=prepare(material.asked, material.train, progress=made))
     except CannotPrepare as error:
         if not len(material.train.rows):
-            return unseen(material, "prepared", str(error))
-        raise AskedWrong(f"{error}.") from error
+            return unseen(material, "prepared", error.sentence)
+        raise AskedWrong(f"{error}.", f"{error.said('zh')}。") from error
 
 
 def with_rewards(material: Material, progress: Progress) -> Material:
@@ -137,4 +137,4 @@ def with_script(material: Material, progress: Progress) -> Material:
         )  # a script that is none is said before the libraries are asked, which takes a while
         return replace(material, script=read_script(material.asked.script, signatures()))
     except BadScript as error:
-        raise AskedWrong(str(error)) from error
+        raise AskedWrong.of(error) from error

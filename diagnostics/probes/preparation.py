@@ -34,9 +34,12 @@ def prepare(asked: Asked, rows: Rows, *, progress: Progress | None = None) -> Pr
         CannotPrepare: the method has no preparation, there are no rows, or the tokenizer cannot be opened.
     """
     if asked.method not in METHODS:
-        raise CannotPrepare(f"{asked.method}: no method of ours prepares rows by that name")
+        raise CannotPrepare(
+            f"{asked.method}: no method of ours prepares rows by that name",
+            f"{asked.method}：没有准备这种方法的数据行的办法",
+        )
     if rows.dataset is None or not len(rows.dataset):
-        raise CannotPrepare(f"{rows.where}: holds no rows")
+        raise CannotPrepare(f"{rows.where}: holds no rows", f"{rows.where}：没有数据行")
     with quietly(progress) as noise:
         stand_in = open_stand_in(asked.config)
         return Preparation(asked.method, asked.config, rows, stand_in, noise).run(progress)
@@ -146,7 +149,10 @@ class Preparation:
         whole = self.build(self.dataset, max_length=None, packing=False, padding_free=False)
         names = whole.train_dataset.column_names
         if not {"input_ids", "labels"} <= set(names):
-            raise CannotPrepare(f"{self.rows.where}: its rows are prepared batch by batch, while training runs")
+            raise CannotPrepare(
+                f"{self.rows.where}: its rows are prepared batch by batch, while training runs",
+                f"{self.rows.where}：它的数据行在训练时逐批准备",
+            )
         final = self.build(whole.train_dataset)
         args = final.args
         self.max_length = args.max_length

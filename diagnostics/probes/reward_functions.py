@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from diagnostics.run.refusal import Refusal
+
 # TRL's signature: called with prompts, completions and the data set's columns as lists, returns one float for each.
 Reward = Callable[..., list[float]]
 
 
-class RewardUnusable(Exception):
+class RewardUnusable(Refusal):
     """A reward function cannot be had. The message is one sentence: what, where, what was expected."""
 
 
@@ -60,15 +62,20 @@ def load_reward(name: str, short_names: Mapping[str, str] | None = None) -> Rewa
     if not place or (name.endswith(".py") and ":" not in name):
         near = difflib.get_close_matches(name, known, n=2)
         hint = f"; did you mean {' or '.join(near)}?" if near else "."
+        hint_zh = f"；是否想写 {' 或 '.join(near)}？" if near else "。"
         others = f", or one of {', '.join(known)}" if known and not near else ""
+        others_zh = f"，或 {'、'.join(known)} 之一" if known and not near else ""
         raise RewardUnusable(
-            f"{name}: expected file.py:function, package.module:function or package.module.function{others}{hint}"
+            f"{name}: expected file.py:function, package.module:function or package.module.function{others}{hint}",
+            f"{name}：应为 file.py:function、package.module:function 或 package.module.function{others_zh}{hint_zh}",
         )
     try:
         if place.endswith(".py"):
             spec = importlib.util.spec_from_file_location(f"reward_{Path(place).stem}", place)
             if spec is None or spec.loader is None or not Path(place).is_file():
-                raise RewardUnusable(f"{place}: there is no such file of reward functions.")
+                raise RewardUnusable(
+                    f"{place}: there is no such file of reward functions.", f"{place}：没有这个奖励函数文件。"
+                )
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
         else:
@@ -77,8 +84,13 @@ def load_reward(name: str, short_names: Mapping[str, str] | None = None) -> Rewa
         raise
     except (Exception, SystemExit) as error:  # whatever the user's file raises at import
         said = " ".join(str(error).split()).rstrip(".")
-        raise RewardUnusable(f"{name}: cannot be imported ({type(error).__name__}: {said}).") from error
+        raise RewardUnusable(
+            f"{name}: cannot be imported ({type(error).__name__}: {said}).",
+            f"{name}：无法导入（{type(error).__name__}: {said}）。",
+        ) from error
     found = getattr(module, function, None)
     if not callable(found):
-        raise RewardUnusable(f"{name}: {place} holds no function {function}.")
+        raise RewardUnusable(
+            f"{name}: {place} holds no function {function}.", f"{name}：{place} 中没有函数 {function}。"
+        )
     return found  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import Any
 
 from diagnostics.compare.models.sources import SourceUnusable, check_model
 from diagnostics.probes.loading import first_line, one_word_for_all, open_tokenizer
+from diagnostics.run.refusal import BadValue, Sentence, sentence_of
 
 MOST_ROWS = 32
 MOST_TOKENS = 8192  # of a batch, padding included
@@ -37,10 +38,14 @@ class RewardModel:
         missing = sorted(loaded["missing_keys"])
         if missing:
             raise SourceUnusable(
-                f"{folder}: is no reward model: {missing[0]} is not among its weights, so its scores would be random."
+                f"{folder}: is no reward model: {missing[0]} is not among its weights, so its scores would be random.",
+                f"{folder}：不是奖励模型：权重中没有 {missing[0]}，它的分数会是随机的。",
             )
         if self.model.config.num_labels != 1:
-            raise SourceUnusable(f"{folder}: has {self.model.config.num_labels} outputs; a reward model has one.")
+            raise SourceUnusable(
+                f"{folder}: has {self.model.config.num_labels} outputs; a reward model has one.",
+                f"{folder}：有 {self.model.config.num_labels} 个输出；奖励模型只有一个。",
+            )
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token  # as TRL's RewardTrainer does
         # The score is read at the last token that is no padding, which the model finds by this number.
@@ -63,7 +68,10 @@ class RewardModel:
         try:
             return str(self.tokenizer.apply_chat_template(whole, tokenize=False))
         except Exception as error:  # a template may raise whatever it likes
-            raise ValueError(f"its chat template refuses the conversation ({first_line(error)})") from error
+            raise BadValue(
+                f"its chat template refuses the conversation ({first_line(error)})",
+                f"它的聊天模板拒绝了这段对话（{first_line(error)}）",
+            ) from error
 
     def scores(self, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[list[int], list[float | str]]]:
         """Score rows, shortest first in batches; yields the places of a batch with their scores, or why there is none."""
@@ -75,12 +83,20 @@ class RewardModel:
             try:
                 text = self.text_of(row["messages"], row["text"], row["conversational"])
             except ValueError as error:
-                yield [place], [str(error)]
+                yield [place], [sentence_of(error)]
                 continue
             ids[place] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
             if not ids[place] or len(ids[place]) > limit:
                 long = len(ids.pop(place))
-                yield [place], [f"a text of {long} tokens does not fit into its context of {limit}"]
+                yield (
+                    [place],
+                    [
+                        Sentence(
+                            f"a text of {long} tokens does not fit into its context of {limit}",
+                            f"{long} 个词元的文本超出了它 {limit} 个词元的上下文",
+                        )
+                    ],
+                )
         for batch in batches(ids):
             longest = max(len(ids[place]) for place in batch)
             pad = self.tokenizer.pad_token_id

@@ -19,12 +19,14 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from diagnostics.probes.orphan import end_with
 from diagnostics.probes.reward_calls import arguments, columns_of, is_async
 from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_reward
+from diagnostics.run.refusal import Refusal
 
 # The answers that the data or a model would give: a function that fails on these ends every run.
 GOOD = ("reference", "ordinary")
@@ -35,13 +37,20 @@ SPARED = 4
 SAME = 1e-6  # of the reward's size: float32 has seven digits
 
 
-class Broken(Exception):
-    """A call gave something else than one finite number for each answer. The message is one sentence."""
+class Broken(Refusal):
+    """A call gave something else than one finite number for each answer. `kind`: what; `facts`: more about it."""
 
-    def __init__(self, kind: str, message: str, **facts: Any) -> None:
-        super().__init__(message)
+    def __init__(self, english: str, chinese: str, kind: str, **facts: Any) -> None:
+        super().__init__(english, chinese)
         self.kind = kind
         self.facts = facts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Broken, **self.facts), (*self.args, self.kind)
+
+    def told(self) -> dict[str, Any]:
+        """The fields of a `failed` event."""
+        return {"kind": self.kind, "message": str(self), "message_zh": self.said("zh"), **self.facts}
 
 
 class Events:
@@ -96,7 +105,9 @@ class Trial:
             elif inspect.iscoroutine(found):
                 found.close()
                 raise Broken(
-                    "raises", f"{self.name}: returned a coroutine; TRL awaits only functions made by async def"
+                    f"{self.name}: returned a coroutine; TRL awaits only functions made by async def",
+                    f"{self.name}：返回了协程；TRL 只等待用 async def 定义的函数",
+                    "raises",
                 )
         except Broken:
             raise
@@ -118,7 +129,13 @@ class Trial:
             facts["frame"] = [where.filename, where.lineno, where.name]
         facts |= unfitting(self.reward, made)
         place = f" ({Path(where.filename).name}, line {where.lineno})" if where is not None else ""
-        return Broken("raises", f"{self.name} raised {facts['error']}{place}", **facts)
+        place_zh = f"（{Path(where.filename).name} 第 {where.lineno} 行）" if where is not None else ""
+        return Broken(
+            f"{self.name} raised {facts['error']}{place}",
+            f"{self.name} 抛出了异常 {facts['error']}{place_zh}",
+            "raises",
+            **facts,
+        )
 
     def first_row(self, places: Sequence[int], texts: Sequence[str]) -> int | None:
         """The first row on which a call with it alone fails."""
@@ -159,18 +176,29 @@ def values_of(name: str, given: Any, count: int) -> list[float | None]:
         Broken: it gave no list, a wrong count, or something else than a number.
     """
     if given is None:
-        raise Broken("none", f"{name} returned None; expected a list of {count} numbers")
+        raise Broken(
+            f"{name} returned None; expected a list of {count} numbers",
+            f"{name} 返回了 None；应为 {count} 个数的列表",
+            "none",
+        )
     if hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, str | bytes | Mapping) or not hasattr(given, "__iter__"):
         raise Broken(
-            "wrong-count", f"{name} returned {kind(given)} ({str(given)[:SHOWN]}); expected a list of {count} numbers",
-            got=1, wanted=count,
-        )  # fmt: skip
+            f"{name} returned {kind(given)} ({str(given)[:SHOWN]}); expected a list of {count} numbers",
+            f"{name} 返回了 {type(given).__name__}（{str(given)[:SHOWN]}）；应为 {count} 个数的列表",
+            "wrong-count",
+            got=1,
+            wanted=count,
+        )
     values = list(given)
     if len(values) != count:
         raise Broken(
-            "wrong-count", f"{name} returned {len(values)} rewards for {count} answers", got=len(values), wanted=count
+            f"{name} returned {len(values)} rewards for {count} answers",
+            f"{name} 为 {count} 条回答返回了 {len(values)} 个奖励",
+            "wrong-count",
+            got=len(values),
+            wanted=count,
         )
     return [value_of(name, value) for value in values]
 
@@ -187,7 +215,9 @@ def value_of(name: str, value: Any) -> float | None:
         return float("text" if isinstance(value, str) else value)
     except (TypeError, ValueError):
         raise Broken(
-            "not-a-number", f"{name} gave {kind(value)} ({str(value)[:SHOWN]}) where a number was expected"
+            f"{name} gave {kind(value)} ({str(value)[:SHOWN]}) where a number was expected",
+            f"{name} 给出了 {type(value).__name__}（{str(value)[:SHOWN]}），应为数字",
+            "not-a-number",
         ) from None
 
 
@@ -217,11 +247,13 @@ def run(folder: Path) -> None:
     try:
         reward = load_reward(spec, short_names(job))
     except RewardUnusable as error:
-        events.write("failed", call="import", kind="import", message=str(error).rstrip("."))
+        message, message_zh = str(error).rstrip("."), error.said("zh").rstrip("。")
+        events.write("failed", call="import", kind="import", message=message, message_zh=message_zh)
         events.write("end")
         return
     except BaseException as error:
-        events.write("failed", call="import", kind="import", message=f"{spec}: {type(error).__name__}: {error}")
+        message, message_zh = f"{spec}: {type(error).__name__}: {error}", f"{spec}：{type(error).__name__}: {error}"
+        events.write("failed", call="import", kind="import", message=message, message_zh=message_zh)
         events.write("end")
         return
     trial = Trial(job["name"], reward, job["rows"])
@@ -276,7 +308,7 @@ def answered(trial: Trial, calls: Mapping[str, Any], events: Events) -> tuple[li
         try:
             values = trial.given(places, texts)
         except Broken as broken:
-            events.write("failed", call=call, kind=broken.kind, message=str(broken), **broken.facts)
+            events.write("failed", call=call, **broken.told())
             if broken.kind == "raises":
                 tell_more(trial, places, texts, events)
             return None
@@ -286,15 +318,19 @@ def answered(trial: Trial, calls: Mapping[str, Any], events: Events) -> tuple[li
         )
         if any(one is not None and not math.isfinite(one) for one in values):
             at = next(n for n, one in enumerate(values) if one is not None and not math.isfinite(one))
-            message = f"{trial.name} gave {values[at]} for an answer"
-            events.write("failed", call=call, kind="not-finite", message=message, place=places[at])
+            gave = Broken(
+                f"{trial.name} gave {values[at]} for an answer",
+                f"{trial.name} 对一条回答给出了 {values[at]}",
+                "not-finite",
+            )
+            events.write("failed", call=call, place=places[at], **gave.told())
             return None
         seen += values
         each = max(each, seconds / max(1, len(texts)))
         first = first or spread(places, values, len(trial.rows))
     if all(one is None for one in seen):
-        message = f"{trial.name} gave None for every answer"
-        events.write("failed", call=GOOD[1], kind="none", message=message)
+        gave = Broken(f"{trial.name} gave None for every answer", f"{trial.name} 对每条回答都给出了 None", "none")
+        events.write("failed", call=GOOD[1], **gave.told())
         return None
     if len({one for one in seen if one is not None}) == 1:
         other_form(trial, *part(calls[GOOD[1]]), events, next(one for one in seen if one is not None))
@@ -370,16 +406,17 @@ def junk(trial: Trial, calls: Mapping[str, Any], every: int, events: Events) -> 
         try:
             values = trial.given(places, texts)
         except Broken as broken:
-            events.write("failed", call=call, kind=broken.kind, message=str(broken), **broken.facts)
+            events.write("failed", call=call, **broken.told())
             continue
         seconds = time.perf_counter() - begun
         events.write(
             "done", call=call, seconds=seconds, values=spread(places, values, len(trial.rows)), answers=len(texts)
         )
         if any(one is not None and not math.isfinite(one) for one in values):
-            events.write(
-                "failed", call=call, kind="not-finite", message=f"{trial.name} gave a number that is not finite"
+            gave = Broken(
+                f"{trial.name} gave a number that is not finite", f"{trial.name} 给出了非有限数", "not-finite"
             )
+            events.write("failed", call=call, **gave.told())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from diagnostics.compare.models.environment import worker_environment
 from diagnostics.preflight.material import RewardTrial, Rows
 from diagnostics.probes.reward_functions import logged_names
 from diagnostics.probes.reward_probes import JUNK, answers
+from diagnostics.run.refusal import Sentence, said
 
 SAMPLE = 32  # rows, spread over the data: a share among them is known to within 17 points
 CALL_SECONDS = 30.0
@@ -207,13 +208,14 @@ class Watched:
         if self.process.stdout is not None and not self._reader.is_alive():
             self.process.stdout.close()
 
-    def how(self) -> str:
+    def how(self) -> Sentence:
         """How the process ended, as part of a sentence."""
         code = self.process.returncode
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                return f"was killed by signal {-code} ({signal.Signals(-code).name})"
-        return f"ended the whole process with exit code {code}"
+                name = signal.Signals(-code).name
+                return Sentence(f"was killed by signal {-code} ({name})", f"被信号 {-code}（{name}）杀死")
+        return Sentence(f"ended the whole process with exit code {code}", f"结束了整个进程，退出码 {code}")
 
     def tail(self) -> tuple[str, ...]:
         """The last lines that were printed."""
@@ -234,6 +236,11 @@ def descendants(process: int) -> list[int]:
         level = {child for child, parent in parents.items() if parent in level and child not in found}
         found += level
     return found
+
+
+def sentence_of(event: Mapping[str, Any]) -> Sentence:
+    """What a call failed with."""
+    return Sentence(event["message"], event.get("message_zh", event["message"]))
 
 
 def trial_of(
@@ -266,18 +273,27 @@ def trial_of(
                     without = tuple(numbers[n] for n, one in enumerate(given) if one is None and texts[n] is not None)
                     facts.setdefault("none_rows", {})[event["call"]] = without
         elif event["event"] == "failed" and event["call"] in (*GOOD, "import"):
-            failed = (event["kind"], event["message"])
-            facts |= {key: value for key, value in event.items() if key not in ("event", "kind", "message")}
+            failed = (event["kind"], sentence_of(event))
+            facts |= {
+                key: value for key, value in event.items() if key not in ("event", "kind", "message", "message_zh")
+            }
         elif event["event"] == "failed":
-            bad[event["call"]] = (event["kind"], event["message"])
+            bad[event["call"]] = (event["kind"], sentence_of(event))
         elif event["event"] == "note":
             facts |= {key: value for key, value in event.items() if key != "event"}
     call = watched.call
     if ended != "end":
+        how, how_zh = watched.how(), said(watched.how(), "zh")
         told = {
-            "timeout": ("timeout", f"{name} did not come back from one call ({call})"),
-            "limit": ("timeout", f"{name} was not through when the time was up ({call})"),
-            "died": ("died", f"{name} {watched.how()} ({call})"),
+            "timeout": (
+                "timeout",
+                Sentence(f"{name} did not come back from one call ({call})", f"{name} 的一次调用没有返回（{call}）"),
+            ),
+            "limit": (
+                "timeout",
+                Sentence(f"{name} was not through when the time was up ({call})", f"{name} 到时限还没有完成（{call}）"),
+            ),
+            "died": ("died", Sentence(f"{name} {how} ({call})", f"{name} {how_zh}（{call}）")),
         }[ended]
         if call in (*GOOD, "import") and failed is None:
             failed = told

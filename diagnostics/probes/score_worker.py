@@ -22,11 +22,12 @@ from typing import Any
 from diagnostics.compare.models.sources import SourceUnusable
 from diagnostics.probes.orphan import end_with
 from diagnostics.probes.reward_functions import Reward, RewardUnusable, load_reward
+from diagnostics.run.refusal import Refusal, Sentence, said, told_with
 
 FUNCTION_BATCH = 64
 
 
-class FunctionFailed(Exception):
+class FunctionFailed(Refusal):
     """A reward function raised, or gave something else than one number for each answer. The message is one sentence."""
 
 
@@ -46,9 +47,9 @@ class Events:
         good: list[tuple[int, float | None]] = []
         for place, value in zip(places, values, strict=True):
             if isinstance(value, str):
-                self.write("lost", row=place, reason=value)
+                self.write("lost", row=place, reason=value, reason_zh=said(value, "zh"))
             elif value is not None and not math.isfinite(value):
-                self.write("lost", row=place, reason=f"gave {value}")
+                self.write("lost", row=place, reason=f"gave {value}", reason_zh=f"给出了 {value}")
             else:
                 good.append((place, value))
         if good:
@@ -80,14 +81,22 @@ def values_of(name: str, reward: Reward, rows: Sequence[dict[str, Any]]) -> list
             given = asyncio.run(awaited(given))
         given = list(given)
     except (Exception, SystemExit) as error:  # whatever the user's function raises
-        raise FunctionFailed(f"{name} raised {described(error)}.") from error
+        raise FunctionFailed(
+            f"{name} raised {described(error)}.", f"{name} 抛出了异常 {described(error).chinese}。"
+        ) from error
     if len(given) != len(rows):
-        raise FunctionFailed(f"{name} gave {len(given)} scores for {len(rows)} answers; expected one for each.")
+        raise FunctionFailed(
+            f"{name} gave {len(given)} scores for {len(rows)} answers; expected one for each.",
+            f"{name} 为 {len(rows)} 条回答给出了 {len(given)} 个分数；每条应有一个。",
+        )
     try:
         return [None if value is None else float(value) for value in given]
     except (TypeError, ValueError) as error:
         wrong = next(one for one in given if one is not None and not is_number(one))
-        raise FunctionFailed(f"{name} gave {wrong!r:.60} as a score; expected a number.") from error
+        raise FunctionFailed(
+            f"{name} gave {wrong!r:.60} as a score; expected a number.",
+            f"{name} 给出的分数是 {wrong!r:.60}；应为数字。",
+        ) from error
 
 
 def arguments_of(reward: Reward, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -132,12 +141,15 @@ def is_number(value: Any) -> bool:
     return True
 
 
-def described(error: BaseException) -> str:
+def described(error: BaseException) -> Sentence:
     """An exception and the place of the user's code that raised it."""
     frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename != __file__]
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    said = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}{f': {said}' if said else ''}{where}"
+    words = " ".join(str(error).split()).rstrip(".")
+    what = f"{type(error).__name__}{f': {words}' if words else ''}"
+    if not frames:
+        return Sentence(what, what)
+    file, line = Path(frames[-1].filename).name, frames[-1].lineno
+    return Sentence(f"{what} ({file}, line {line})", f"{what}（{file} 第 {line} 行）")
 
 
 def by_model(folder: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[list[int], list[float | str]]]:
@@ -171,9 +183,10 @@ def run(folder: Path) -> None:
         for places, values in KINDS[job["kind"]](job["what"], job["rows"]):
             events.scores(places, values)
     except (RewardUnusable, FunctionFailed, SourceUnusable) as error:
-        events.write("error", message=str(error))
+        events.write("error", **told_with(error))
     except Exception as error:  # one sentence, whatever it was
-        events.write("error", message=f"{job['what']}: {described(error)}.")
+        what = described(error)
+        events.write("error", message=f"{job['what']}: {what}.", message_zh=f"{job['what']}：{what.chinese}。")
     events.write("end")
 
 

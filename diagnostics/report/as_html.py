@@ -16,6 +16,7 @@ from diagnostics.report.page import explain
 from diagnostics.report.svg import MOST_POINTS, plot
 from diagnostics.report.words import Lang, in_words
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 from diagnostics.version import version
 
 STYLE = Path(__file__).parent / "report.css"
@@ -60,10 +61,10 @@ def section(run: Run, diagnosis: Diagnosis, lang: Lang, points: int) -> str:
     """What is said of a run below its name: its end, its findings with their curves, what was not looked at."""
     parts = []
     if run.status.reason:
-        parts.append(note(run.status.reason, "error" if run.status.state == "failed" else "plain"))
+        parts.append(note(said(run.status.reason, lang), "error" if run.status.state == "failed" else "plain"))
     if run.status.active:
         parts.append(note(LABELS[lang]["early"]))
-    parts.append(block(LABELS[lang]["problems"], list(run.problems)))
+    parts.append(block(LABELS[lang]["problems"], [said(one, lang) for one in run.problems]))
     parts += [finding_row(run, one, lang, points) for one in diagnosis.findings]
     parts.append(beside_html(diagnosis, lang))
     parts.append(unknown_html(run, diagnosis, lang))
@@ -120,7 +121,7 @@ def folder(report: FolderReport, lang: Lang) -> str:
     )
     content = (
         f'<div class="scroll"><table class="runs"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f"{block(LABELS[lang]['unreadables'], [one.reason for one in report.unreadable])}\n{sections}\n"
+        f"{block(LABELS[lang]['unreadables'], [said(one.reason, lang) for one in report.unreadable])}\n{sections}\n"
         f"{rule_pages((rule for row in report.rows for rule, _ in row.findings), lang)}"
     )
     return page(report.path.name or str(report.path), head, content, lang)

@@ -12,6 +12,7 @@ from diagnostics.report.beside import against_object, keep_object
 from diagnostics.report.folder import FolderReport
 from diagnostics.report.words import MISSING, FindingInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 SCHEMA = 1
 
@@ -75,13 +76,13 @@ def report_object(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> dict[str
             "method": run.method,
             "status": run.status.state,
             "ending": ending_of(run),
-            "reason": run.status.reason,
+            "reason": None if run.status.reason is None else said(run.status.reason, lang),
             "step": max(run.status.step, run.last_step),
             "points": run.points,
             "findings": [finding_object(in_words(one, lang)) for one in diagnosis.findings],
             "not_checked": [{"rule": one.rule, "reason": reason_in_words(one, lang)} for one in diagnosis.not_checked],
             "missing": [MISSING[lang][part] for part in run.missing],
-            "problems": list(run.problems),
+            "problems": [said(one, lang) for one in run.problems],
             **({"keep": keep_object(diagnosis.keep, lang)} if diagnosis.keep else {}),
             **({"against": against_object(diagnosis.against, lang)} if diagnosis.against else {}),
         }
@@ -102,7 +103,7 @@ def folder(report: FolderReport, lang: Lang) -> str:
     """The report on many runs as one object. The runs are JSON already, written where they were judged."""
     head = written({"schema": SCHEMA, "path": str(report.path)}).removesuffix("\n}")
     runs = ",\n".join(row.part for row in report.rows)
-    unreadable = written([{"path": one.path, "reason": one.reason} for one in report.unreadable])
+    unreadable = written([{"path": one.path, "reason": said(one.reason, lang)} for one in report.unreadable])
     return f'{head},\n "runs": [\n{runs}\n],\n "unreadable": {unreadable}\n}}\n'
 
 

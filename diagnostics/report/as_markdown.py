@@ -23,6 +23,7 @@ from diagnostics.report.folder import FolderReport, Row, cells, columns, folder_
 from diagnostics.report.labels import LABELS, counted
 from diagnostics.report.words import MISSING, FindingInWords, FixInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 SIGNS: dict[str | None, str] = {"error": "❌", "warning": "⚠️", "info": "ℹ️", None: "✅"}
 UNJUDGED = "⚪"
@@ -142,11 +143,11 @@ def body(run: Run, diagnosis: Diagnosis, lang: Lang) -> list[str]:
     facts = [escaped(run.method or "?"), escaped(state), counted(lang, "points", run.points)]
     parts = [" · ".join([*facts, code(run.path)])]
     if run.status.reason:
-        parts.append(f"> {escaped(run.status.reason)}")
+        parts.append(f"> {escaped(said(run.status.reason, lang))}")
     if run.status.active:
         parts.append(f"> {label['early']}")
     if run.problems:
-        problems = "\n".join(f"- {escaped(problem)}" for problem in run.problems)
+        problems = "\n".join(f"- {escaped(said(problem, lang))}" for problem in run.problems)
         parts.append(f"**{label['problems']}**\n\n{problems}")
     findings = [in_words(one, lang) for one in diagnosis.findings]
     if findings:
@@ -211,7 +212,7 @@ def folder(report: FolderReport, lang: Lang) -> str:
     parts.append(table([columns(lang), *(table_row(row, lang) for row in report.rows)]))
     if report.unreadable:
         parts.append(f"**{label['unreadables']}**")
-        parts.append("\n".join(f"- {escaped(one.reason)}" for one in report.unreadable))
+        parts.append("\n".join(f"- {escaped(said(one.reason, lang))}" for one in report.unreadable))
     size = sum(len(part.encode("utf-8", "replace")) for part in parts)
     for place, row in enumerate(report.rows):
         section = folded(summary(row, lang), row.part)

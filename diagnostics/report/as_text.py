@@ -20,6 +20,7 @@ from diagnostics.report.folder import FolderReport, cells, columns, folder_verdi
 from diagnostics.report.labels import LABELS, counted, when
 from diagnostics.report.words import FindingInWords, Lang, in_words, reason_in_words
 from diagnostics.run import Run
+from diagnostics.run.refusal import said
 
 WIDTH = 100
 
@@ -98,12 +99,12 @@ def report(run: Run, diagnosis: Diagnosis, lang: Lang = "en") -> str:
     state = state_in_words(run, lang)
     lines = [f"{one_line(run.path)}  {one_line(run.method or '?')}  {state}  {counted(lang, 'points', run.points)}"]
     if run.status.reason:
-        lines.append(one_line(run.status.reason))
+        lines.append(one_line(said(run.status.reason, lang)))
     if run.status.active:
         lines.append(label["early"])
     blocks = ["\n".join(lines)]
     if run.problems:
-        blocks.append("\n".join(f"! {one_line(problem)}" for problem in run.problems))
+        blocks.append("\n".join(f"! {one_line(said(problem, lang))}" for problem in run.problems))
     blocks += [finding_text(in_words(one, lang), lang) for one in diagnosis.findings]
     if not diagnosis.findings:
         blocks.append(verdict(diagnosis, lang))
@@ -155,7 +156,7 @@ def folder(report: FolderReport, lang: Lang) -> str:
     lines = aligned(table, "")
     blocks = [f"{one_line(report.path)}  {folder_verdict(report, lang)}", "\n".join(lines)]
     if report.unreadable:
-        rows = [f"! {one_line(one.reason)}" for one in report.unreadable]
+        rows = [f"! {one_line(said(one.reason, lang))}" for one in report.unreadable]
         blocks.append("\n".join([label["unreadables"], *rows]))
     blocks.append(f"{label['one_of_them']}{label['colon']}python -m diagnostics check {one_line(report.path)}/RUN")
     return "\n\n".join(blocks) + "\n"

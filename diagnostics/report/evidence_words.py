@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from diagnostics.finding import Evidence, TableEvidence, TextEvidence
 from diagnostics.preflight.converting import FATES
+from diagnostics.run.refusal import said
 
 # Heads of tables. A word that may also be the name of a column ("answer", "text") is ours in the first place alone.
 HEADS = {
@@ -41,7 +42,8 @@ def in_chinese(one: Evidence) -> Evidence:
     """A piece of evidence with our own words in Chinese."""
     if isinstance(one, TextEvidence):
         lines = tuple(
-            f"{line.removesuffix(DEFAULT)}  （默认）" if line.endswith(DEFAULT) else line for line in one.lines
+            f"{line.removesuffix(DEFAULT)}  （默认）" if line.endswith(DEFAULT) else said(line, "zh")
+            for line in one.lines
         )
         return replace(one, file="配置" if one.file == "config" else one.file, lines=lines)
     if not isinstance(one, TableEvidence):
@@ -68,7 +70,7 @@ def row_words(row: tuple[str, ...], head: tuple[str, ...]) -> tuple[str, ...]:
     if not row:
         return row
     names = PROBES if head[:2] == ("answer", "mean") else CELLS if head[0] in ("what", "where") else {}
-    return (names.get(row[0], row[0]), *row[1:])
+    return (names.get(row[0], row[0]), *(said(cell, "zh") for cell in row[1:]))
 
 
 def fate(cell: str) -> str:

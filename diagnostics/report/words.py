@@ -11,6 +11,7 @@ from typing import Any, Literal
 from diagnostics.finding import Edit, Evidence, Finding, Fix, NotChecked, Words
 from diagnostics.report.evidence_words import in_chinese
 from diagnostics.rules import RULES
+from diagnostics.run.refusal import Sentence, said
 
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
@@ -160,7 +161,7 @@ def words_of(rule: str, lang: Lang) -> Words:
 def in_words(finding: Finding, lang: Lang = "en") -> FindingInWords:
     """A finding in the words of its rule."""
     words = words_of(finding.rule, lang)
-    facts = finding.facts
+    facts = {name: said(one, lang) if isinstance(one, Sentence) else one for name, one in finding.facts.items()}
     return FindingInWords(
         rule=finding.rule,
         severity=finding.severity,
@@ -201,7 +202,7 @@ def fix_in_words(fix: Fix, words: Words) -> FixInWords:
 
 def reason_in_words(one: NotChecked, lang: Lang = "en") -> str:
     """Why a rule could not judge."""
-    facts = {**one.facts, "why": unseen_in_words(str(one.facts["why"]), lang)} if "why" in one.facts else one.facts
+    facts = {**one.facts, "why": unseen_in_words(one.facts["why"], lang)} if "why" in one.facts else one.facts
     return REASONS[lang][one.reason].format_map(facts)
 
 
@@ -220,4 +221,4 @@ UNSEEN_ZH = {
 
 def unseen_in_words(why: str, lang: Lang = "en") -> str:
     """Why something was not looked at; a message of a library as it is."""
-    return why if lang == "en" else UNSEEN_ZH.get(why, why)
+    return str(why) if lang == "en" else UNSEEN_ZH.get(why, said(why, lang))

@@ -12,6 +12,7 @@ from diagnostics.postmortem.causes import cause_for, finding_of
 from diagnostics.preflight.material import Material, RewardTrial
 from diagnostics.preflight.trials import failed, junk_failures, said, trials_of
 from diagnostics.run import Run
+from diagnostics.run.refusal import cut
 
 NAME = "reward-raises"
 METHODS = ("grpo", "rloo", "ppo", None)
@@ -84,8 +85,8 @@ def told(one: RewardTrial, kind: str, severity: Severity, confidence: float, bro
             "function": one.name,
             "file": Path(frame[0]).name if frame else one.spec,
             "line": frame[1] if frame else 0,
-            "error": (one.facts.get("error") or (one.failed[1] if one.failed else ""))[:200],
-            "said": one.failed[1][:300] if one.failed else "",
+            "error": cut(one.facts.get("error") or (one.failed[1] if one.failed else ""), 200),
+            "said": cut(one.failed[1], 300) if one.failed else "",
             "row": one.facts.get("row", "-"),
             "missing": ", ".join(one.facts.get("missing", ())),
             "probe": "",

@@ -6,6 +6,7 @@ from diagnostics.finding import Finding, Fix, Limit, TextEvidence, Words
 from diagnostics.measure import ONLINE
 from diagnostics.preflight.material import Material
 from diagnostics.preflight.trials import failed, junk_failures, trials_of
+from diagnostics.run.refusal import Sentence
 
 NAME = "reward-slow"
 METHODS = ONLINE
@@ -30,7 +31,8 @@ def preflight(material: Material) -> Finding | None:
         if not slow:
             return None
         one, kind = max(slow, key=lambda trial: float(trial.facts["each"])), "slow"
-        message = f"{one.name}: {one.facts['each']:.3g} s an answer"
+        each = one.facts["each"]
+        message = Sentence(f"{one.name}: {each:.3g} s an answer", f"{one.name}：每条回答 {each:.3g} 秒")
     return Finding(
         rule=NAME,
         severity="warning",

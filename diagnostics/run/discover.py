@@ -10,6 +10,7 @@ from pathlib import Path
 from diagnostics.run.folder import is_run
 from diagnostics.run.reader import RunReader
 from diagnostics.run.record import Run, RunUnreadable
+from diagnostics.run.refusal import sentence_of
 
 
 @dataclass
@@ -37,18 +38,21 @@ class RunStore:
             RunUnreadable: there is no run of that name below the root, or nothing of it can be read.
         """
         if name in ("", ".", "..") or Path(name).name != name or not is_run(self.root / name):
-            raise RunUnreadable(f"{name}: there is no such run in {self.root}.")
+            raise RunUnreadable(
+                f"{name}: there is no such run in {self.root}.", f"{name}：{self.root} 中没有这次运行。"
+            )
         with self._lock:
             return self._readers.setdefault(name, RunReader(self.root / name)).read()
 
     def all(self) -> tuple[list[Run], dict[str, str]]:
         """All readable runs, oldest start first, and for each unreadable one the sentence that says why."""
-        runs, broken = [], {}
+        runs: list[Run] = []
+        broken: dict[str, str] = {}
         for name in self.names():
             try:
                 runs.append(self.get(name))
             except (RunUnreadable, OSError) as error:
-                broken[name] = str(error)
+                broken[name] = sentence_of(error)
         return sorted(runs, key=lambda run: (run.status.started or 0.0, run.name)), broken
 
     def signature(self) -> str:

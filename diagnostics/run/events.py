@@ -18,6 +18,7 @@ import google_crc32c
 from tensorboard.compat.proto import event_pb2, types_pb2
 
 from diagnostics.run.files import parse_json
+from diagnostics.run.refusal import Sentence
 
 HEADER = struct.Struct("<QI")
 FOOTER = struct.Struct("<I")
@@ -88,8 +89,11 @@ class EventFile:
                 if found is None:
                     break
                 self.problems.append(
-                    f"{self.path.name}: {found - position} bytes at offset {self.offset + position} are damaged "
-                    "and were skipped."
+                    Sentence(
+                        f"{self.path.name}: {found - position} bytes at offset {self.offset + position} are damaged "
+                        "and were skipped.",
+                        f"{self.path.name}：偏移 {self.offset + position} 处有 {found - position} 字节损坏，已跳过。",
+                    )
                 )
                 position = found
                 continue
@@ -103,7 +107,10 @@ class EventFile:
                 break  # begun, and zeros from there to the end
             else:
                 self.problems.append(
-                    f"{self.path.name}: the record at offset {self.offset + position} is damaged and was skipped."
+                    Sentence(
+                        f"{self.path.name}: the record at offset {self.offset + position} is damaged and was skipped.",
+                        f"{self.path.name}：偏移 {self.offset + position} 处的记录损坏，已跳过。",
+                    )
                 )
             position = end
         self.offset += position
@@ -133,7 +140,12 @@ class EventFile:
         try:
             event.ParseFromString(record)
         except Exception:  # protobuf's DecodeError class depends on its backend
-            self.problems.append(f"{self.path.name}: a record is no TensorBoard event and was skipped.")
+            self.problems.append(
+                Sentence(
+                    f"{self.path.name}: a record is no TensorBoard event and was skipped.",
+                    f"{self.path.name}：有一条记录不是 TensorBoard 事件，已跳过。",
+                )
+            )
             return
         self.started = event.wall_time if self.started is None else self.started
         for value in event.summary.value:

@@ -22,6 +22,10 @@ EXPECTED = (
     "a run folder (run.json), a Trainer's output folder, a TensorBoard log folder, a trainer_state.json, "
     "a trainer_log.jsonl, log rows as JSON or a console log with log rows or a traceback"
 )
+EXPECTED_ZH = (
+    "运行文件夹（run.json）、Trainer 的输出文件夹、TensorBoard 日志文件夹、trainer_state.json、trainer_log.jsonl、"
+    "JSON 形式的日志行，或含日志行或回溯信息的控制台日志"
+)
 # Names that console logs go by, tried in this order before other `.log`, `.txt` and `.out` files. `running_log.txt` is
 # LLaMA-Factory's, `output.log` that of Weights & Biases.
 CONSOLE_NAMES = (CONSOLE_FILE, "train.log", "training.log", "running_log.txt", "output.log", "nohup.out")

@@ -10,6 +10,7 @@ from diagnostics.run.events import EventFile, config_of
 from diagnostics.run.gather import gather, times_of
 from diagnostics.run.llamafactory import is_llamafactory, progress_of
 from diagnostics.run.record import Series
+from diagnostics.run.refusal import Sentence
 from diagnostics.run.rows import points_of, step_of, whole
 from diagnostics.run.status import Status
 
@@ -88,11 +89,21 @@ def log_of_rows(name: str, rows: list[Any]) -> Log:
     mappings = [row for row in rows if isinstance(row, dict)]
     most, finished = progress_of(row for row in mappings if is_llamafactory(row))
     counted = bool(series) and all(step_of(row) is None for row in mappings)
-    problems = []
+    problems: list[str] = []
     if counted:
-        problems.append(f"{name}: the rows carry no step; steps are rows, counted from 1.")
+        problems.append(
+            Sentence(
+                f"{name}: the rows carry no step; steps are rows, counted from 1.",
+                f"{name}：各行没有步数；以行号为步数，从 1 数起。",
+            )
+        )
     elif mappings and not series:
-        problems.append(f"{name}: the rows tell of progress only, no training was logged in them.")
+        problems.append(
+            Sentence(
+                f"{name}: the rows tell of progress only, no training was logged in them.",
+                f"{name}：各行只有进度，没有训练记录。",
+            )
+        )
     return Log(
         name,
         series,

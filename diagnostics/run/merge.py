@@ -9,6 +9,7 @@ import numpy as np
 
 from diagnostics.run.log import Log
 from diagnostics.run.record import Series
+from diagnostics.run.refusal import Sentence
 
 # Sources of one run agree up to how they round: the Trainer logs a loss to 4 decimals, prints 4 digits.
 RELATIVE, ABSOLUTE = 2e-3, 1e-4
@@ -30,7 +31,10 @@ def merge(logs: Sequence[Log]) -> Log:
     merged = logs[0]
     for lesser in logs[1:]:
         if agreement(merged.series, lesser.series) is False:
-            told = f"{lesser.name} was left out: its curves are not those of {merged.name}, but another run's."
+            told = Sentence(
+                f"{lesser.name} was left out: its curves are not those of {merged.name}, but another run's.",
+                f"{lesser.name} 未采用：它的曲线与 {merged.name} 的不同，属于另一次运行。",
+            )
             merged = replace(merged, problems=(*merged.problems, told))
             continue
         merged = joined(merged, lesser)

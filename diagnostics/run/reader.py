@@ -14,6 +14,7 @@ from diagnostics.run.files import read_json
 from diagnostics.run.folder import (
     CONSOLE_FILE,
     EXPECTED,
+    EXPECTED_ZH,
     RUN_FILE,
     SAMPLES_FILE,
     STATE_FILE,
@@ -27,6 +28,7 @@ from diagnostics.run.log import Log, last_step, log_of_events, status_of
 from diagnostics.run.merge import agreement, merge, tail
 from diagnostics.run.method import METHODS, era_of, method_of
 from diagnostics.run.record import Run, RunUnreadable
+from diagnostics.run.refusal import Sentence, said
 from diagnostics.run.rows import whole
 from diagnostics.run.samples import read_samples
 from diagnostics.run.sources import log_of_file
@@ -84,7 +86,11 @@ class RunReader:
         if log is None:
             if not asked:
                 why = f" ({problems[0]})" if problems else ""
-                raise RunUnreadable(f"{folder}: nothing was logged in it{why}; expected {EXPECTED}.")
+                why_zh = f"（{said(problems[0], 'zh')}）" if problems else ""
+                raise RunUnreadable(
+                    f"{folder}: nothing was logged in it{why}; expected {EXPECTED}.",
+                    f"{folder}：里面没有任何日志{why_zh}；应为{EXPECTED_ZH}。",
+                )
             log = Log("")
         config = {**adapter, **log.config, **asked.get("config", {})}
         method = asked["method"] if asked.get("method") in METHODS else method_of(log.series, config)
@@ -123,10 +129,15 @@ class RunReader:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            problems.append(f"{RUN_FILE} cannot be read: {error}.")
+            problems.append(Sentence(f"{RUN_FILE} cannot be read: {error}.", f"{RUN_FILE} 无法读取：{error}。"))
             return {}
         if not isinstance(asked, dict) or not isinstance(asked.get("config", {}), dict):
-            problems.append(f"{RUN_FILE} is no record of a run: an object with a config was expected.")
+            problems.append(
+                Sentence(
+                    f"{RUN_FILE} is no record of a run: an object with a config was expected.",
+                    f"{RUN_FILE} 不是运行的记录：应为带有 config 的对象。",
+                )
+            )
             return {}
         return asked
 
@@ -167,9 +178,15 @@ class RunReader:
             try:
                 file.read_new()
             except OSError as error:
-                problems.append(f"{path.name} cannot be read: {error.strerror}.")
+                problems.append(
+                    Sentence(
+                        f"{path.name} cannot be read: {error.strerror}.", f"{path.name} 无法读取：{error.strerror}。"
+                    )
+                )
             if not file.points and not file.texts:
-                problems.append(f"{path.name} holds no complete record yet.")
+                problems.append(
+                    Sentence(f"{path.name} holds no complete record yet.", f"{path.name} 中还没有完整的记录。")
+                )
         ordered = sorted(
             self._files.values(), key=lambda one: (math.inf if one.started is None else one.started, one.path.name)
         )
@@ -201,7 +218,12 @@ class RunReader:
             return None
         if len(paths) > 1:
             others = ", ".join(path.name for path in paths[1:5])
-            problems.append(f"{paths[0].name} was read; there are log rows in {others} as well.")
+            problems.append(
+                Sentence(
+                    f"{paths[0].name} was read; there are log rows in {others} as well.",
+                    f"读取的是 {paths[0].name}；{others} 中也有日志行。",
+                )
+            )
         every = whole(config.get("logging_steps"))
         return self._source(paths[0], problems, every if every and every > 0 else None)
 
@@ -217,7 +239,7 @@ class RunReader:
                 self._logs[path] = (stamped, error)
         read = self._logs[path][1]
         if isinstance(read, RunUnreadable):
-            problems.append(str(read))
+            problems.append(read.sentence)
             return None
         return read
 

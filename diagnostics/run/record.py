@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from diagnostics.run import tags
+from diagnostics.run.refusal import Refusal
 from diagnostics.run.status import Status
 
 
-class RunUnreadable(Exception):
+class RunUnreadable(Refusal):
     """A path cannot be read as a run. The message is one sentence: what, where, what was expected."""
 
 

@@ -13,6 +13,7 @@ from diagnostics.run.folder import (
     CONSOLE_FILE,
     EVENT_MARK,
     EXPECTED,
+    EXPECTED_ZH,
     HISTORY_MARK,
     RUN_FILE,
     STATE_FILE,
@@ -20,6 +21,7 @@ from diagnostics.run.folder import (
 )
 from diagnostics.run.log import Log, log_of_events, log_of_rows, log_of_state
 from diagnostics.run.record import RunUnreadable
+from diagnostics.run.refusal import Sentence
 from diagnostics.run.rows import is_log_row
 
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -40,7 +42,10 @@ def log_of_file(path: Path, logging_steps: int | None = None) -> Log:
             return log_of_json(path, decoded(path.read_bytes()), logging_steps)
         return log_of_text(path, logging_steps)
     except OSError as error:
-        raise RunUnreadable(f"{path}: cannot be opened ({error.strerror}); expected {EXPECTED}.") from error
+        raise RunUnreadable(
+            f"{path}: cannot be opened ({error.strerror}); expected {EXPECTED}.",
+            f"{path}：无法打开（{error.strerror}）；应为{EXPECTED_ZH}。",
+        ) from error
 
 
 def log_of_event_file(path: Path) -> Log:
@@ -48,7 +53,10 @@ def log_of_event_file(path: Path) -> Log:
     file = EventFile(path)
     file.read_new()
     if not file.points and not file.texts:
-        raise RunUnreadable(f"{path}: the event file holds no scalar (it is empty or was cut off at its start).")
+        raise RunUnreadable(
+            f"{path}: the event file holds no scalar (it is empty or was cut off at its start).",
+            f"{path}：事件文件中没有标量（文件为空，或开头被截断）。",
+        )
     return log_of_events(path.name, [file])
 
 
@@ -71,13 +79,19 @@ def log_of_json(path: Path, text: str, logging_steps: int | None) -> Log:
         return log_of_state(path.name, value)
     if isinstance(value, list) or is_log_row(value):
         return log_of_rows(path.name, log_rows(path, value if isinstance(value, list) else [value]))
-    raise RunUnreadable(f"{path}: holds no log rows; expected a log_history, or a list of rows.")
+    raise RunUnreadable(
+        f"{path}: holds no log rows; expected a log_history, or a list of rows.",
+        f"{path}：里面没有日志行；应为 log_history，或日志行的列表。",
+    )
 
 
 def log_rows(path: Path, rows: list[Any]) -> list[Any]:
     """Rows, if there is none yet or one of them is of a log: lists of other things are kept as JSON as well."""
     if rows and not any(is_log_row(row) for row in rows):
-        raise RunUnreadable(f"{path}: its rows are none of a log; expected rows with numbers such as loss.")
+        raise RunUnreadable(
+            f"{path}: its rows are none of a log; expected rows with numbers such as loss.",
+            f"{path}：其中的行不是日志行；应为带有 loss 之类数字的行。",
+        )
     return rows
 
 
@@ -88,10 +102,15 @@ def log_of_lines(path: Path, text: str, logging_steps: int | None, error: ValueE
     if rows and 2 * len(rows) >= lines:
         return log_of_rows(path.name, log_rows(path, rows))
     if path.name == TRAINER_LOG_FILE and lines <= 1 and "\0" not in text:
-        return Log(path.name, problems=(f"{path.name}: holds no whole row yet.",))
+        return Log(
+            path.name, problems=(Sentence(f"{path.name}: holds no whole row yet.", f"{path.name}：还没有完整的一行。"),)
+        )
     if path.suffix not in JSON_ENDINGS:
         return log_of_text(path, logging_steps)  # `[2026-01-01 ...] INFO` begins like a list
-    raise RunUnreadable(f"{path}: cannot be read as JSON ({error}); expected {EXPECTED}.")
+    raise RunUnreadable(
+        f"{path}: cannot be read as JSON ({error}); expected {EXPECTED}.",
+        f"{path}：无法作为 JSON 读取（{error}）；应为{EXPECTED_ZH}。",
+    )
 
 
 def log_of_text(path: Path, logging_steps: int | None = None) -> Log:
@@ -99,7 +118,10 @@ def log_of_text(path: Path, logging_steps: int | None = None) -> Log:
     log = log_of_console(path, logging_steps)
     if log.series or (path.name == CONSOLE_FILE and (path.parent / RUN_FILE).is_file()) or is_told(path):
         return log
-    raise RunUnreadable(f"{path}: holds no log row such as {{'loss': 1.2, 'epoch': 0.1}}; expected {EXPECTED}.")
+    raise RunUnreadable(
+        f"{path}: holds no log row such as {{'loss': 1.2, 'epoch': 0.1}}; expected {EXPECTED}.",
+        f"{path}：没有像 {{'loss': 1.2, 'epoch': 0.1}} 这样的日志行；应为{EXPECTED_ZH}。",
+    )
 
 
 def run_name(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diagnostics.run.files import read_json
+from diagnostics.run.refusal import Sentence, told_in
 
 State = Literal["waiting", "starting", "running", "finished", "failed", "stopped", "unknown"]
 
@@ -102,7 +103,13 @@ def read_status(folder: Path, now: float | None = None) -> Status:
         return Status("unknown")
     state = raw.get("state")
     if state not in ("starting", "running", "finished", "failed", "stopped"):
-        return Status("unknown", reason=f"{STATUS_FILE} holds the state {state!r}, which is none of ours")
+        return Status(
+            "unknown",
+            reason=Sentence(
+                f"{STATUS_FILE} holds the state {state!r}, which is none of ours",
+                f"{STATUS_FILE} 中的状态 {state!r} 不是这里的状态",
+            ),
+        )
     pid, host, behind = raw.get("pid"), raw.get("host"), raw.get("behind")
     status = Status(
         state=state,
@@ -114,7 +121,7 @@ def read_status(folder: Path, now: float | None = None) -> Status:
         heartbeat=number(raw.get("heartbeat")),
         ended=number(raw.get("ended")),
         exit_code=raw.get("exit_code") if isinstance(raw.get("exit_code"), int) else None,
-        reason=raw.get("reason") if isinstance(raw.get("reason"), str) else None,
+        reason=told_in(raw, "reason") if isinstance(raw.get("reason"), str) else None,
         activity=raw.get("activity") if isinstance(raw.get("activity"), str) else None,
         behind=tuple(one for one in behind if isinstance(one, str)) if isinstance(behind, list) else (),
     )
@@ -131,10 +138,17 @@ def seen(status: Status, now: float) -> Status:
     if not gone and not (silent > SILENT_SECONDS and not (here and os.name != "nt")):
         return status
     where = f"process {status.pid} on {status.host}"
+    where_zh = f"{status.host} 上的进程 {status.pid}"
     reason = (
-        f"The worker ({where}) is gone without a word; its last sign of life was {silent:.0f} s ago."
+        Sentence(
+            f"The worker ({where}) is gone without a word; its last sign of life was {silent:.0f} s ago.",
+            f"训练进程（{where_zh}）不声不响地消失了；最后的动静在 {silent:.0f} 秒前。",
+        )
         if gone
-        else f"The worker ({where}) has given no sign of life for {silent:.0f} s."
+        else Sentence(
+            f"The worker ({where}) has given no sign of life for {silent:.0f} s.",
+            f"训练进程（{where_zh}）已有 {silent:.0f} 秒没有动静。",
+        )
     )
     return Status(
         state="failed",

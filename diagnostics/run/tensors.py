@@ -17,6 +17,8 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
+from diagnostics.run.refusal import BadValue
+
 # A safetensors header is JSON of a few hundred bytes per tensor; the format itself allows no more than this.
 LONGEST_HEADER = 100_000_000
 # A Git-LFS pointer is a text of three lines that stands where the file should be (git-lfs, docs/spec.md).
@@ -96,7 +98,10 @@ def layout_of(path: Path) -> Layout:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else LONGEST_HEADER + 1
         if length > LONGEST_HEADER:
-            raise ValueError(f"{path}: is no safetensors file ({size} bytes without a header).")
+            raise BadValue(
+                f"{path}: is no safetensors file ({size} bytes without a header).",
+                f"{path}：不是 safetensors 文件（{size} 字节，没有文件头）。",
+            )
         try:
             header = json.loads(file.read(length))
             tensors = [
@@ -111,7 +116,10 @@ def layout_of(path: Path) -> Layout:
                 if name != "__metadata__"
             ]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-            raise ValueError(f"{path}: its header is broken off or damaged ({size} bytes in all).") from error
+            raise BadValue(
+                f"{path}: its header is broken off or damaged ({size} bytes in all).",
+                f"{path}：文件头被截断或损坏（共 {size} 字节）。",
+            ) from error
     return Layout(size, 8 + length, tuple(sorted(tensors, key=lambda one: one.begin)))
 
 
@@ -125,7 +133,10 @@ def not_finite(path: Path) -> str | None:
     layout = layout_of(path)
     for one in layout.tensors:
         if layout.data + one.end > layout.size:
-            raise ValueError(f"{path}: is cut off within {one.name} ({layout.size} bytes in all).")
+            raise BadValue(
+                f"{path}: is cut off within {one.name} ({layout.size} bytes in all).",
+                f"{path}：在 {one.name} 处被截断（共 {layout.size} 字节）。",
+            )
         if one.dtype in READ and not finite(path, layout.data + one.begin, one.end - one.begin, one.dtype):
             return one.name
     return None

@@ -201,11 +201,11 @@ def test_a_model_is_not_looked_up_again_with_every_move(monkeypatch: pytest.Monk
 def test_dropped_config_fills_the_form(tmp_path: Path) -> None:
     path = tmp_path / "dpo.yaml"
     path.write_text("model_name_or_path: Qwen/Qwen2.5-1.5B\nper_device_train_batch_size: 2\nbeta: 0.3\n")
-    form = form_of_file(str(path), Form(method="dpo", device="T4"))
+    form = form_of_file(str(path), Form(method="dpo", device="T4"), EN)
     assert form == Form(method="dpo", model="Qwen/Qwen2.5-1.5B", batch=2, device="T4", settings="beta=0.3")
     path.write_text("- 1\n")
     with pytest.raises(FormUnusable, match=r"^dpo\.yaml: holds no config"):  # by its own name, not where it is kept
-        form_of_file(str(path), Form())
+        form_of_file(str(path), Form(), EN)
 
 
 # The instant estimate and the traced one
@@ -254,7 +254,7 @@ def test_a_ratio_that_says_nothing_is_not_taken(clinic: Clinic) -> None:
 
 
 def untraceable(asked: Asked, **more: Any) -> Estimate:
-    raise NotTraceable("A mystery model cannot be traced.")
+    raise NotTraceable("A mystery model cannot be traced.", "神秘模型无法追踪。")
 
 
 def test_what_cannot_be_traced_has_the_closed_form_marked_so(clinic: Clinic) -> None:
@@ -276,7 +276,7 @@ def slow(started: threading.Event, ended: list[str]) -> Callable[..., Estimate]:
         for _ in range(1000):
             if cancelled():
                 ended.append("cancelled")
-                raise Cancelled("no longer wanted")
+                raise Cancelled("No longer wanted.", "不再需要。")
             time.sleep(0.01)
         raise AssertionError("was never cancelled")
 

@@ -230,9 +230,9 @@ def test_start_runs_the_command_that_was_shown(
     tmp_path: Path, options: dict[str, dict[str, Option]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[tuple[str, ...]] = []
-    monkeypatch.setattr(train_job, "carried_out", lambda *command: ran.append(command))
+    monkeypatch.setattr(train_job, "carried_out", lambda *command, lang: ran.append((lang, *command)))
     assert start(form(), options["dpo"], tmp_path, WORDS) == "mine"
-    assert ran == [("start", *words_of_command(form(), options["dpo"], tmp_path, WORDS))]
+    assert ran == [("en", "start", *words_of_command(form(), options["dpo"], tmp_path, WORDS))]
 
 
 def test_check_asks_the_preflight_for_what_will_be_trained(

@@ -48,7 +48,14 @@ def detach(folder: Path, plan: Plan) -> None:
             return
         if process.poll() is not None:
             said = (folder / LAUNCHER_LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise BadRequest(said[-1] if said else f"{folder}: the launcher ended with exit code {process.returncode}.")
+            if not said:
+                raise BadRequest(
+                    f"{folder}: the launcher ended with exit code {process.returncode}.",
+                    f"{folder}：启动进程结束，退出码 {process.returncode}。",
+                )
+            # Its last line is in one language; the status that it wrote with it has both.
+            reason = read_status(folder).reason
+            raise BadRequest.of(reason if reason == said[-1] else said[-1])
         time.sleep(0.05)
 
 
@@ -67,7 +74,7 @@ def main() -> int:
         return launch(read_request(folder), plan)
     except BadRequest as error:
         print(error, file=sys.stderr)
-        StatusFile(folder).end("failed", reason=str(error), exit_code=2)
+        StatusFile(folder).end("failed", reason=error.sentence, exit_code=2)
         return 2
 
 

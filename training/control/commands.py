@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from diagnostics.run.refusal import asked_lang, said
 from diagnostics.run.status import read_status
 from training.control import queue
 from training.control.background import detach
@@ -66,7 +67,7 @@ def carry_out(request: Request, plan: Plan, background: bool) -> int:
     code = launch(request, plan)
     status = read_status(request.folder)
     if status.state == "failed":
-        print(f"{request.folder}: {status.reason}", file=sys.stderr)
+        print(f"{request.folder}: {said(status.reason, asked_lang())}", file=sys.stderr)
     else:
         print(f"{request.folder}: {status.state} at step {status.step}")
     return code
@@ -79,7 +80,7 @@ def stop(arguments: argparse.Namespace) -> int:
     if status.active:
         print(f"{folder}: asked to stop; still at step {status.step} after {arguments.wait:g} s.")
     elif status.state == "failed":
-        print(f"{folder}: {status.reason}", file=sys.stderr)
+        print(f"{folder}: {said(status.reason, asked_lang())}", file=sys.stderr)
         return FAILED
     else:
         print(f"{folder}: {status.state} at step {status.step}")
@@ -93,7 +94,7 @@ def resume(arguments: argparse.Namespace) -> int:
     before = launched_with(folder)
     processes = int(before.get("processes") or 1) if arguments.processes is None else arguments.processes
     if processes < 1:
-        raise BadRequest(f"--processes {processes}: at least 1 is needed.")
+        raise BadRequest(f"--processes {processes}: at least 1 is needed.", f"--processes {processes}：至少需要 1。")
     config = before.get("accelerate_config") if arguments.processes is None else None
     cwd = Path(str(before.get("cwd") or "."))
     if cwd.is_dir():
@@ -114,7 +115,10 @@ def delete(arguments: argparse.Namespace) -> int:
     deletable(folder)
     if not arguments.yes:
         if not sys.stdin.isatty():
-            raise BadRequest(f"{folder}: there is no terminal to ask on; say --yes to delete it.")
+            raise BadRequest(
+                f"{folder}: there is no terminal to ask on; say --yes to delete it.",
+                f"{folder}：没有可供询问的终端；要删除请加 --yes。",
+            )
         if input(f"Delete {folder} and all its checkpoints? [y/N] ").strip().lower() not in ("y", "yes"):
             print("kept")
             return FAILED
@@ -135,7 +139,7 @@ def show_list(arguments: argparse.Namespace) -> int:
         begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.started)) if status.started else "-"
         state = "queued" if status.activity == "queued" else status.state
         progress = f"{status.step}/{status.max_steps}" if status.max_steps else str(status.step)
-        cells = f"{line.name:<24} {line.method:<7} {state:<9} {progress:>12}  {begun:<16}  {status.reason or ''}"
+        cells = f"{line.name:<24} {line.method:<7} {state:<9} {progress:>12}  {begun:<16}  {said(status.reason or '', asked_lang())}"
         print(cells.rstrip())
     return 0
 

@@ -15,6 +15,7 @@ from typing import IO
 
 from diagnostics.package import python_path
 from diagnostics.run.files import write_json
+from diagnostics.run.refusal import Sentence
 from diagnostics.run.status import HEARTBEAT_SECONDS, STATUS_FILE, read_status
 from training.control.queue import Ticket, draw
 from training.control.settle import CONSOLE_FILE, RESUMED, settle
@@ -68,9 +69,15 @@ def write_request(
         BadRequest: the method is none of ours, or the folder already holds a run.
     """
     if request.method not in METHODS:
-        raise BadRequest(f"{request.method}: there is no such method; expected one of {', '.join(METHODS)}.")
+        raise BadRequest(
+            f"{request.method}: there is no such method; expected one of {', '.join(METHODS)}.",
+            f"{request.method}：没有这种方法；应为 {'、'.join(METHODS)} 之一。",
+        )
     if (request.folder / RUN_FILE).exists() and not only_refused(request.folder):
-        raise BadRequest(f"{request.folder}: already holds a run; name a new folder with --run, or delete it first.")
+        raise BadRequest(
+            f"{request.folder}: already holds a run; name a new folder with --run, or delete it first.",
+            f"{request.folder}：已有一次训练；请用 --run 指定新文件夹，或先删除它。",
+        )
     try:
         request.folder.mkdir(parents=True, exist_ok=True)
         write_json(
@@ -93,7 +100,10 @@ def write_request(
             },
         )
     except OSError as error:
-        raise BadRequest(f"{request.folder}: cannot be written ({error.strerror}).") from error
+        raise BadRequest(
+            f"{request.folder}: cannot be written ({error.strerror}).",
+            f"{request.folder}：无法写入（{error.strerror}）。",
+        ) from error
 
 
 def only_refused(folder: Path) -> bool:
@@ -160,7 +170,8 @@ def several_on_cpu(plan: Plan) -> dict[str, str]:
     devices = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
     if 0 < devices < plan.processes:
         raise BadRequest(
-            f"--processes {plan.processes}: this machine has {devices} accelerators, one a process is needed."
+            f"--processes {plan.processes}: this machine has {devices} accelerators, one a process is needed.",
+            f"--processes {plan.processes}：这台机器有 {devices} 个加速器，每个进程需要一个。",
         )
     return {} if devices else {"ACCELERATE_USE_CPU": "true"}
 
@@ -187,7 +198,10 @@ def launch(request: Request, plan: Plan, environment: Mapping[str, str] | None =
         status.write(state="starting", activity="queued" if plan.queue else "loading", **begun)
         if plan.queue and ticket and not turn_came(ticket, status, stopping):
             status.end(
-                "stopped", reason="Stopped on request while it waited in the queue.", exit_code=STOPPED, behind=[]
+                "stopped",
+                reason=Sentence("Stopped on request while it waited in the queue.", "在队列中等待时按要求停止。"),
+                exit_code=STOPPED,
+                behind=[],
             )
             return STOPPED
         status.write(activity="loading", started=time.time())

@@ -21,7 +21,10 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
     place = 0
     while place < len(words):
         if not is_option(words[place]):
-            raise BadRequest(f"start: {words[place]!r} belongs to no argument; expected --name value.")
+            raise BadRequest(
+                f"start: {words[place]!r} belongs to no argument; expected --name value.",
+                f"start：{words[place]!r} 不属于任何参数；应为 --name value。",
+            )
         name, equals, value = words[place][2:].partition("=")
         values = [value] if equals else []
         place += 1
@@ -30,7 +33,10 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
             place += 1
         name = name.replace("-", "_")
         if not name:
-            raise BadRequest(f"start: {words[place - 1]!r} has no name; expected --name value.")
+            raise BadRequest(
+                f"start: {words[place - 1]!r} has no name; expected --name value.",
+                f"start：{words[place - 1]!r} 没有参数名；应为 --name value。",
+            )
         if not values and name.startswith("no_"):
             config[name.removeprefix("no_")] = False
         else:

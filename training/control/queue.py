@@ -44,9 +44,15 @@ def queue_folder() -> Path:
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
         owned = [folder] if chosen else [folder.parent, folder]
         if any(not ours_alone(one) for one in owned):
-            raise BadRequest(f"{folder}: the queue's folder must be a folder that only you can write into.")
+            raise BadRequest(
+                f"{folder}: the queue's folder must be a folder that only you can write into.",
+                f"{folder}：队列的文件夹必须只有你自己能写入。",
+            )
     except OSError as error:
-        raise BadRequest(f"{folder}: the queue's folder cannot be made ({error.strerror}).") from error
+        raise BadRequest(
+            f"{folder}: the queue's folder cannot be made ({error.strerror}).",
+            f"{folder}：无法创建队列的文件夹（{error.strerror}）。",
+        ) from error
     return folder
 
 
@@ -80,7 +86,7 @@ def set_limit(folder: Path, at_most: int) -> None:
         BadRequest: not even one could run.
     """
     if at_most < 1:
-        raise BadRequest(f"--at-most {at_most}: at least 1 is needed.")
+        raise BadRequest(f"--at-most {at_most}: at least 1 is needed.", f"--at-most {at_most}：至少需要 1。")
     temporary = folder / f"{LIMIT_FILE}.{os.getpid()}.tmp"
     temporary.write_text(f"{at_most}\n", encoding="ascii")
     temporary.replace(folder / LIMIT_FILE)
@@ -135,7 +141,10 @@ def draw(run: Path, *, wait: bool) -> Ticket | None:
     """
     if fcntl is None:
         if wait:
-            raise BadRequest("--queue: this system has no file locks (fcntl); start the runs one by one.")
+            raise BadRequest(
+                "--queue: this system has no file locks (fcntl); start the runs one by one.",
+                "--queue：这个系统没有文件锁（fcntl）；请逐个启动训练。",
+            )
         return None
     return Ticket(queue_folder(), run, running=not wait)
 

@@ -37,7 +37,7 @@ def list_runs(root: Path) -> list[RunLine]:
         BadRequest: there is no such folder.
     """
     if not root.is_dir():
-        raise BadRequest(f"{root}: there is no such folder of runs.")
+        raise BadRequest(f"{root}: there is no such folder of runs.", f"{root}：没有这个放训练的文件夹。")
     lines = []
     for folder in sorted(root.iterdir()):
         try:
@@ -56,9 +56,12 @@ def existing(folder: Path) -> Path:
         BadRequest: there is none, or it holds no run.json.
     """
     if not folder.is_dir():
-        raise BadRequest(f"{folder}: there is no such run.")
+        raise BadRequest(f"{folder}: there is no such run.", f"{folder}：没有这次训练。")
     if not (folder / RUN_FILE).is_file():
-        raise BadRequest(f"{folder}: holds no {RUN_FILE}, so it is no run started by `python -m training`.")
+        raise BadRequest(
+            f"{folder}: holds no {RUN_FILE}, so it is no run started by `python -m training`.",
+            f"{folder}：没有 {RUN_FILE}，所以不是由 `python -m training` 启动的训练。",
+        )
     return folder
 
 
@@ -78,15 +81,22 @@ def stop_run(folder: Path, seconds: float) -> Status:
     """
     status = read_status(existing(folder))
     if not is_live(status) or status.pid is None:
-        raise BadRequest(f"{folder}: is not live ({status.state}), so there is nothing to stop.")
+        raise BadRequest(
+            f"{folder}: is not live ({status.state}), so there is nothing to stop.",
+            f"{folder}：没有在运行（{status.state}），无需停止。",
+        )
     if status.host != socket.gethostname():
-        raise BadRequest(f"{folder}: runs on {status.host}; stop it there.")
+        raise BadRequest(
+            f"{folder}: runs on {status.host}; stop it there.", f"{folder}：在 {status.host} 上运行；请在那里停止。"
+        )
     try:
         os.kill(status.pid, signal.SIGTERM)
     except ProcessLookupError:
         pass  # it ended in this moment
     except PermissionError as error:
-        raise BadRequest(f"{folder}: process {status.pid} is another user's.") from error
+        raise BadRequest(
+            f"{folder}: process {status.pid} is another user's.", f"{folder}：进程 {status.pid} 属于另一个用户。"
+        ) from error
     deadline = time.monotonic() + seconds
     while (status := read_status(folder)).active and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
@@ -103,7 +113,9 @@ def delete_run(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise BadRequest(f"{folder}: cannot be deleted ({error.strerror}).") from error
+        raise BadRequest(
+            f"{folder}: cannot be deleted ({error.strerror}).", f"{folder}：无法删除（{error.strerror}）。"
+        ) from error
 
 
 def deletable(folder: Path) -> None:
@@ -113,10 +125,12 @@ def deletable(folder: Path) -> None:
         BadRequest: it may not.
     """
     if folder.is_symlink():
-        raise BadRequest(f"{folder}: is a link; name the folder itself.")
+        raise BadRequest(f"{folder}: is a link; name the folder itself.", f"{folder}：是链接；请写文件夹本身。")
     status = read_status(existing(folder))
     if is_live(status):
-        raise BadRequest(f"{folder}: is live ({status.state}); stop it first.")
+        raise BadRequest(
+            f"{folder}: is live ({status.state}); stop it first.", f"{folder}：正在运行（{status.state}）；请先停止。"
+        )
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
@@ -137,12 +151,18 @@ def resume_point(folder: Path, step: int | None) -> Path:
     """
     status = read_status(existing(folder))
     if is_live(status):
-        raise BadRequest(f"{folder}: is live ({status.state}); stop it before it is resumed.")
+        raise BadRequest(
+            f"{folder}: is live ({status.state}); stop it before it is resumed.",
+            f"{folder}：正在运行（{status.state}）；请先停止再继续训练。",
+        )
     found = checkpoints(folder)
     if not found:
-        raise BadRequest(f"{folder}: has no checkpoint to go on from.")
+        raise BadRequest(f"{folder}: has no checkpoint to go on from.", f"{folder}：没有可以继续训练的检查点。")
     if step is not None and step not in found:
-        raise BadRequest(f"{folder}: has no checkpoint of step {step}, only of {', '.join(map(str, sorted(found)))}.")
+        raise BadRequest(
+            f"{folder}: has no checkpoint of step {step}, only of {', '.join(map(str, sorted(found)))}.",
+            f"{folder}：没有第 {step} 步的检查点，只有 {'、'.join(map(str, sorted(found)))}。",
+        )
     reached = [one for one in found if one <= status.step] or list(found)
     chosen = found[max(reached) if step is None else step]
     check_checkpoint(str(chosen), read_request(folder).config)

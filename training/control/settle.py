@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from diagnostics.run.files import tail
+from diagnostics.run.refusal import Sentence
 from diagnostics.run.status import read_status
 from training.worker.process import RANK_FAILED, STOPPED
 from training.worker.status import StatusFile
@@ -39,7 +40,11 @@ def settle(folder: Path, code: int, stop_asked: bool = False) -> int:
         return status.exit_code if status.exit_code is not None else code
     reason, exit_code = cause_of_death(console, code)
     if stop_asked and status.max_steps == 0:
-        StatusFile(folder).end("stopped", reason="Stopped on request before training began.", exit_code=STOPPED)
+        StatusFile(folder).end(
+            "stopped",
+            reason=Sentence("Stopped on request before training began.", "按要求停止，训练尚未开始。"),
+            exit_code=STOPPED,
+        )
         return STOPPED
     StatusFile(folder).end("failed", reason=reason, exit_code=exit_code)
     return 1
@@ -70,7 +75,9 @@ def killed(console: list[str]) -> tuple[str, int] | None:
             if match:
                 number = int(match["number"])
                 name = signal.Signals(number).name if number in [one.value for one in signal.Signals] else "unknown"
-                return f"The worker was killed by signal {number} ({name}).", -number
+                return Sentence(
+                    f"The worker was killed by signal {number} ({name}).", f"训练进程被信号 {number}（{name}）杀死。"
+                ), -number
     return None
 
 
@@ -80,5 +87,13 @@ def cause_of_death(console: list[str], code: int) -> tuple[str, int]:
     if reported:
         return reported
     if code < 0:
-        return f"The worker was killed by signal {-code} ({signal.Signals(-code).name}).", code
-    return f"The worker ended with exit code {code} and wrote no reason; see {CONSOLE_FILE}.", code
+        name = signal.Signals(-code).name
+        killer = Sentence(
+            f"The worker was killed by signal {-code} ({name}).", f"训练进程被信号 {-code}（{name}）杀死。"
+        )
+        return killer, code
+    silent = Sentence(
+        f"The worker ended with exit code {code} and wrote no reason; see {CONSOLE_FILE}.",
+        f"训练进程以退出码 {code} 结束，没有写明原因；见 {CONSOLE_FILE}。",
+    )
+    return silent, code

@@ -21,6 +21,7 @@ from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.package import python_path
 from diagnostics.run import RunUnreadable, open_run
 from diagnostics.run.files import read_json, write_json
+from diagnostics.run.refusal import asked_lang, said
 from diagnostics.run.status import read_status
 from training.demo.data import write_post_training_data
 from training.demo.recipes import SCORE, Stage, stages
@@ -44,12 +45,17 @@ def run_demo(runs: Path, *, from_scratch: bool = False, seed: int | None = None)
             base model is kept.
     """
     if not from_scratch and not (KEPT_BASE / "run.json").exists():
-        raise BadRequest(f"{KEPT_BASE}: the kept base model is missing; run the demo with --from-scratch.")
+        raise BadRequest(
+            f"{KEPT_BASE}: the kept base model is missing; run the demo with --from-scratch.",
+            f"{KEPT_BASE}：缺少随附的基础模型；请加 --from-scratch 运行演示。",
+        )
     work = runs / ".demo"
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadRequest(f"{runs}: cannot be written ({error.strerror}).") from error
+        raise BadRequest(
+            f"{runs}: cannot be written ({error.strerror}).", f"{runs}：无法写入（{error.strerror}）。"
+        ) from error
     with sole_owner(work):
         began = time.monotonic()
         seed = planned_seed(work / PLAN_FILE, seed)
@@ -75,7 +81,10 @@ def planned_seed(path: Path, seed: int | None) -> int:
     except (OSError, ValueError, AttributeError):
         there = None
     if there is not None and seed is not None and there != seed:
-        raise BadRequest(f"{path}: holds the demo of seed {there}; name another folder for seed {seed}.")
+        raise BadRequest(
+            f"{path}: holds the demo of seed {there}; name another folder for seed {seed}.",
+            f"{path}：里面是种子 {there} 的演示；种子 {seed} 请用另一个文件夹。",
+        )
     return next((one for one in (seed, there) if isinstance(one, int)), 0)
 
 
@@ -103,7 +112,10 @@ def sole_owner(work: Path) -> Iterator[None]:
     except (OSError, ValueError):
         owner = None
     if isinstance(owner, int) and owner != os.getpid() and process_alive(owner):
-        raise BadRequest(f"{work.parent}: a demo is at work there already (process {owner}).")
+        raise BadRequest(
+            f"{work.parent}: a demo is at work there already (process {owner}).",
+            f"{work.parent}：那里已有演示在运行（进程 {owner}）。",
+        )
     write_json(path, os.getpid())
     try:
         yield
@@ -160,7 +172,8 @@ class Pipeline:
             ready = [stage for stage in waiting if finished.issuperset(stage.needs)]
             if not ready and not self.children:
                 raise BadRequest(
-                    f"demo: {waiting[0].name} needs {' and '.join(waiting[0].needs)}, of which one is no stage."
+                    f"demo: {waiting[0].name} needs {' and '.join(waiting[0].needs)}, of which one is no stage.",
+                    f"demo：{waiting[0].name} 需要 {'、'.join(waiting[0].needs)}，其中有的不是演示的阶段。",
                 )
             for stage in ready[: self.at_once - len(self.children)]:
                 waiting.remove(stage)
@@ -172,7 +185,9 @@ class Pipeline:
                     continue
                 del self.children[stage]
                 if child.returncode != 0 and not self.stopped:
-                    reason = read_status(self.runs / stage.name).reason or f"exit code {child.returncode}"
+                    reason = said(
+                        read_status(self.runs / stage.name).reason or f"exit code {child.returncode}", asked_lang()
+                    )
                     print(f"demo: {stage.name} failed: {reason}", flush=True)
                     return 1
                 finished.add(stage.name)
@@ -241,9 +256,9 @@ def last_checkpoint(folder: Path) -> Path:
     try:
         found = open_run(folder).checkpoints
     except RunUnreadable as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest.of(error) from error
     if not found:
-        raise BadRequest(f"{folder}: has no checkpoint to go on from.")
+        raise BadRequest(f"{folder}: has no checkpoint to go on from.", f"{folder}：没有可以继续训练的检查点。")
     return found[max(found)]
 
 

@@ -46,7 +46,11 @@ def parse(
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
             hint = f"; did you mean {' or '.join(near)}?" if near else "."
-            raise BadRequest(f"{name}: {request.method} has no such argument{hint}")
+            hint_zh = f"；是否想写 {' 或 '.join(near)}？" if near else "。"
+            raise BadRequest(
+                f"{name}: {request.method} has no such argument{hint}",
+                f"{name}：{request.method} 没有这个参数{hint_zh}",
+            )
     config = {
         "output_dir": str(request.folder),
         "report_to": "tensorboard",
@@ -65,9 +69,15 @@ def parse(
     try:
         script, training, model, clinic, mixture = HfArgumentParser(classes).parse_dict(config)
     except (ValueError, TypeError, ImportError) as error:
-        raise BadRequest(f"{request.method}: an argument was refused: {' '.join(str(error).split())}") from error
+        raise BadRequest(
+            f"{request.method}: an argument was refused: {' '.join(str(error).split())}",
+            f"{request.method}：有参数被拒绝：{' '.join(str(error).split())}",
+        ) from error
     if not script.dataset_name and not mixture.datasets:
-        raise BadRequest(f"{request.method}: dataset_name is missing; expected a file, a folder or a Hub name.")
+        raise BadRequest(
+            f"{request.method}: dataset_name is missing; expected a file, a folder or a Hub name.",
+            f"{request.method}：缺少 dataset_name；应为文件、文件夹或 Hub 上的名称。",
+        )
     if script.dataset_name and mixture.datasets:  # as TRL's scripts decide it
         print("Both datasets and dataset_name are given: datasets is taken, dataset_name is not read.", flush=True)
     # What `load_splits` needs beside TRL's script arguments.
@@ -75,15 +85,22 @@ def parse(
     script.text_field = getattr(training, "dataset_text_field", "text")
     script.seed = training.seed
     if not model.model_name_or_path:
-        raise BadRequest(f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.")
+        raise BadRequest(
+            f"{request.method}: model_name_or_path is missing; expected a folder or a Hub name.",
+            f"{request.method}：缺少 model_name_or_path；应为文件夹或 Hub 上的名称。",
+        )
     place = weights_of("model_name_or_path", model.model_name_or_path)
     if place != model.model_name_or_path:
-        raise BadRequest(f"model_name_or_path: {model.model_name_or_path}: is a run, not a model; expected {place}.")
+        raise BadRequest(
+            f"model_name_or_path: {model.model_name_or_path}: is a run, not a model; expected {place}.",
+            f"model_name_or_path：{model.model_name_or_path}：是训练而不是模型；应为 {place}。",
+        )
     for name in ("load_in_4bit", "load_in_8bit"):
         if getattr(model, name) and importlib.util.find_spec("bitsandbytes") is None:
             bits = name.removeprefix("load_in_").replace("bit", "-bit")
             raise BadRequest(
-                f"{name}: {bits} weights need bitsandbytes, which is not installed; pip install bitsandbytes."
+                f"{name}: {bits} weights need bitsandbytes, which is not installed; pip install bitsandbytes.",
+                f"{name}：{bits} 权重需要 bitsandbytes，但没有安装；请运行 pip install bitsandbytes。",
             )
     return script, training, model, clinic
 
@@ -96,7 +113,10 @@ def with_own_names(config: Mapping[str, Any], other_names: Mapping[str, str]) ->
     """
     for other, own in other_names.items():
         if other in config and own in config:
-            raise BadRequest(f"{other}: is another name of {own}, which is given too; leave one of them out.")
+            raise BadRequest(
+                f"{other}: is another name of {own}, which is given too; leave one of them out.",
+                f"{other}：是 {own} 的另一个名称，而后者也给出了；请去掉其中一个。",
+            )
     return {other_names.get(name, name): value for name, value in config.items()}
 
 

@@ -19,7 +19,9 @@ def weights_of(argument: str, name: str) -> str:
     folder = Path(name)
     if not folder.exists():
         if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
-            raise BadRequest(f"{argument}: {name}: there is no such folder of a model.")
+            raise BadRequest(
+                f"{argument}: {name}: there is no such folder of a model.", f"{argument}：{name}：没有这个模型文件夹。"
+            )
         return name
     if (folder / "config.json").exists() or (folder / ADAPTER_FILE).exists():
         return name
@@ -28,5 +30,8 @@ def weights_of(argument: str, name: str) -> str:
     except RunUnreadable:
         found = {}
     if not found:
-        raise BadRequest(f"{argument}: {name}: holds neither a model (config.json) nor a checkpoint of a run.")
+        raise BadRequest(
+            f"{argument}: {name}: holds neither a model (config.json) nor a checkpoint of a run.",
+            f"{argument}：{name}：里面既没有模型（config.json），也没有训练的检查点。",
+        )
     return str(found[max(found)])

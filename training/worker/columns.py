@@ -29,7 +29,7 @@ def refused() -> Iterator[None]:
     try:
         yield
     except WrongColumns as wrong:
-        raise BadRequest(sentence(wrong.facts)) from wrong
+        raise BadRequest(sentence(wrong.facts), sentence(wrong.facts, "zh")) from wrong
 
 
 def map_columns(dataset: Dataset, mapping: Any, where: str) -> Dataset:

@@ -54,10 +54,15 @@ def easy_to_hard(
     difficulty, unit = difficulty_of(clinic, dataset, tokenizer, args, model)
     draws = draws_of(method, args, len(dataset))
     if min(draws.count, len(dataset)) < clinic.curriculum_stages:
-        what = "generations" if method in GROUPED else "rollouts" if method == "ppo" else "steps"
+        what, what_zh = "steps", "训练步"
+        if method in GROUPED:
+            what, what_zh = "generations", "生成批次"
+        elif method == "ppo":
+            what, what_zh = "rollouts", "采样批次"
         raise BadRequest(
             f"curriculum_stages: {clinic.curriculum_stages} stages need as many {what} and rows; the run has"
-            f" {draws.count} {what} and {len(dataset)} rows."
+            f" {draws.count} {what} and {len(dataset)} rows.",
+            f"curriculum_stages：{clinic.curriculum_stages} 个阶段至少需要同样多的{what_zh}和行；这次训练有 {draws.count} 个{what_zh}、{len(dataset)} 行。",
         )
     places, stages = lay_out(difficulty, draws, clinic.curriculum_stages, args.seed)
     keep_order(method, args)
@@ -75,16 +80,26 @@ def check(clinic: ClinicArguments, dataset: Dataset, args: Any) -> None:
     from datasets import IterableDataset
 
     if isinstance(dataset, IterableDataset):
-        raise BadRequest("curriculum: a stream cannot be sorted; leave dataset_streaming out.")
+        raise BadRequest(
+            "curriculum: a stream cannot be sorted; leave dataset_streaming out.",
+            "curriculum：流式数据无法排序；请去掉 dataset_streaming。",
+        )
     if getattr(args, "packing", False):
-        raise BadRequest("curriculum: packing joins rows in an order of its own; leave one of the two out.")
+        raise BadRequest(
+            "curriculum: packing joins rows in an order of its own; leave one of the two out.",
+            "curriculum：packing 会按自己的次序拼接各行；请去掉二者之一。",
+        )
     if args.train_sampling_strategy not in ("random", "sequential"):
         raise BadRequest(
-            f"curriculum: train_sampling_strategy={args.train_sampling_strategy} orders the rows too; leave one out."
+            f"curriculum: train_sampling_strategy={args.train_sampling_strategy} orders the rows too; leave one out.",
+            f"curriculum：train_sampling_strategy={args.train_sampling_strategy} 也决定各行的次序；请去掉其中之一。",
         )
     stages = clinic.curriculum_stages
     if not isinstance(stages, int) or isinstance(stages, bool) or stages < 1:
-        raise BadRequest(f"curriculum_stages: {stages!r}; a whole number from 1 on was expected.")
+        raise BadRequest(
+            f"curriculum_stages: {stages!r}; a whole number from 1 on was expected.",
+            f"curriculum_stages：{stages!r}；应为从 1 起的整数。",
+        )
 
 
 def unpaired(dataset: Dataset) -> Dataset:

@@ -40,4 +40,4 @@ def load_splits(
             found = load(name, script.dataset_config, streaming=script.dataset_streaming)
         return prepared(script.dataset_train_split), prepared(script.dataset_test_split) if evaluate else None
     except DataUnreadable as problem:
-        raise BadRequest(str(problem)) from problem
+        raise BadRequest.of(problem) from problem

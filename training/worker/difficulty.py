@@ -59,9 +59,15 @@ def measure(clinic: ClinicArguments, dataset: Dataset, tokenizer: Any, args: Any
         encoded = [encode(tokenizer, row, text_field) for row in dataset]
         return np.array([len(ids) for ids, _ in encoded], dtype=float), " tokens"
     if kind != "loss":
-        raise BadRequest(f"curriculum: {kind!r} is none; expected length, column:NAME or loss.")
+        raise BadRequest(
+            f"curriculum: {kind!r} is none; expected length, column:NAME or loss.",
+            f"curriculum：没有 {kind!r} 这种难度；应为 length、column:NAME 或 loss。",
+        )
     if set(dataset.column_names) & {"prompt"} and not set(dataset.column_names) & {"completion", "chosen"}:
-        raise BadRequest("curriculum: loss needs answers, and these data hold prompts; use length or column:NAME.")
+        raise BadRequest(
+            "curriculum: loss needs answers, and these data hold prompts; use length or column:NAME.",
+            "curriculum：loss 需要回答，而这些数据只有提示；请用 length 或 column:NAME。",
+        )
     encoded = [encode(tokenizer, row, text_field) for row in dataset]
     place = weights_of("curriculum", clinic.ref_model_name_or_path or model.model_name_or_path)
     return losses(encoded, place, args), " nats a token"
@@ -74,12 +80,16 @@ def by_column(dataset: Dataset, name: str) -> np.ndarray:
         BadRequest: there is no such column, or a value is no finite number.
     """
     if name not in dataset.column_names:
-        raise BadRequest(f"curriculum: there is no column {name!r}, only {', '.join(dataset.column_names)}.")
+        raise BadRequest(
+            f"curriculum: there is no column {name!r}, only {', '.join(dataset.column_names)}.",
+            f"curriculum：没有列 {name!r}，只有 {'、'.join(dataset.column_names)}。",
+        )
     values = list(dataset[name])
     for row, value in enumerate(values):
         if isinstance(value, str) or not isinstance(value, int | float) or not math.isfinite(value):
             raise BadRequest(
-                f"curriculum: column {name!r}, row {row}: {value!r:.60} is no number; expected one in each row."
+                f"curriculum: column {name!r}, row {row}: {value!r:.60} is no number; expected one in each row.",
+                f"curriculum：列 {name!r} 第 {row} 行：{value!r:.60} 不是数字；每行都应有一个数字。",
             )
     return np.array(values, dtype=float)
 
@@ -132,7 +142,8 @@ def tokens(tokenizer: Any, what: Any, add_generation_prompt: bool) -> list[int]:
     except Exception as error:  # templates raise what they like
         said = " ".join(str(error).split())
         raise BadRequest(
-            f"curriculum: a conversation cannot be rendered by the tokenizer's template ({said})."
+            f"curriculum: a conversation cannot be rendered by the tokenizer's template ({said}).",
+            f"curriculum：有一段对话无法用分词器的聊天模板书写（{said}）。",
         ) from error
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -152,10 +163,14 @@ def losses(encoded: list[tuple[list[int], int]], place: str, args: Any) -> np.nd
     try:
         model, report = AutoModelForCausalLM.from_pretrained(place, **kwargs, output_loading_info=True)
     except (OSError, ValueError) as error:
-        raise BadRequest(f"curriculum: {place}: cannot be loaded ({' '.join(str(error).split())}).") from error
+        raise BadRequest(
+            f"curriculum: {place}: cannot be loaded ({' '.join(str(error).split())}).",
+            f"curriculum：{place}：无法加载（{' '.join(str(error).split())}）。",
+        ) from error
     if report["missing_keys"]:
         raise BadRequest(
-            f"curriculum: {place}: is no language model, so that it has no loss; use length or column:NAME."
+            f"curriculum: {place}: is no language model, so that it has no loss; use length or column:NAME.",
+            f"curriculum：{place}：不是语言模型，因此没有损失；请用 length 或 column:NAME。",
         )
     model = model.to(args.device).eval()
     longest = getattr(args, "max_length", None)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from diagnostics.run.refusal import Sentence
 from training.request import BadRequest
 from training.worker.resume import why_no_state
 
@@ -49,7 +50,8 @@ def check_space(folder: Path, needed: int) -> None:
     if free < needed:
         raise BadRequest(
             f"{folder}: the disk has {megabytes(free)} free, and one checkpoint needs about {megabytes(needed)}; "
-            "free some space, or name a run folder on another disk with --run."
+            "free some space, or name a run folder on another disk with --run.",
+            f"{folder}：磁盘剩余 {megabytes(free)}，而一个检查点约需 {megabytes(needed)}；请腾出空间，或用 --run 指定另一块磁盘上的训练文件夹。",
         )
 
 
@@ -87,8 +89,12 @@ def remove_half_written(folder: Path) -> list[str]:
     return removed
 
 
-def full_reason(folder: Path) -> str:
+def full_reason(folder: Path) -> Sentence:
     """Clear away what broke off, and say in one sentence what happened."""
     removed = remove_half_written(folder)
     gone = f" The half-written {', '.join(removed)} was removed." if removed else ""
-    return f"Disk full: no space left at {folder} while writing.{gone}"
+    gone_zh = f"写了一半的 {'、'.join(removed)} 已删除。" if removed else ""
+    return Sentence(
+        f"Disk full: no space left at {folder} while writing.{gone}",
+        f"磁盘已满：写入时 {folder} 没有剩余空间。{gone_zh}",
+    )

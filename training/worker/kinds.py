@@ -29,6 +29,16 @@ KINDS = {
 POSITIVE = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
 ELSEWHERE = ("resume_from_checkpoint", "column_mapping")  # checked where they are used, in sentences of their own
 REFUSED = object()
+KINDS_ZH = {
+    bool: "true 或 false",
+    int: "整数",
+    float: "数",
+    str: "文本",
+    list: "列表",
+    tuple: "列表",
+    dict: "映射",
+    types.NoneType: "null",
+}
 
 
 def with_kinds(config: Mapping[str, Any], classes: Iterable[type]) -> dict[str, Any]:
@@ -53,11 +63,20 @@ def with_kinds(config: Mapping[str, Any], classes: Iterable[type]) -> dict[str, 
         options = options_of(hints[name])
         fitted[name] = fit(value, options)
         if fitted[name] is REFUSED:
-            raise BadRequest(f"{name}: {written(value)} was given; expected {spoken(options)}.")
+            raise BadRequest(
+                f"{name}: {written(value)} was given; expected {spoken(options)}.",
+                f"{name}：给出的是 {written(value)}；应为{spoken_zh(options)}。",
+            )
         if name == "learning_rate" and fitted[name] < 0:
-            raise BadRequest(f"{name}: {value} was given; expected a number of 0 or more.")
+            raise BadRequest(
+                f"{name}: {value} was given; expected a number of 0 or more.",
+                f"{name}：给出的是 {value}；应为不小于 0 的数。",
+            )
         if name in POSITIVE and fitted[name] < 1:
-            raise BadRequest(f"{name}: {value} was given; expected a whole number of 1 or more.")
+            raise BadRequest(
+                f"{name}: {value} was given; expected a whole number of 1 or more.",
+                f"{name}：给出的是 {value}；应为不小于 1 的整数。",
+            )
     return fitted
 
 
@@ -141,6 +160,25 @@ def spoken(options: tuple[Any, ...]) -> str:
         each = KINDS.get(of[0]) if of else None
         words.append(f"{KINDS[kind]} ({each} each)" if each else KINDS.get(kind, getattr(kind, "__name__", "")))
     return " or ".join(words)
+
+
+def spoken_zh(options: tuple[Any, ...]) -> str:
+    """The options in Chinese words."""
+    words = []
+    for option in options:
+        kind = get_origin(option) or option
+        if kind is Literal or is_enum(kind):
+            values = get_args(option) if kind is Literal else [one.value for one in kind]
+            words.append(f" {'、'.join(map(str, values))} 之一")
+            continue
+        of = (
+            [dict if dataclasses.is_dataclass(one) else one for one in get_args(option)]
+            if kind in (list, tuple)
+            else []
+        )
+        each = KINDS_ZH.get(of[0]) if of else None
+        words.append(f"{KINDS_ZH[kind]}（每项为{each}）" if each else KINDS_ZH.get(kind, getattr(kind, "__name__", "")))
+    return "或".join(words)
 
 
 def written(value: Any) -> str:

@@ -25,6 +25,7 @@ from diagnostics.probes.preflight import measure
 from diagnostics.report.preflight.contents import contents
 from diagnostics.report.words import in_words
 from diagnostics.run.files import read_json, write_json
+from diagnostics.run.refusal import Sentence, told_in, told_with
 from diagnostics.run.status import HEARTBEAT_SECONDS
 from training.request import RUN_FILE, BadRequest, Request, read_request
 
@@ -69,8 +70,8 @@ def look_first(worker: Worker) -> None:
     except (OSError, ValueError):
         print(f"pre-flight: it ended with exit code {code} and without a word; the run starts unlooked at.", flush=True)
         return
-    if isinstance(found, dict) and (refused := found.get("refused")) and not is_forced(request.folder):
-        raise BadRequest(refused)
+    if isinstance(found, dict) and found.get("refused") and not is_forced(request.folder):
+        raise BadRequest.of(told_in(found, "refused"))
 
 
 def fresh(request: Request) -> int:
@@ -130,23 +131,26 @@ def look(request: Request) -> int:
     try:
         material = measure(Asked(request.method, request.config), limit=ROWS, processes=processes)
     except (AskedWrong, DataUnreadable) as error:
-        kept = {"schema": 1, "kind": "preflight", "refused": str(error)}
+        kept = {"schema": 1, "kind": "preflight", **told_with(error, "refused")}
         print(f"pre-flight: {error}", flush=True)
     else:
         diagnosis = judge(material)
-        kept = {**contents(material, diagnosis), "refused": refusal(diagnosis)}
+        refused = refusal(diagnosis)
+        kept = {**contents(material, diagnosis), **(told_with(refused, "refused") if refused else {"refused": None})}
         for line in said(diagnosis):
             print(f"pre-flight: {line}", flush=True)
     write_json(request.folder / PREFLIGHT_FILE, dict(kept))
     return 0
 
 
-def refusal(diagnosis: Diagnosis) -> str | None:
+def refusal(diagnosis: Diagnosis) -> Sentence | None:
     """Why a run is not started, in the words of the page; None if no finding is an error."""
-    errors = [in_words(one) for one in diagnosis.findings if one.severity == "error"]
+    errors = [one for one in diagnosis.findings if one.severity == "error"]
     if not errors:
         return None
-    return f"{' '.join(f'{one.title}. {one.summary}' for one in errors)} (--force starts it all the same)"
+    told = " ".join(f"{one.title}. {one.summary}" for one in (in_words(each) for each in errors))
+    told_zh = "".join(f"{one.title}。{one.summary}" for one in (in_words(each, "zh") for each in errors))
+    return Sentence(f"{told} (--force starts it all the same)", f"{told_zh}（加 --force 仍可启动）")
 
 
 def said(diagnosis: Diagnosis) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from diagnostics.run.refusal import Sentence
 from diagnostics.run.status import read_status
 from training.request import BadRequest, Request, RunFailed, read_request
 from training.worker.data import first_line
@@ -85,11 +86,16 @@ def run_worker(train: Callable[[Worker], None]) -> None:
             worker.status.start_heartbeat()  # a thread: after the fork of the pre-flight
         train(worker)
     except BadRequest as error:
-        fail(worker, error, 2, str(error))
+        fail(worker, error, 2, error.sentence)
     except RunFailed as error:
-        fail(worker, error, 1, str(error))
+        fail(worker, error, 1, error.sentence)
     except KeyboardInterrupt:
-        finish(worker, "stopped", STOPPED, "Stopped on request before training began.")
+        finish(
+            worker,
+            "stopped",
+            STOPPED,
+            Sentence("Stopped on request before training began.", "按要求停止，训练尚未开始。"),
+        )
     except BaseException as error:
         full = worker.main and is_disk_full(error, folder)
         reason = full_reason(folder) if full else first_line(error)
@@ -98,7 +104,7 @@ def run_worker(train: Callable[[Worker], None]) -> None:
     if worker.recorder is not None and worker.recorder.ended_early:
         # All ranks are here, having agreed: none has to be ended because of another's exit code.
         together = int(os.environ.get("WORLD_SIZE", "1")) > 1
-        reason = "Stopped on request; the last checkpoint is its end."
+        reason = Sentence("Stopped on request; the last checkpoint is its end.", "按要求停止；最后的检查点就是终点。")
         finish(worker, "stopped", STOPPED, reason, leave=0 if together else STOPPED)
     finish(worker, "finished", 0, None)
 

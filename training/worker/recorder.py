@@ -52,11 +52,14 @@ class Recorder(TrainerCallback):
         self.ranks = Ranks()
         self.rows = read_prompts(clinic.sample_prompts) if clinic.sample_prompts else []
         if self.rows and sharded:
-            raise BadRequest("sample_prompts: with FSDP or ZeRO-3 no process holds the whole model; leave it out.")
+            raise BadRequest(
+                "sample_prompts: with FSDP or ZeRO-3 no process holds the whole model; leave it out.",
+                "sample_prompts：用 FSDP 或 ZeRO-3 时没有哪个进程持有完整的模型；请去掉它。",
+            )
         try:
             self.rewards = load_rewards(clinic.sample_rewards, SHORT_NAMES)
         except RewardUnusable as error:
-            raise BadRequest(f"sample_rewards: {error}") from error
+            raise BadRequest(f"sample_rewards: {error}", f"sample_rewards：{error.said('zh')}") from error
         self.answered: set[int] = set()
         if main:
             status.write(
@@ -144,10 +147,13 @@ def read_prompts(path: str) -> list[dict[str, Any]]:
         BadRequest: there is no such file, or no row of it has a prompt.
     """
     if not Path(path).is_file():
-        raise BadRequest(f"sample_prompts: {path}: there is no such file.")
+        raise BadRequest(f"sample_prompts: {path}: there is no such file.", f"sample_prompts：{path}：没有这个文件。")
     rows = [row for row in read_json_lines(Path(path)) if isinstance(row, dict) and row.get("prompt")]
     if not rows:
-        raise BadRequest(f"sample_prompts: {path}: no row with a prompt; expected JSON Lines with one each.")
+        raise BadRequest(
+            f"sample_prompts: {path}: no row with a prompt; expected JSON Lines with one each.",
+            f"sample_prompts：{path}：没有带提示的行；应为 JSON Lines，每行一个提示。",
+        )
     return rows
 
 

@@ -29,7 +29,10 @@ def load_reference(clinic: ClinicArguments, args: Any, tokenizer: Any) -> Any:
     try:
         return AutoModelForCausalLM.from_pretrained(place, **(args.model_init_kwargs or {}))
     except (OSError, ValueError) as error:
-        raise BadRequest(f"{ARGUMENT}: {name}: cannot be loaded ({' '.join(str(error).split())}).") from error
+        raise BadRequest(
+            f"{ARGUMENT}: {name}: cannot be loaded ({' '.join(str(error).split())}).",
+            f"{ARGUMENT}：{name}：无法加载（{' '.join(str(error).split())}）。",
+        ) from error
 
 
 def check_vocabulary(name: str, place: str, tokenizer: Any) -> None:
@@ -42,14 +45,16 @@ def check_vocabulary(name: str, place: str, tokenizer: Any) -> None:
     if own is not None and other is not None and own != other:
         raise BadRequest(
             f"{ARGUMENT}: {name}: has a vocabulary of {other} rows, the trained model one of {own}; expected a reference"
-            " with the same vocabulary."
+            " with the same vocabulary.",
+            f"{ARGUMENT}：{name}：词表有 {other} 行，而被训练的模型有 {own} 行；参考模型的词表应相同。",
         )
     table, theirs = tokenizer.get_vocab(), token_table(place)
     if theirs is not None and theirs != table:
         odd = sorted(one for one in table.keys() | theirs.keys() if table.get(one) != theirs.get(one))
         raise BadRequest(
             f"{ARGUMENT}: {name}: its tokenizer numbers {len(odd)} tokens otherwise than the trained model's, for example"
-            f" {odd[0]!r}; expected a reference with the same vocabulary."
+            f" {odd[0]!r}; expected a reference with the same vocabulary.",
+            f"{ARGUMENT}：{name}：它的分词器有 {len(odd)} 个词元的编号与被训练模型的不同，例如 {odd[0]!r}；参考模型的词表应相同。",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from diagnostics.run.files import read_json
 from diagnostics.run.folder import ADAPTER_FILE, STATE_FILE
+from diagnostics.run.refusal import Sentence
 from training.request import BadRequest
 from training.worker.kinds import as_bool
 
@@ -25,27 +26,30 @@ def is_whole(checkpoint: Path) -> bool:
     return why_not_whole(checkpoint) is None
 
 
-def why_not_whole(checkpoint: Path) -> str | None:
+def why_not_whole(checkpoint: Path) -> Sentence | None:
     """What a checkpoint lacks; None if nothing."""
     if not checkpoint.is_dir():
-        return "there is no such folder"
+        return Sentence("there is no such folder", "没有这个文件夹")
     if lacking := why_no_state(checkpoint):
         return lacking
     if not any(next(checkpoint.glob(one), None) for one in (*FULL_WEIGHTS, *ADAPTER_WEIGHTS)):
-        return "no weights in safetensors"
+        return Sentence("no weights in safetensors", "没有 safetensors 格式的权重")
     return None
 
 
-def why_no_state(checkpoint: Path) -> str | None:
+def why_no_state(checkpoint: Path) -> Sentence | None:
     """What is wrong with the Trainer's state in a checkpoint, the last file that is written; None if nothing."""
     try:
         state = read_json(checkpoint / STATE_FILE)
     except OSError:
-        return f"no {STATE_FILE}, without which no step to go on from is known"
+        return Sentence(
+            f"no {STATE_FILE}, without which no step to go on from is known",
+            f"没有 {STATE_FILE}，因此不知道从哪一步继续",
+        )
     except ValueError:
-        return f"a {STATE_FILE} that breaks off"
+        return Sentence(f"a {STATE_FILE} that breaks off", f"{STATE_FILE} 被截断")
     if not isinstance(state, dict) or not isinstance(state.get("global_step"), int):
-        return f"a {STATE_FILE} that names no global_step"
+        return Sentence(f"a {STATE_FILE} that names no global_step", f"{STATE_FILE} 没有写明 global_step")
     return None
 
 
@@ -59,20 +63,28 @@ def check_checkpoint(chosen: Any, config: Mapping[str, Any]) -> None:
     if not isinstance(chosen, str):
         raise BadRequest(
             f"resume_from_checkpoint: {chosen!r}: the folder of a checkpoint was expected; "
-            "to go on in a run's own folder use `python -m training resume RUN`."
+            "to go on in a run's own folder use `python -m training resume RUN`.",
+            f"resume_from_checkpoint：{chosen!r}：应为检查点的文件夹；要在训练自己的文件夹中继续，请用 `python -m training resume RUN`。",
         )
     checkpoint = Path(chosen)
     missing = why_not_whole(checkpoint)
     if missing:
-        found = missing if missing.startswith("there") else f"holds {missing}"
-        raise BadRequest(f"resume from {checkpoint}: {found}; expected a checkpoint of the HF Trainer.")
+        found, found_zh = missing if missing.startswith("there") else f"holds {missing}", missing.chinese
+        raise BadRequest(
+            f"resume from {checkpoint}: {found}; expected a checkpoint of the HF Trainer.",
+            f"从 {checkpoint} 继续训练：{found_zh}；应为 HF Trainer 的检查点。",
+        )
     adapter = (checkpoint / ADAPTER_FILE).is_file()
     lora = as_bool(config.get("use_peft")) is True
     if adapter and not lora:
-        raise BadRequest(f"resume without LoRA: {checkpoint} holds a LoRA adapter; set use_peft=true.")
+        raise BadRequest(
+            f"resume without LoRA: {checkpoint} holds a LoRA adapter; set use_peft=true.",
+            f"不带 LoRA 继续训练：{checkpoint} 里是 LoRA 适配器；请设 use_peft=true。",
+        )
     if lora and not adapter:
         raise BadRequest(
-            f"resume with LoRA: {checkpoint} holds a full model; set use_peft=false, or start anew from it."
+            f"resume with LoRA: {checkpoint} holds a full model; set use_peft=false, or start anew from it.",
+            f"带 LoRA 继续训练：{checkpoint} 里是完整的模型；请设 use_peft=false，或以它为起点重新训练。",
         )
     if adapter:
         check_adapter(checkpoint, config)
@@ -93,7 +105,8 @@ def check_steps_left(checkpoint: Path, planned: int | None = None) -> None:
     if isinstance(planned, int) and 0 < planned <= state["global_step"]:
         raise BadRequest(
             f"resume from {checkpoint}: all {planned} steps are taken; to train on, start a new run from it "
-            "(model_name_or_path), or name an earlier checkpoint."
+            "(model_name_or_path), or name an earlier checkpoint.",
+            f"从 {checkpoint} 继续训练：{planned} 步都已走完；要再训练，请以它为起点（model_name_or_path）开始新的训练，或指定更早的检查点。",
         )
 
 
@@ -106,18 +119,28 @@ def check_adapter(checkpoint: Path, config: Mapping[str, Any]) -> None:
     try:
         saved = dict(read_json(checkpoint / ADAPTER_FILE))
     except (OSError, ValueError, TypeError) as error:
-        raise BadRequest(f"resume from {checkpoint}: {ADAPTER_FILE} cannot be read ({error}).") from error
+        raise BadRequest(
+            f"resume from {checkpoint}: {ADAPTER_FILE} cannot be read ({error}).",
+            f"从 {checkpoint} 继续训练：{ADAPTER_FILE} 无法读取（{error}）。",
+        ) from error
     rank = config.get("lora_r", LORA_RANK)
     if saved.get("r") != rank:
-        raise BadRequest(f"resume with another LoRA rank: checkpoint has r={saved.get('r')}, asked r={rank}.")
+        raise BadRequest(
+            f"resume with another LoRA rank: checkpoint has r={saved.get('r')}, asked r={rank}.",
+            f"以另一个 LoRA 秩继续训练：检查点是 r={saved.get('r')}，要求的是 r={rank}。",
+        )
     asked, had = modules(config.get("lora_target_modules")), modules(saved.get("target_modules"))
     if asked and had and "all-linear" not in asked and asked != had:
         raise BadRequest(
-            f"resume with other LoRA modules: checkpoint has {', '.join(sorted(had))}, asked {', '.join(sorted(asked))}."
+            f"resume with other LoRA modules: checkpoint has {', '.join(sorted(had))}, asked {', '.join(sorted(asked))}.",
+            f"以另一组 LoRA 模块继续训练：检查点是 {'、'.join(sorted(had))}，要求的是 {'、'.join(sorted(asked))}。",
         )
     base, model = saved.get("base_model_name_or_path"), config.get("model_name_or_path")
     if base and model and not same_model(str(base), str(model)):
-        raise BadRequest(f"resume with another base model: checkpoint has {base}, asked {model}.")
+        raise BadRequest(
+            f"resume with another base model: checkpoint has {base}, asked {model}.",
+            f"以另一个基础模型继续训练：检查点是 {base}，要求的是 {model}。",
+        )
 
 
 def modules(value: Any) -> set[str]:
@@ -148,5 +171,6 @@ def check_shape(checkpoint: Path, config: Mapping[str, Any]) -> None:
         fits = saved.get(name) == asked.get(name) or (name == "vocab_size" and saved[name] > asked[name])
         if name in saved and name in asked and not fits:
             raise BadRequest(
-                f"resume with another model: checkpoint has {name}={saved[name]}, asked {name}={asked[name]}."
+                f"resume with another model: checkpoint has {name}={saved[name]}, asked {name}={asked[name]}.",
+                f"以另一个模型继续训练：检查点是 {name}={saved[name]}，要求的是 {name}={asked[name]}。",
             )

@@ -65,8 +65,14 @@ async def awaited(name: str, given: Awaitable[Any], prompts: Sequence[Any]) -> A
 def raised(name: str, error: BaseException, prompts: Sequence[Any]) -> RunFailed:
     """That a function raised, in one sentence."""
     said = " ".join(str(error).split()).rstrip(".")
-    called = f"called on {len(prompts)} rows from {shown(prompts[0])}" if prompts else "called on no row"
-    return RunFailed(f"reward {name}: raised {type(error).__name__}{': ' if said else ''}{said}; {called}.")
+    called, called_zh = "called on no row", "调用时没有数据行"
+    if prompts:
+        called = f"called on {len(prompts)} rows from {shown(prompts[0])}"
+        called_zh = f"调用时有 {len(prompts)} 行，第一行是 {shown(prompts[0])}"
+    return RunFailed(
+        f"reward {name}: raised {type(error).__name__}{': ' if said else ''}{said}; {called}.",
+        f"奖励函数 {name}：抛出了异常 {type(error).__name__}{': ' if said else ''}{said}；{called_zh}。",
+    )
 
 
 def values_of(name: str, given: Any, prompts: Sequence[Any], alone: bool) -> list[float | None]:
@@ -76,15 +82,23 @@ def values_of(name: str, given: Any, prompts: Sequence[Any], alone: bool) -> lis
         RunFailed: it gave no list, a wrong count, or something else than a finite number.
     """
     rows = f", the first to {shown(prompts[0])}" if prompts else ""
+    rows_zh = f"，第一条回答的提示是 {shown(prompts[0])}" if prompts else ""
     wanted = f"expected a list of {len(prompts)} numbers, one for each completion{rows}"
+    wanted_zh = f"应为 {len(prompts)} 个数的列表，每条回答一个{rows_zh}"
     if hasattr(given, "tolist"):  # an array or a tensor
         given = given.tolist()
     if given is None or isinstance(given, str | bytes | dict) or not hasattr(given, "__iter__"):
         what = "None" if given is None else f"{kind(given)} ({str(given)[:SHOWN]})"
-        raise RunFailed(f"reward {name}: returned {what}; {wanted}.")
+        what_zh = "None" if given is None else f"{type(given).__name__}（{str(given)[:SHOWN]}）"
+        raise RunFailed(
+            f"reward {name}: returned {what}; {wanted}.", f"奖励函数 {name}：返回了 {what_zh}；{wanted_zh}。"
+        )
     values = list(given)
     if len(values) != len(prompts):
-        raise RunFailed(f"reward {name}: returned {len(values)} values for {len(prompts)} completions; {wanted}.")
+        raise RunFailed(
+            f"reward {name}: returned {len(values)} values for {len(prompts)} completions; {wanted}.",
+            f"奖励函数 {name}：为 {len(prompts)} 条回答返回了 {len(values)} 个值；{wanted_zh}。",
+        )
     return [
         value_of(name, value, row, prompt, alone)
         for row, (value, prompt) in enumerate(zip(values, prompts, strict=True))
@@ -97,19 +111,26 @@ def value_of(name: str, value: Any, row: int, prompt: Any, alone: bool) -> float
     Raises:
         RunFailed: it is no finite number; or None where no other reward judges the answer.
     """
-    where = f"for row {row} of the batch, {shown(prompt)}"
+    where, where_zh = f"for row {row} of the batch, {shown(prompt)}", f"对这一批的第 {row} 行 {shown(prompt)} "
     if value is None:
         if alone:
-            raise RunFailed(f"reward {name}: gave None {where}; it is the only reward, so a number was expected.")
+            raise RunFailed(
+                f"reward {name}: gave None {where}; it is the only reward, so a number was expected.",
+                f"奖励函数 {name}：{where_zh}给出了 None；它是唯一的奖励，所以应为数字。",
+            )
         return None
     try:
         number = float("text" if isinstance(value, str) else value)
     except (TypeError, ValueError):
         raise RunFailed(
-            f"reward {name}: gave {kind(value)} ({str(value)[:SHOWN]}) {where}; a number was expected."
+            f"reward {name}: gave {kind(value)} ({str(value)[:SHOWN]}) {where}; a number was expected.",
+            f"奖励函数 {name}：{where_zh}给出了 {type(value).__name__}（{str(value)[:SHOWN]}）；应为数字。",
         ) from None
     if not math.isfinite(number):
-        raise RunFailed(f"reward {name}: gave {number} {where}; a finite number was expected.")
+        raise RunFailed(
+            f"reward {name}: gave {number} {where}; a finite number was expected.",
+            f"奖励函数 {name}：{where_zh}给出了 {number}；应为有限的数。",
+        )
     return number
 
 
@@ -141,7 +162,10 @@ def try_out(functions: Sequence[Callable[..., Any]], dataset: Dataset) -> None:
                 if inspect.iscoroutine(found):
                     asyncio.run(found)
             except RunFailed as error:
-                raise BadRequest(f"reward_funcs: tried before the first step: {error}") from error
+                raise BadRequest(
+                    f"reward_funcs: tried before the first step: {error}",
+                    f"reward_funcs：在第一步之前试运行：{error.said('zh')}",
+                ) from error
 
 
 def trials(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

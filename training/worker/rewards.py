@@ -46,10 +46,13 @@ def load_reward_funcs(script: Any, args: Any, dataset: Dataset) -> Rewards:
     try:
         found = load_rewards(script.reward_funcs or [], SHORT_NAMES)
     except RewardUnusable as error:
-        raise BadRequest(f"reward_funcs: {error}") from error
+        raise BadRequest(f"reward_funcs: {error}", f"reward_funcs：{error.said('zh')}") from error
     names += found
     if not names:
-        raise BadRequest("rewards: none is named; expected reward_funcs or reward_model_name_or_path.")
+        raise BadRequest(
+            "rewards: none is named; expected reward_funcs or reward_model_name_or_path.",
+            "rewards：没有指定奖励；应给出 reward_funcs 或 reward_model_name_or_path。",
+        )
     weights = weights_for(names, args.reward_weights)
     own = [watched(name, function, alone=len(names) == 1) for name, function in found.items()]
     try_out(own, dataset)
@@ -64,7 +67,8 @@ def weights_for(names: list[str], weights: list[float] | None) -> list[float]:
     """
     if weights is not None and len(weights) != len(names):
         raise BadRequest(
-            f"reward_weights: {len(weights)} for {len(names)} rewards; expected one for each of {', '.join(names)}."
+            f"reward_weights: {len(weights)} for {len(names)} rewards; expected one for each of {', '.join(names)}.",
+            f"reward_weights：{len(names)} 个奖励有 {len(weights)} 个权重；{'、'.join(names)} 各应有一个。",
         )
     return [float(one) for one in weights] if weights is not None else [1.0] * len(names)
 
@@ -87,11 +91,15 @@ def load_reward_model(name: str) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(place)
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise BadRequest(f"reward_model_name_or_path: {name}: cannot be loaded ({reason}).") from error
+        raise BadRequest(
+            f"reward_model_name_or_path: {name}: cannot be loaded ({reason}).",
+            f"reward_model_name_or_path：{name}：无法加载（{reason}）。",
+        ) from error
     if report["missing_keys"] or report["mismatched_keys"]:
         raise BadRequest(
             f"reward_model_name_or_path: {name}: is no reward model (it lacks a head with one score);"
-            " expected what the reward method trains."
+            " expected what the reward method trains.",
+            f"reward_model_name_or_path：{name}：不是奖励模型（没有给出一个分数的输出头）；应为 reward 方法训练出的模型。",
         )
     model.config._name_or_path = REWARD_MODEL  # TRL logs rewards/<this>/mean
     return model.eval().requires_grad_(False), tokenizer

@@ -54,7 +54,8 @@ class StageMarks(Board):
         if rows is not None and rows < self.total:
             raise BadRequest(
                 f"curriculum: the trainer dropped {self.total - rows} of {self.total} rows, of which max_length"
-                f" {getattr(args, 'max_length', None)} leaves no answer; raise max_length or take them out of the data."
+                f" {getattr(args, 'max_length', None)} leaves no answer; raise max_length or take them out of the data.",
+                f"curriculum：训练器丢弃了 {self.total} 行中的 {self.total - rows} 行，max_length {getattr(args, 'max_length', None)} 使它们没有留下回答；请增大 max_length，或从数据中去掉它们。",
             )
         if self.board:
             super().on_train_begin(args, state, control, **kwargs)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.run.files import read_json, write_json
+from diagnostics.run.refusal import told_with
 from diagnostics.run.status import HEARTBEAT_SECONDS, STATUS_FILE
 
 
@@ -38,8 +39,11 @@ class StatusFile:
             self._content.update(changes)
 
     def end(self, state: str, **changes: Any) -> None:
-        """Write how the run ended, and stop the heartbeat."""
+        """Write how the run ended, and stop the heartbeat. `reason`: a `Sentence`, or what is said so in each language."""
         self._stopped.set()
+        if "reason" in changes:
+            reason = changes["reason"]
+            changes |= told_with(reason, "reason") if reason is not None else {"reason_zh": None}
         self.write(state=state, ended=time.time(), activity=None, **changes)
 
     def start_heartbeat(self) -> None:

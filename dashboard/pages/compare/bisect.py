@@ -28,6 +28,7 @@ from dashboard.texts import Words
 from diagnostics.compare.bisecting.checks import CheckUnusable, Looked
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.writers import answer_rows
+from diagnostics.run.refusal import said
 
 
 def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
@@ -83,7 +84,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         try:
             made = new_search(clinic, name, kind, what, judge, question, words)
         except CheckUnusable as error:
-            yield note(str(error), "error"), gr.update(visible=False), None, None, *clear
+            yield note(said(error, words.lang), "error"), gr.update(visible=False), None, None, *clear
             return
         yield from go_on(made)
 
@@ -106,7 +107,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
                 try:
                     looked = Looked(None, "", pane.error) if pane.error else search.judged(pane)
                 except CheckUnusable as error:
-                    yield note(str(error), "error"), hidden, None, None, *clear
+                    yield note(said(error, words.lang), "error"), hidden, None, None, *clear
                     return
             search = replace(search, state=search.state.told(looked))
             yield search_html(search, words), hidden, search, None, *same

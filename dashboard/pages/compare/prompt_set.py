@@ -35,6 +35,7 @@ from diagnostics.compare.collect import collect
 from diagnostics.compare.models.sources import Source
 from diagnostics.compare.scoring.references import METRICS
 from diagnostics.compare.scoring.scorers import score
+from diagnostics.run.refusal import said
 
 FIRST_MOST = 64
 # Prompt sets that are worked on at once, over all visitors: they share the workers anyway.
@@ -105,7 +106,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
             form.scorers()
             form.judged_by()
         except FormUnusable as error:
-            yield note(str(error), "error"), None
+            yield note(said(error, words.lang), "error"), None
             return
         made: Work | None = None
         try:
@@ -113,7 +114,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
                 made = Work(plan, state.answers, missing=state.errors)
                 yield collecting_html(state, words), made
         except OSError as error:
-            yield note(words("set.no_cache", reason=error.strerror or error), "error"), made
+            yield note(words("set.no_cache", reason=error.strerror or said(error, words.lang)), "error"), made
 
     def judged(progress: str, now: Work | None, base: str | None, *fields: Any) -> Iterator[tuple[Any, ...]]:
         """The scores and the judge's choices, as they come. What is told of the answering stays above them."""
@@ -124,7 +125,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         try:
             scorers, judge = form.scorers(), form.judged_by()
         except FormUnusable as error:
-            yield note(str(error), "error"), now
+            yield note(said(error, words.lang), "error"), now
             return
         for state in score(now.answers, scorers) if scorers else ():
             work = replace(now, answers=state.answers, missing={**now.missing, **state.errors})
@@ -134,8 +135,8 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
             now, progress = work, progress + told
         if judge is not None and base in now.answers.sources:
             before, latest = progress, now
-            for latest, said in judging(now, judge, base):
-                progress = before + judging_html(said, words)
+            for latest, pair in judging(now, judge, base):
+                progress = before + judging_html(pair, words)
                 yield progress, latest
             now = latest
         if form.chance and base in now.answers.sources:

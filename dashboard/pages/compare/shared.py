@@ -13,6 +13,7 @@ from dashboard.compare.comparison import base_choice, choices, first_choice, wit
 from dashboard.html import note
 from dashboard.texts import Words
 from diagnostics.compare.models.sources import Source, SourceUnusable
+from diagnostics.run.refusal import said
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # Answers that stream at once over all visitors; a worker takes them one after the other.
@@ -78,7 +79,7 @@ def chooser(clinic: Clinic, words: Words, addresses: Addresses) -> Shared:
         try:
             more = with_added(clinic, added, spec)
         except SourceUnusable as error:
-            return gr.skip(), gr.skip(), gr.skip(), note(str(error), "error"), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip(), note(said(error, words.lang), "error"), gr.skip()
         new = more[-1].name
         told = note(words("compare.added", name=new), "good")
         value = [*names, *([] if new in names else [new])]

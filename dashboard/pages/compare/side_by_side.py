@@ -25,6 +25,7 @@ from diagnostics.compare.models.proof import prove
 from diagnostics.compare.models.sources import Source
 from diagnostics.compare.models.writers import answer_rows, token_scores
 from diagnostics.compare.scoring.scorers import ScorerUnusable, score
+from diagnostics.run.refusal import said
 
 # What is kept of the last answers for the views below them: the panes, and the question they answer.
 Last = tuple[tuple[Pane, ...], Question] | None
@@ -205,7 +206,7 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         try:
             scorers = scorers_asked(specs, asked)
         except ScorerUnusable as error:
-            yield note(str(error), "error")
+            yield note(said(error, words.lang), "error")
             return
         for state in score(answers_asked(panes, asked, question.sampling().seed), scorers):
             yield scores_html(state, words)

@@ -32,6 +32,7 @@ from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
 from diagnostics.compare.models.writers import answer_rows
 from diagnostics.compare.scoring.scorers import ScorerUnusable, score
+from diagnostics.run.refusal import said
 
 # A click on a button of the ballot, or its key while nothing is being typed and the ballot is to be seen.
 CHOICE = """
@@ -125,7 +126,11 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
         try:
             keep(clinic, vote)
         except OSError as error:
-            return gr.skip(), gr.skip(), note(words("vote.unwritten", reason=error.strerror or error), "error")
+            return (
+                gr.skip(),
+                gr.skip(),
+                note(words("vote.unwritten", reason=error.strerror or said(error, words.lang)), "error"),
+            )
         return None, cast + 1, note(words("vote.voted", count=cast + 1), "good")
 
     def more(ballot: Ballot | None, *fields: Any) -> Iterator[tuple[Any, ...]]:
@@ -146,9 +151,9 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
             added = keep_scored(clinic, one, state.answers)
             yield scoring_html(state, words) + note(words("vote.scored", name=one.name, count=added), "good")
         except ScorerUnusable as error:
-            yield note(str(error), "error")
+            yield note(said(error, words.lang), "error")
         except OSError as error:
-            yield note(words("vote.unwritten", reason=error.strerror or error), "error")
+            yield note(words("vote.unwritten", reason=error.strerror or said(error, words.lang)), "error")
 
     def export_file() -> tuple[Any, ...]:
         """The preference data set of all votes."""

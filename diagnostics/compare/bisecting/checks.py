@@ -23,6 +23,7 @@ from diagnostics.compare.prompts import Prompt
 from diagnostics.compare.scoring.judge import ask_judge
 from diagnostics.compare.scoring.judge_words import question_messages, read_yes_no
 from diagnostics.compare.scoring.scorers import Scorer, ScorerUnusable, score, scorer_of
+from diagnostics.run.refusal import Refusal, Sentence
 
 CheckKind = Literal["matches", "lacks", "reward", "judge", "eye"]
 REWARD = re.compile(r"(?P<function>.+?)\s*<\s*(?P<limit>[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)")
@@ -31,7 +32,7 @@ REGEX_SECONDS = 5.0
 SEARCH = "import json, re, sys; one = json.load(sys.stdin); print(int(bool(re.search(one[0], one[1]))))"
 
 
-class CheckUnusable(Exception):
+class CheckUnusable(Refusal):
     """A check cannot be made. The message is one sentence: what, where, what was expected."""
 
 
@@ -68,23 +69,28 @@ def check_of(spec: str) -> Check:
         return Check("eye")
     if kind not in ("matches", "lacks", "reward", "judge") or not what:
         raise CheckUnusable(
-            f"{spec!r}: is no check; expected matches:REGEX, lacks:REGEX, reward:FILE:FUNCTION<NUMBER, judge:QUESTION or eye."
+            f"{spec!r}: is no check; expected matches:REGEX, lacks:REGEX, reward:FILE:FUNCTION<NUMBER, judge:QUESTION or eye.",
+            f"{spec!r}：不是判据；应为 matches:正则表达式、lacks:正则表达式、reward:FILE:FUNCTION<NUMBER、judge:问题 或 eye。",
         )
     if kind == "judge":
         return Check("judge", what)
     if kind == "reward":
         found = REWARD.fullmatch(what)
         if found is None:
-            raise CheckUnusable(f"{spec!r}: expected reward:FILE:FUNCTION<NUMBER.")
+            raise CheckUnusable(
+                f"{spec!r}: expected reward:FILE:FUNCTION<NUMBER.", f"{spec!r}：应为 reward:FILE:FUNCTION<NUMBER。"
+            )
         try:
             scorer_of("function", found["function"])
         except ScorerUnusable as error:
-            raise CheckUnusable(str(error)) from error
+            raise CheckUnusable.of(error) from error
         return Check("reward", found["function"], float(found["limit"]))
     try:
         re.compile(what)
     except re.error as error:
-        raise CheckUnusable(f"{spec!r}: {what} is no regular expression ({error}).") from error
+        raise CheckUnusable(
+            f"{spec!r}: {what} is no regular expression ({error}).", f"{spec!r}：{what} 不是正则表达式（{error}）。"
+        ) from error
     return Check("matches" if kind == "matches" else "lacks", what)
 
 
@@ -95,14 +101,16 @@ def look(check: Check, prompt: Prompt, answer: Answer, judge: Source | None = No
         CheckUnusable: it is the eye's, or there is no judge to ask.
     """
     if answer.stop == "error":
-        return Looked(None, answer.text, answer.error or "no answer")
+        return Looked(None, answer.text, answer.error or Sentence("no answer", "没有回答"))
     if check.kind in ("matches", "lacks"):
         return by_expression(check, answer)
     if check.kind == "reward":
         return by_reward(check, prompt, answer)
     if check.kind == "judge" and judge is not None:
         return by_question(check, prompt, answer, judge)
-    raise CheckUnusable(f"{check}: {'no judge is named' if check.kind == 'judge' else 'a person must say it'}.")
+    if check.kind == "judge":
+        raise CheckUnusable(f"{check}: no judge is named.", f"{check}：没有指定评审模型。")
+    raise CheckUnusable(f"{check}: a person must say it.", f"{check}：须由人判断。")
 
 
 def look_at_all(
@@ -124,7 +132,8 @@ def look_at_all(
     if not told:
         return looks[0]
     fails = [one for one in told if one.broken]
-    return Looked(2 * len(fails) > len(told), (fails or told)[0].text, f"fails on {len(fails)} of {len(told)} prompts")
+    why = Sentence(f"fails on {len(fails)} of {len(told)} prompts", f"{len(told)} 个提示中有 {len(fails)} 个不合格")
+    return Looked(2 * len(fails) > len(told), (fails or told)[0].text, why)
 
 
 def by_expression(check: Check, answer: Answer) -> Looked:
@@ -139,12 +148,24 @@ def by_expression(check: Check, answer: Answer) -> Looked:
             check=True,
         )
     except subprocess.TimeoutExpired:
-        return Looked(None, answer.text, f"{check.what}: was not through with the answer in {REGEX_SECONDS:g} s")
+        return Looked(
+            None,
+            answer.text,
+            Sentence(
+                f"{check.what}: was not through with the answer in {REGEX_SECONDS:g} s",
+                f"{check.what}：{REGEX_SECONDS:g} 秒内没有查完这条回答",
+            ),
+        )
     except subprocess.CalledProcessError as error:
-        return Looked(None, answer.text, f"{check.what}: {(error.stderr.strip().splitlines() or ['failed'])[-1]}")
+        why = (error.stderr.strip().splitlines() or ["failed"])[-1]
+        return Looked(None, answer.text, Sentence(f"{check.what}: {why}", f"{check.what}：{why}"))
     found = done.stdout.strip() == "1"
     return Looked(
-        found == (check.kind == "lacks"), answer.text, f"{'matches' if found else 'does not match'} {check.what}"
+        found == (check.kind == "lacks"),
+        answer.text,
+        Sentence(
+            f"{'matches' if found else 'does not match'} {check.what}", f"{'匹配' if found else '不匹配'} {check.what}"
+        ),
     )
 
 
@@ -160,11 +181,17 @@ def by_mean_reward(check: Check, prompts: Sequence[Prompt], answers: Sequence[An
     values = {key: found.scores["reward"] for key, found in last.answers.answers.items() if "reward" in found.scores}
     if not values:
         failed = next((found.error for found in answers if found.error), None)
-        return Looked(None, answers[0].text, failed or last.errors.get("reward", f"{check.what} gave no score."))
+        return Looked(
+            None,
+            answers[0].text,
+            failed
+            or last.errors.get("reward", Sentence(f"{check.what} gave no score.", f"{check.what} 没有给出分数。")),
+        )
     mean = sum(values.values()) / len(values)
-    of = f" on average over {len(values)} answers" if len(prompts) > 1 else ""
+    name, many = check.what.rpartition(":")[2], len(prompts) > 1
+    of, of_zh = (f" on average over {len(values)} answers", f"（{len(values)} 条回答的平均）") if many else ("", "")
     text = last.answers.answers[min(values, key=lambda key: values[key])].text
-    return Looked(mean < check.limit, text, f"{check.what.rpartition(':')[2]} = {mean:.4g}{of}")
+    return Looked(mean < check.limit, text, Sentence(f"{name} = {mean:.4g}{of}", f"{name} = {mean:.4g}{of_zh}"))
 
 
 def by_question(check: Check, prompt: Prompt, answer: Answer, judge: Source) -> Looked:
@@ -174,5 +201,9 @@ def by_question(check: Check, prompt: Prompt, answer: Answer, judge: Source) -> 
         return Looked(None, answer.text, panes[0].error)
     yes = read_yes_no(panes[0].text)
     if yes is None:
-        return Looked(None, answer.text, "the judge's text holds neither yes nor no")
-    return Looked(not yes, answer.text, f"the judge says {'yes' if yes else 'no'}")
+        return Looked(
+            None, answer.text, Sentence("the judge's text holds neither yes nor no", "评审模型的文本里既没有是也没有否")
+        )
+    return Looked(
+        not yes, answer.text, Sentence(f"the judge says {'yes' if yes else 'no'}", f"评审模型说{'是' if yes else '否'}")
+    )

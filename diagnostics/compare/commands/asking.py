@@ -13,12 +13,13 @@ from diagnostics.compare.cache import default_folder
 from diagnostics.compare.models.mailbox import Sampling
 from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.report.words import LANGS
+from diagnostics.run.refusal import Refusal, said
 
 T = TypeVar("T")
 OK, FOUND, INTERRUPTED = 0, 1, 130
 
 
-class BadInput(Exception):
+class BadInput(Refusal):
     """What was asked cannot be done. The message is one sentence."""
 
 
@@ -51,7 +52,9 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
     try:
         return Sampling(0, arguments.temperature, arguments.top_p, arguments.max_new_tokens)
     except ValueError as error:
-        raise BadInput(f"--{str(error).replace('_', '-', 2)}") from error
+        raise BadInput(
+            f"--{said(error).replace('_', '-', 2)}", f"--{said(error, 'zh').replace('_', '-', 2)}"
+        ) from error
 
 
 @contextmanager
@@ -65,7 +68,7 @@ def model_workers() -> Iterator[WorkerPool]:
         try:
             pool = WorkerPool(Path(root))
         except ValueError as error:
-            raise BadInput(str(error)) from error
+            raise BadInput.of(error) from error
         with closing(pool):
             yield pool
 

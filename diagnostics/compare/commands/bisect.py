@@ -21,9 +21,10 @@ from diagnostics.compare.prompts import Prompt, PromptsUnreadable, read_prompts
 from diagnostics.compare.report.search import FORMATS
 from diagnostics.compare.scoring.judge import judge_of
 from diagnostics.engine import diagnose
-from diagnostics.output import refuse, to_file, to_stdout, unwritable
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
 from diagnostics.report.common import visible
 from diagnostics.run import Run, RunUnreadable, is_run, open_run
+from diagnostics.run.refusal import Sentence
 
 STEP = re.compile(r"checkpoint-(\d+)$")
 
@@ -31,7 +32,7 @@ STEP = re.compile(r"checkpoint-(\d+)$")
 def bisect_checkpoints(arguments: argparse.Namespace) -> int:
     """Search, and give the report. 0: the search ended; 2: it cannot be done; 130: interrupted."""
     if arguments.out and (reason := unwritable(arguments.out)):
-        return refuse(reason)
+        return refuse(reason, arguments.lang)
     try:
         check = check_of(arguments.check)
         sources, run = checkpoints_in(arguments.path)
@@ -40,24 +41,23 @@ def bisect_checkpoints(arguments: argparse.Namespace) -> int:
         assert outcome is not None
         there = logged_around(run, sources, outcome)
     except (BadInput, CheckUnusable, SourceUnusable, RunUnreadable, OSError) as error:
-        return refuse(error)
+        return refuse(error, arguments.lang)
     except KeyboardInterrupt:
-        print(
+        kept = Sentence(
             f"\nInterrupted: the answers so far are kept in {arguments.cache}; the same command takes them from there.",
-            file=sys.stderr,
+            f"\n已中断：到此为止的回答保存在 {arguments.cache}；用同样的命令可从那里取用。",
         )
+        tell(kept, arguments.lang)
         return INTERRUPTED
     report = FORMATS[arguments.format](state, outcome, check, there, arguments.lang)
     try:
         if arguments.out:
             to_file(report, arguments.out)
-            print(f"The report is in {arguments.out}.", file=sys.stderr)
+            tell_place(arguments.out, arguments.lang)
         else:
             to_stdout(report)
     except OSError as error:
-        return refuse(
-            f"{arguments.out or 'standard output'}: the report cannot be written ({error.strerror or error})."
-        )
+        return refuse(unwritten(arguments.out, error), arguments.lang)
     return OK
 
 
@@ -71,12 +71,15 @@ def checkpoints_in(paths: Sequence[str]) -> tuple[list[Source], Run | None]:
     """
     first = Path(paths[0])
     if len(paths) == 1 and not first.is_dir():
-        raise BadInput(f"{first}: there is no such run folder.")
+        raise BadInput(f"{first}: there is no such run folder.", f"{first}：没有这个运行文件夹。")
     if len(paths) == 1:
         run = open_run(first)
         sources = checkpoints_of([run])
         if not sources:
-            raise BadInput(f"{first}: has no checkpoints to look at; expected checkpoint-<step> folders.")
+            raise BadInput(
+                f"{first}: has no checkpoints to look at; expected checkpoint-<step> folders.",
+                f"{first}：没有可看的检查点；应有 checkpoint-<step> 文件夹。",
+            )
         return sources, run
     sources = named_apart([source_of(one) for one in paths])
     parents = {Path(one.path).parent for one in sources}
@@ -94,14 +97,26 @@ def search(arguments: argparse.Namespace, check: Check, sources: Sequence[Source
     """
     prompts = prompts_of(arguments)
     if check.kind == "eye" and len(prompts) > 1:
-        raise BadInput("--check eye: looks at one prompt; name it with --prompt.")
+        raise BadInput(
+            "--check eye: looks at one prompt; name it with --prompt.",
+            "--check eye：只看一个提示；请用 --prompt 给出。",
+        )
     if check.kind == "eye" and not sys.stdin.isatty():
-        raise BadInput("--check eye: needs a person at a terminal; standard input is none.")
+        raise BadInput(
+            "--check eye: needs a person at a terminal; standard input is none.",
+            "--check eye：需要有人在终端前；标准输入不是终端。",
+        )
     judge = judge_of(arguments.judge) if arguments.judge else None
     if check.kind == "judge" and judge is None:
-        raise BadInput(f"--check {check}: name the judge with --judge URL#MODEL.")
+        raise BadInput(
+            f"--check {check}: name the judge with --judge URL#MODEL.",
+            f"--check {check}：请用 --judge URL#MODEL 指定评审模型。",
+        )
     if not 0 <= arguments.seed < 2**63:
-        raise BadInput(f"--seed {arguments.seed}: expected a whole number from 0 on.")
+        raise BadInput(
+            f"--seed {arguments.seed}: expected a whole number from 0 on.",
+            f"--seed {arguments.seed}：应为从 0 起的整数。",
+        )
     sampling, progress = sampling_of(arguments), Progress()
     with model_workers() as pool:
         cache = AnswerCache(arguments.cache)
@@ -118,7 +133,7 @@ def search(arguments: argparse.Namespace, check: Check, sources: Sequence[Source
         for state in bisect(sources, seen):
             fault = fault_of(state)
             if fault is not None:
-                raise BadInput(fault)
+                raise BadInput.of(fault)
             low, high = state.range
             place = state.next()
             if place is not None:
@@ -139,9 +154,9 @@ def prompts_of(arguments: argparse.Namespace) -> tuple[Prompt, ...]:
         try:
             return read_prompts(arguments.prompts)
         except PromptsUnreadable as error:
-            raise BadInput(str(error)) from error
+            raise BadInput.of(error) from error
     if not arguments.prompt.strip():
-        raise BadInput("--prompt: is empty.")
+        raise BadInput("--prompt: is empty.", "--prompt：为空。")
     return (Prompt(0, ({"role": "user", "content": arguments.prompt},)),)
 
 
@@ -155,7 +170,7 @@ def fault_of(state: BisectState) -> str | None:
 def by_eye(source: Source, answer: Answer, ask: Callable[[str], str] = input) -> Looked:
     """A person's verdict on an answer, at the terminal."""
     if answer.stop == "error":
-        return Looked(None, answer.text, answer.error or "no answer")
+        return Looked(None, answer.text, answer.error or Sentence("no answer", "没有回答"))
     print(f"\n{source.name}\n{visible(answer.text)}\n", file=sys.stderr)
     while True:
         try:
@@ -164,7 +179,7 @@ def by_eye(source: Source, answer: Answer, ask: Callable[[str], str] = input) ->
             raise KeyboardInterrupt from None
         if said in ("y", "yes", "n", "no", "s", "skip"):
             fine = said.startswith("y")
-            return Looked(None if said.startswith("s") else not fine, answer.text, "seen by eye")
+            return Looked(None if said.startswith("s") else not fine, answer.text, Sentence("seen by eye", "人工判断"))
 
 
 def step_of(source: Source) -> int | None:

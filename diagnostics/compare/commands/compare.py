@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,8 @@ from diagnostics.compare.report.formats import FORMATS
 from diagnostics.compare.scoring.judge import Judged, judge_of, judge_pairs
 from diagnostics.compare.scoring.scorers import Scorer, ScorerUnusable, score, scorer_of
 from diagnostics.compare.statistics.null_baseline import Changed, null_baseline
-from diagnostics.output import refuse, to_file, to_stdout, unwritable
+from diagnostics.output import refuse, tell, tell_place, to_file, to_stdout, unwritable, unwritten
+from diagnostics.run.refusal import Sentence, said
 
 
 @dataclass(frozen=True)
@@ -48,32 +48,31 @@ class Asked:
 def compare(arguments: argparse.Namespace) -> int:
     """Compare, and give the report. 0: done; 1: --fail-on worse, and it is; 2: it cannot be done; 130: interrupted."""
     if arguments.out and (reason := unwritable(arguments.out)):
-        return refuse(reason)
+        return refuse(reason, arguments.lang)
     progress = Progress()
     try:
         asked = asked_of(arguments)
         found = carry_out(asked, arguments.cache, progress)
     except (BadInput, OSError) as error:
         progress.wipe()
-        return refuse(error)
+        return refuse(error, arguments.lang)
     except KeyboardInterrupt:
         progress.wipe()
-        print(
+        kept = Sentence(
             f"Interrupted: the answers so far are kept in {arguments.cache}; the same command goes on from there.",
-            file=sys.stderr,
+            f"已中断：到此为止的回答保存在 {arguments.cache}；用同样的命令可从那里继续。",
         )
+        tell(kept, arguments.lang)
         return INTERRUPTED
     report = FORMATS[arguments.format](found, arguments.lang)
     try:
         if arguments.out:
             to_file(report, arguments.out)
-            print(f"The report is in {arguments.out}.", file=sys.stderr)
+            tell_place(arguments.out, arguments.lang)
         else:
             to_stdout(report)
     except OSError as error:
-        return refuse(
-            f"{arguments.out or 'standard output'}: the report cannot be written ({error.strerror or error})."
-        )
+        return refuse(unwritten(arguments.out, error), arguments.lang)
     return FOUND if arguments.fail_on and found.shown_worse(found.others[-1]) else OK
 
 
@@ -84,7 +83,10 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
         BadInput: some of it cannot be done.
     """
     if len(arguments.checkpoints) < 2:
-        raise BadInput("compare: at least two checkpoints are needed; the first is the base.")
+        raise BadInput(
+            "compare: at least two checkpoints are needed; the first is the base.",
+            "compare：至少需要两个检查点；第一个为基准。",
+        )
     try:
         sources = named_apart([source_of(spec) for spec in arguments.checkpoints])
         for one in sources:
@@ -93,18 +95,22 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
         judge = judge_of(arguments.judge) if arguments.judge else None
         scorers = scorers_of(arguments, prompts, judge)
     except (SourceUnusable, PromptsUnreadable, ScorerUnusable) as error:
-        raise BadInput(str(error)) from error
+        raise BadInput.of(error) from error
     names = [one.name for one in sources]
     base = arguments.base or names[0]
     if base in arguments.checkpoints:
         base = names[arguments.checkpoints.index(base)]
     if base not in names:
-        raise BadInput(f"--base {base}: is none of {', '.join(names)}.")
+        raise BadInput(
+            f"--base {base}: is none of {', '.join(names)}.", f"--base {base}：不在 {'、'.join(names)} 之中。"
+        )
     sampling, seeds = sampling_of(arguments), seeds_of(arguments.seeds)
     if scorers and not (arguments.reward or arguments.reward_model or arguments.reference):
-        print(
-            "No scorer was named: the answers are scored by their nearness to the references (chrf).", file=sys.stderr
+        nearness = Sentence(
+            "No scorer was named: the answers are scored by their nearness to the references (chrf).",
+            "没有指定打分器：按与参考回答的接近程度（chrf）打分。",
         )
+        tell(nearness, arguments.lang)
     plan = Plan(tuple(sources), prompts, sampling, seeds, arguments.system)
     return Asked(plan, base, scorers, judge, arguments.null_baseline)
 
@@ -134,8 +140,17 @@ def seeds_of(spec: str) -> tuple[int, ...]:
     except ValueError:
         seeds = ()
     if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= one < 2**63 for one in seeds):
-        raise BadInput(f"--seeds {spec}: expected different whole numbers from 0 on, such as 0,1,2.")
+        raise BadInput(
+            f"--seeds {spec}: expected different whole numbers from 0 on, such as 0,1,2.",
+            f"--seeds {spec}：应为从 0 起的不同整数，例如 0,1,2。",
+        )
     return seeds
+
+
+def named(name: str, why: str) -> Sentence:
+    """A reason with the name of what it is about."""
+    why_zh = said(why, "zh")
+    return Sentence(f"{name}: {why}", f"{name}：{why_zh}")
 
 
 def carry_out(asked: Asked, cache: Path, progress: Progress) -> Comparison:
@@ -150,9 +165,9 @@ def carry_out(asked: Asked, cache: Path, progress: Progress) -> Comparison:
         collected = answered(pool, plan, cache, progress)
         changed = against_chance(pool, asked, collected.answers, progress) if asked.null_baseline else []
     answers = collected.answers
-    missing = {name: f"{name}: {why}" if not why.startswith(name) else why for name, why in collected.errors.items()}
+    missing = {name: why if why.startswith(name) else named(name, why) for name, why in collected.errors.items()}
     if not answers.of(asked.base) or not any(answers.of(one.name) for one in plan.sources if one.name != asked.base):
-        raise BadInput(next(iter(missing.values()), "No answers came."))
+        raise BadInput.of(next(iter(missing.values()), Sentence("No answers came.", "没有得到任何回答。")))
     with closed(score(answers, asked.scorers)) as states:
         for state in states:
             progress.say(f"{state.now}: {state.done} of {state.of} scores{left(state.seconds_left)}")

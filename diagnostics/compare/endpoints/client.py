@@ -19,6 +19,7 @@ import httpx
 from diagnostics.compare.endpoints.errors import EndpointFailed, of_event, of_status, of_transport
 from diagnostics.compare.endpoints.key import KeyUnusable, host_of, is_this_machine, key_for, redacted, shown
 from diagnostics.compare.models.mailbox import Sampling
+from diagnostics.run.refusal import Sentence
 
 RETRIES = 3
 BACKOFF_SECONDS = 0.5  # doubled at each try
@@ -95,7 +96,10 @@ def models(endpoint: str, limits: Limits | None = None) -> tuple[str, ...]:
     try:
         return tuple(str(one["id"]) for one in answer.json()["data"])
     except (ValueError, KeyError, TypeError):
-        raise EndpointFailed(f"{address}: sent no list of models; is it an OpenAI-compatible endpoint?") from None
+        raise EndpointFailed(
+            f"{address}: sent no list of models; is it an OpenAI-compatible endpoint?",
+            f"{address}：没有给出模型列表；它是 OpenAI 兼容的端点吗？",
+        ) from None
 
 
 def client(endpoint: str, limits: Limits) -> httpx.AsyncClient:
@@ -126,7 +130,7 @@ def read_key(endpoint: str) -> str | None:
     try:
         return key_for(endpoint)
     except KeyUnusable as error:
-        raise EndpointFailed(str(error)) from None
+        raise EndpointFailed.of(error) from None
 
 
 async def stream(
@@ -154,12 +158,15 @@ async def stream(
                 done = await try_once(http, endpoint, body, key, limits, on_text)
             return replace(done, notes=(*notes, *done.notes))
         except TimeoutError:
-            raise EndpointFailed(f"{address}: is too slow: no whole answer in {limits.whole:g} s.") from None
+            raise EndpointFailed(
+                f"{address}: is too slow: no whole answer in {limits.whole:g} s.",
+                f"{address}：太慢：{limits.whole:g} 秒内没有完整的回答。",
+            ) from None
         except Unsupported as error:
             note = error.leave_out(body)
             if note is None:
                 raise without_key(error.failure, key) from None
-            notes = (*notes, f"{address}: {note}")
+            notes = (*notes, Sentence(f"{address}: {note}", f"{address}：{note.chinese}"))
         except EndpointFailed as error:
             tried += 1
             wait = error.after if error.after is not None else BACKOFF_SECONDS * 2 ** (tried - 1)
@@ -190,14 +197,20 @@ class Unsupported(Exception):
         self.failure = failure
         self.said = said
 
-    def leave_out(self, body: dict[str, Any]) -> str | None:
+    def leave_out(self, body: dict[str, Any]) -> Sentence | None:
         """Take out of the body what was refused; returns what that means, None if it is nothing dispensable."""
         if "max_completion_tokens" in self.said and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
-            return "takes max_completion_tokens"
+            return Sentence("takes max_completion_tokens", "要求用 max_completion_tokens")
         for name, meaning in (
-            ("stream_options", "does not count tokens"),
-            ("seed", "takes no seed: the same request may be answered otherwise"),
+            ("stream_options", Sentence("does not count tokens", "不统计词元数")),
+            (
+                "seed",
+                Sentence(
+                    "takes no seed: the same request may be answered otherwise",
+                    "不接受随机种子：同样的请求可能得到不同的回答",
+                ),
+            ),
         ):
             if name in self.said and body.pop(name, None) is not None:
                 return meaning
@@ -227,7 +240,8 @@ async def try_once(
                 return reader.whole(await read_some(answer))
             if kind != "text/event-stream":
                 raise EndpointFailed(
-                    f"{address}: answered with {kind or 'nothing known'} instead of a chat completion."
+                    f"{address}: answered with {kind or 'nothing known'} instead of a chat completion.",
+                    f"{address}：答复是 {kind or '未知内容'}，而不是聊天补全。",
                 )
             async for line in lines_of(answer, address):
                 if reader.take(line):
@@ -236,11 +250,16 @@ async def try_once(
                     break
         return reader.finish()
     except EndpointFailed as error:
-        raise EndpointFailed(str(error), error.text or reader.text, error.again, error.after) from None
+        error.text = error.text or reader.text
+        raise
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
         failure = of_transport(address, error, limits.idle)
         if reader.pieces:
-            failure = EndpointFailed(f"{failure} The answer is cut off there.", reader.text)
+            failure = EndpointFailed(
+                f"{failure.said('en')} The answer is cut off there.",
+                f"{failure.said('zh')} 回答在那里被截断。",
+                reader.text,
+            )
         raise failure from None
 
 
@@ -264,7 +283,10 @@ async def lines_of(answer: httpx.Response, address: str) -> AsyncIterator[bytes]
     async for chunk in answer.aiter_bytes():
         count += len(chunk)
         if count > MOST_BYTES:
-            raise EndpointFailed(f"{address}: sends without end; stopped after {MOST_BYTES >> 20} MiB.")
+            raise EndpointFailed(
+                f"{address}: sends without end; stopped after {MOST_BYTES >> 20} MiB.",
+                f"{address}：发送没有尽头；{MOST_BYTES >> 20} MiB 后已停止。",
+            )
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             yield line
@@ -357,7 +379,10 @@ class StreamReader:
             choice = piece["choices"][0]
             text, reason, usage = choice["message"]["content"] or "", choice.get("finish_reason"), piece.get("usage")
         except (KeyError, IndexError, TypeError, AttributeError):
-            raise EndpointFailed(f"{self.address}: sent JSON without an answer (no choices).") from None
+            raise EndpointFailed(
+                f"{self.address}: sent JSON without an answer (no choices).",
+                f"{self.address}：发来的 JSON 中没有回答（没有 choices）。",
+            ) from None
         if not isinstance(text, str):
             raise self.rubbish(data)
         self.parts, self.pieces, self.reason, self._choices = [text], 1, reason or "stop", True
@@ -375,17 +400,38 @@ class StreamReader:
             EndpointFailed: the stream ended before the answer did.
         """
         if not self._choices:
-            raise EndpointFailed(f"{self.address}: sent a stream without an answer (no choices).")
+            raise EndpointFailed(
+                f"{self.address}: sent a stream without an answer (no choices).",
+                f"{self.address}：发来的流中没有回答（没有 choices）。",
+            )
         if self.reason is None and not self.over:
-            raise EndpointFailed(f"{self.address}: the stream broke off in the middle of the answer.", self.text)
+            raise EndpointFailed(
+                f"{self.address}: the stream broke off in the middle of the answer.",
+                f"{self.address}：流在回答中途断开。",
+                self.text,
+            )
         if self.reason == "content_filter":
-            raise EndpointFailed(f"{self.address}: its content filter cut the answer off.", self.text)
+            raise EndpointFailed(
+                f"{self.address}: its content filter cut the answer off.",
+                f"{self.address}：它的内容过滤器截断了回答。",
+                self.text,
+            )
         counted = count_of(self.usage, "completion_tokens")
-        notes = []
+        notes: list[str] = []
         if counted is None:
-            notes.append(f"{self.address}: does not count tokens; the pieces of its stream were counted.")
+            notes.append(
+                Sentence(
+                    f"{self.address}: does not count tokens; the pieces of its stream were counted.",
+                    f"{self.address}：不统计词元数；计的是流的片段数。",
+                )
+            )
         if self.reasoned:
-            notes.append(f"{self.address}: {self.model} reasoned before it answered; that is not shown.")
+            notes.append(
+                Sentence(
+                    f"{self.address}: {self.model} reasoned before it answered; that is not shown.",
+                    f"{self.address}：{self.model} 回答前先做了推理；推理不显示。",
+                )
+            )
         return Completion(
             self.text,
             self.pieces if counted is None else counted,
@@ -400,7 +446,11 @@ class StreamReader:
     def rubbish(self, data: bytes) -> EndpointFailed:
         """The failure that a piece means that cannot be read."""
         start = " ".join(data[:60].decode("utf-8", "replace").split())
-        return EndpointFailed(f"{self.address}: sent something that is no chat completion ({start!r}).", self.text)
+        return EndpointFailed(
+            f"{self.address}: sent something that is no chat completion ({start!r}).",
+            f"{self.address}：发来的不是聊天补全（{start!r}）。",
+            self.text,
+        )
 
 
 def count_of(usage: Mapping[str, Any] | None, name: str) -> int | None:
@@ -411,4 +461,6 @@ def count_of(usage: Mapping[str, Any] | None, name: str) -> int | None:
 
 def without_key(error: EndpointFailed, key: str | None) -> EndpointFailed:
     """The same failure with nothing of the key in its words."""
-    return EndpointFailed(redacted(str(error), key), error.text, error.again, error.after)
+    return EndpointFailed(
+        redacted(str(error), key), redacted(error.said("zh"), key), error.text, error.again, error.after
+    )

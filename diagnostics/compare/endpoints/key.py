@@ -7,13 +7,15 @@ import os
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+from diagnostics.run.refusal import Refusal
+
 OWN, OPENAI = "CLINIC_API_KEY", "OPENAI_API_KEY"
 HIDDEN = "[key]"
 # What looks like a key in a server's answer, also when it is not the one that was sent.
 KEY_LIKE = re.compile(r"\b(?:sk|hf|key|Bearer)[-_ ][\w*.-]{8,}", re.IGNORECASE)
 
 
-class KeyUnusable(Exception):
+class KeyUnusable(Refusal):
     """The environment holds a key that cannot be sent. The message names the variable, never the key."""
 
 
@@ -33,7 +35,10 @@ def key_for(address: str) -> str | None:
         if not key:
             continue
         if not (key.isascii() and key.isprintable()):
-            raise KeyUnusable(f"{variable}: holds signs that cannot be sent in a header; set it to the key alone.")
+            raise KeyUnusable(
+                f"{variable}: holds signs that cannot be sent in a header; set it to the key alone.",
+                f"{variable}：含有无法放进请求头的字符；请只填密钥本身。",
+            )
         if variable == OPENAI and not address.lower().startswith("https:") and not is_this_machine(host):
             continue
         return key

@@ -103,7 +103,7 @@ class EndpointWriter:
                 http, source.path, source.model or "", row.messages, row.sampling, tell, self.limits
             )  # fmt: skip
         except EndpointFailed as error:
-            self.panes[number] = replace(self.panes[number], text=error.text).failed(str(error))
+            self.panes[number] = replace(self.panes[number], text=error.text).failed(error.sentence)
             return
         pane = replace(
             self.panes[number],

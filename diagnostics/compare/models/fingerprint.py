@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diagnostics.compare.models.sources import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Source, has_tokenizer, weight_files
+from diagnostics.run.refusal import Refusal
 
 CHUNK = 8 << 20
 # Beside the weights, what decides the answer: architecture, tokenizer, template, stop tokens.
@@ -31,8 +32,11 @@ TOKENIZER_PARTS = (
 )
 
 
-class CacheUnwritable(OSError):
+class CacheUnwritable(Refusal, OSError):
     """The folder that things are kept in cannot be written. The message is one sentence."""
+
+    # An OSError takes two arguments for a number and a reason; these are the two sentences.
+    errno = strerror = filename = None
 
 
 @contextlib.contextmanager
@@ -46,7 +50,10 @@ def writing_into(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise CacheUnwritable(f"{folder}: answers cannot be kept there ({error.strerror or error}).") from error
+        raise CacheUnwritable(
+            f"{folder}: answers cannot be kept there ({error.strerror or error}).",
+            f"{folder}：回答无法保存在那里（{error.strerror or error}）。",
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diagnostics.compare.models.environment import worker_environment
 from diagnostics.compare.models.sources import ADAPTER_CONFIG, Source, SourceUnusable, base_of
+from diagnostics.run.refusal import told_in
 
 
 class Fetch:
@@ -54,9 +55,11 @@ class Fetch:
         try:
             told = json.loads(lines[-1])
         except (ValueError, IndexError):
-            raise SourceUnusable(f"{name}: the download ended ({code}) without a word.") from None
+            raise SourceUnusable(
+                f"{name}: the download ended ({code}) without a word.", f"{name}：下载结束（{code}），没有任何说明。"
+            ) from None
         if "error" in told:
-            raise SourceUnusable(told["error"])
+            raise SourceUnusable.of(told_in(told, "error"))
         folder = Path(told["path"])
         if self.source.kind == "adapter":
             self.source = replace(self.source, base=str(folder))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diagnostics.compare.models.sources import Source
+from diagnostics.run.refusal import BadValue
 
 Do = Literal["answer", "logprobs", "probe", "divergence"]
 
@@ -35,13 +36,19 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed: {self.seed} is not between 0 and 2^63.")
+            raise BadValue(f"seed: {self.seed} is not between 0 and 2^63.", f"seed：{self.seed} 不在 0 到 2^63 之间。")
         if not 0 <= self.temperature <= 10:
-            raise ValueError(f"temperature: {self.temperature} is not between 0 and 10.")
+            raise BadValue(
+                f"temperature: {self.temperature} is not between 0 and 10.",
+                f"temperature：{self.temperature} 不在 0 到 10 之间。",
+            )
         if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p: {self.top_p} is not between 0 and 1.")
+            raise BadValue(f"top_p: {self.top_p} is not between 0 and 1.", f"top_p：{self.top_p} 不在 0 到 1 之间。")
         if not 1 <= self.max_new_tokens <= 100_000:
-            raise ValueError(f"max_new_tokens: {self.max_new_tokens} is not between 1 and 100,000.")
+            raise BadValue(
+                f"max_new_tokens: {self.max_new_tokens} is not between 1 and 100,000.",
+                f"max_new_tokens：{self.max_new_tokens} 不在 1 到 100,000 之间。",
+            )
 
 
 @dataclass(frozen=True)

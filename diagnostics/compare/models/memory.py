@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from diagnostics.run.refusal import BadValue
+
 VARIABLE = "CLINIC_MODEL_MEMORY_GIB"
 GIB = 1 << 30
 # A worker that holds no model yet: 340 to 381 MB resident (measured: torch 2.13 for CPU, transformers 5.23, peft, Linux).
@@ -29,7 +31,7 @@ def budget() -> int:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e6:
-        raise ValueError(f"{VARIABLE}={said}: expected a number of GiB.")
+        raise BadValue(f"{VARIABLE}={said}: expected a number of GiB.", f"{VARIABLE}={said}：应为 GiB 数。")
     return int(number * GIB)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from diagnostics.compare.models.sources import Source
+from diagnostics.run.refusal import told_in
 
 State = Literal["waiting", "loading", "writing", "done", "error"]
 
@@ -56,7 +57,7 @@ class Pane:
         if kind == "text":
             return replace(self, state="writing", text=event["text"], tokens=event["tokens"])
         if kind == "error":
-            return replace(self, state="error", error=event["message"], text=event.get("text", self.text))
+            return replace(self, state="error", error=told_in(event), text=event.get("text", self.text))
         if kind == "done":
             told = {name: value for name, value in event.items() if name not in ("event", "row", "budget")}
             return replace(self, state="done", **told)

@@ -18,6 +18,7 @@ from diagnostics.compare.models.weights import WeightChange, weight_change
 from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.compare.models.writers import Measured, measure
 from diagnostics.run.files import read_json
+from diagnostics.run.refusal import sentence_of
 
 # The probe: so many sequences of so many token ids, drawn with seed 0 from the smallest vocabulary that is compared.
 PROBES, PROBE_LENGTH = 4, 16
@@ -78,13 +79,14 @@ def prove(pool: WorkerPool, hashes: Hashes, sources: Sequence[Source], base: Sou
 
 def here(sources: Sequence[Source]) -> tuple[list[Source], dict[str, str]]:
     """The sources with those of the Hub brought here, and by name why one did not come."""
-    brought, lost = [], {}
+    brought: list[Source] = []
+    lost: dict[str, str] = {}
     for one in sources:
         try:
             brought.append(located(one))
         except SourceUnusable as error:
             brought.append(one)
-            lost[one.name] = str(error)
+            lost[one.name] = error.sentence
     return brought, lost
 
 
@@ -130,7 +132,7 @@ def identity(
         is_base = base is not None and source.kind == "model" and source.path == base.path
         change = weight_change(source, base) if base is not None and not is_base else None
     except (SourceUnusable, OSError, KeyError, ValueError) as error:
-        return Identity(source, error=str(error))
+        return Identity(source, error=sentence_of(error))
     if measured.error is not None:
         return Identity(source, files, digest(files, source, weights_only=True), change, error=measured.error)
     facts = measured.fields

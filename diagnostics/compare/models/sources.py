@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diagnostics.run import Run
+from diagnostics.run.refusal import Refusal
 from diagnostics.run.tensors import layout_of
 
 Kind = Literal["model", "adapter", "hub", "endpoint"]
@@ -32,7 +33,7 @@ REWRITES_BASE = ("pissa", "olora", "loftq", "corda", "eva", "lora_ga")
 REBUILDS_BASE = ("modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters")
 
 
-class SourceUnusable(Exception):
+class SourceUnusable(Refusal):
     """A source cannot answer. The message is one sentence: what, where, what was expected."""
 
 
@@ -86,26 +87,43 @@ def source_of(spec: str, name: str | None = None) -> Source:
         SourceUnusable: it is none of the forms, or there is no such folder.
     """
     spec = spec.strip()
+    if not spec:
+        raise SourceUnusable(
+            "No model was named; expected a model, an adapter, hub:NAME or a URL#MODEL.",
+            "没有指定模型；应为模型、适配器、hub:NAME 或 URL#MODEL。",
+        )
     if spec.startswith(("http://", "https://")):
         address, _, model = spec.partition("#")
         if not model:
-            raise SourceUnusable(f"{spec}: which model of the endpoint? Expected {address}#MODEL.")
+            raise SourceUnusable(
+                f"{spec}: which model of the endpoint? Expected {address}#MODEL.",
+                f"{spec}：端点的哪个模型？应为 {address}#MODEL。",
+            )
         return Source(name or f"{model} ({address.partition('//')[2]})", "endpoint", address.rstrip("/"), model=model)
     spec, _, option = spec.partition("?")
     quantize = option.removeprefix("quantize=") if option else None
     if quantize is not None and quantize not in QUANTIZE:
-        raise SourceUnusable(f"{spec}?{option}: expected quantize=4bit or quantize=8bit after the question mark.")
+        raise SourceUnusable(
+            f"{spec}?{option}: expected quantize=4bit or quantize=8bit after the question mark.",
+            f"{spec}?{option}：问号之后应为 quantize=4bit 或 quantize=8bit。",
+        )
     if spec.startswith("hub:"):
         hub = spec.removeprefix("hub:")
         if not HUB_NAME.fullmatch(hub):
-            raise SourceUnusable(f"{spec}: is no name of the Hub; expected hub:ORGANISATION/NAME.")
+            raise SourceUnusable(
+                f"{spec}: is no name of the Hub; expected hub:ORGANISATION/NAME.",
+                f"{spec}：不是 Hub 上的名称；应为 hub:ORGANISATION/NAME。",
+            )
         return Source(name or hub, "hub", hub, quantize=quantize)
     whole = Path(spec).expanduser()
     if not whole.is_dir() and "@" in spec:
         left, _, right = spec.rpartition("@")
         folder, base = Path(left).expanduser(), right.removeprefix("hub:")
         if not (folder / ADAPTER_CONFIG).is_file():
-            raise SourceUnusable(f"{folder}: is no adapter ({ADAPTER_CONFIG} is not there); expected ADAPTER@BASE.")
+            raise SourceUnusable(
+                f"{folder}: is no adapter ({ADAPTER_CONFIG} is not there); expected ADAPTER@BASE.",
+                f"{folder}：不是适配器（没有 {ADAPTER_CONFIG}）；应为 ADAPTER@BASE。",
+            )
         local = Path(base).expanduser()
         return Source(
             name or short_name(folder),
@@ -115,7 +133,10 @@ def source_of(spec: str, name: str | None = None) -> Source:
             quantize=quantize,
         )
     if not whole.is_dir():
-        raise SourceUnusable(f"{spec}: there is no such folder; expected a model, an adapter, hub:NAME or a URL#MODEL.")
+        raise SourceUnusable(
+            f"{spec}: there is no such folder; expected a model, an adapter, hub:NAME or a URL#MODEL.",
+            f"{spec}：没有这个文件夹；应为模型、适配器、hub:NAME 或 URL#MODEL。",
+        )
     folder = whole.resolve()
     if (folder / ADAPTER_CONFIG).is_file():
         return Source(name or short_name(folder), "adapter", str(folder), base=base_of(folder), quantize=quantize)
@@ -147,9 +168,13 @@ def adapter_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SourceUnusable(f"{folder / ADAPTER_CONFIG}: cannot be read ({error}).") from error
+        raise SourceUnusable(
+            f"{folder / ADAPTER_CONFIG}: cannot be read ({error}).", f"{folder / ADAPTER_CONFIG}：无法读取（{error}）。"
+        ) from error
     if not isinstance(config, dict):
-        raise SourceUnusable(f"{folder / ADAPTER_CONFIG}: expected a JSON object.")
+        raise SourceUnusable(
+            f"{folder / ADAPTER_CONFIG}: expected a JSON object.", f"{folder / ADAPTER_CONFIG}：应为 JSON 对象。"
+        )
     return config
 
 
@@ -225,21 +250,31 @@ def check_model(folder: Path, tokenizer: bool = True) -> None:
         SourceUnusable: see `check_usable`.
     """
     if not folder.is_dir():
-        raise SourceUnusable(f"{folder}: there is no such checkpoint folder.")
+        raise SourceUnusable(f"{folder}: there is no such checkpoint folder.", f"{folder}：没有这个检查点文件夹。")
     if not (folder / "config.json").is_file():
-        raise SourceUnusable(f"{folder}: has no config.json; expected a model in Hugging Face format.")
+        raise SourceUnusable(
+            f"{folder}: has no config.json; expected a model in Hugging Face format.",
+            f"{folder}：没有 config.json；应为 Hugging Face 格式的模型。",
+        )
     if tokenizer and not has_tokenizer(folder):
-        raise SourceUnusable(f"{folder}: has no tokenizer; expected {TOKENIZER_FILES[0]} beside the weights.")
+        raise SourceUnusable(
+            f"{folder}: has no tokenizer; expected {TOKENIZER_FILES[0]} beside the weights.",
+            f"{folder}：没有分词器；权重旁应有 {TOKENIZER_FILES[0]}。",
+        )
     weights = weight_files(folder)
     if not weights:
         pickled = [path.name for path in folder.glob("*.bin") if path.name.startswith("pytorch_model")]
-        why = (
-            f"only pickled weights ({pickled[0]}), which could run code when opened; expected safetensors: "
-            f"python -m diagnostics convert {folder}"
-            if pickled
-            else "no weights; expected safetensors"
-        )
-        raise SourceUnusable(f"{folder}: holds {why}.")
+        why, why_zh = "no weights; expected safetensors", "没有权重；应为 safetensors"
+        if pickled:
+            why = (
+                f"only pickled weights ({pickled[0]}), which could run code when opened; expected safetensors: "
+                f"python -m diagnostics convert {folder}"
+            )
+            why_zh = (
+                f"只有 pickle 格式的权重（{pickled[0]}），打开时可能运行代码；应为 safetensors："
+                f"python -m diagnostics convert {folder}"
+            )
+        raise SourceUnusable(f"{folder}: holds {why}.", f"{folder}：{why_zh}。")
     for path in weights:
         check_whole(path)
     check_shards(folder)
@@ -256,17 +291,28 @@ def check_adapter(source: Source) -> None:
     weights = folder / ADAPTER_WEIGHTS
     if not weights.is_file():
         pickled = (folder / "adapter_model.bin").is_file()
-        why = "only pickled weights (adapter_model.bin), which could run code when opened" if pickled else "no weights"
-        how = f"; python -m diagnostics convert {folder}" if pickled else ""
-        raise SourceUnusable(f"{folder}: the adapter holds {why}; expected {ADAPTER_WEIGHTS}{how}.")
+        why, how, why_zh, how_zh = "no weights", "", "没有权重", ""
+        if pickled:
+            why = "only pickled weights (adapter_model.bin), which could run code when opened"
+            why_zh = "只有 pickle 格式的权重（adapter_model.bin），打开时可能运行代码"
+            how = f"; python -m diagnostics convert {folder}"
+            how_zh = f"；python -m diagnostics convert {folder}"
+        raise SourceUnusable(
+            f"{folder}: the adapter holds {why}; expected {ADAPTER_WEIGHTS}{how}.",
+            f"{folder}：适配器{why_zh}；应为 {ADAPTER_WEIGHTS}{how_zh}。",
+        )
     check_whole(weights)
     named = config.get("base_model_name_or_path")
     if source.base is None:
-        raise SourceUnusable(f"{folder}: the adapter's config names no base model; write it as {folder}@BASE.")
+        raise SourceUnusable(
+            f"{folder}: the adapter's config names no base model; write it as {folder}@BASE.",
+            f"{folder}：适配器的配置没有写明基础模型；请写成 {folder}@BASE。",
+        )
     if not Path(source.base).is_dir():
         if Path(source.base).is_absolute() or not HUB_NAME.fullmatch(source.base):
             raise SourceUnusable(
-                f"{folder}: its base model {named} is not here; write the adapter as {folder}@BASE with a folder or hub:NAME."
+                f"{folder}: its base model {named} is not here; write the adapter as {folder}@BASE with a folder or hub:NAME.",
+                f"{folder}：它的基础模型 {named} 不在这里；请把适配器写成 {folder}@BASE，BASE 为文件夹或 hub:NAME。",
             )
         return
     check_model(Path(source.base), tokenizer=not has_tokenizer(folder))
@@ -296,10 +342,16 @@ def check_shards(folder: Path) -> None:
     try:
         named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise SourceUnusable(f"{index}: is no index of weights ({type(error).__name__}).") from error
+        raise SourceUnusable(
+            f"{index}: is no index of weights ({type(error).__name__}).",
+            f"{index}：不是权重的索引（{type(error).__name__}）。",
+        ) from error
     missing = sorted(str(one) for one in named if not (folder / str(one)).is_file())
     if missing:
-        raise SourceUnusable(f"{folder}: {missing[0]} is missing; {index.name} names {len(named)} files of weights.")
+        raise SourceUnusable(
+            f"{folder}: {missing[0]} is missing; {index.name} names {len(named)} files of weights.",
+            f"{folder}：缺少 {missing[0]}；{index.name} 列出了 {len(named)} 个权重文件。",
+        )
 
 
 def check_whole(path: Path) -> None:
@@ -311,10 +363,11 @@ def check_whole(path: Path) -> None:
     try:
         layout = layout_of(path)
     except (ValueError, OSError) as error:
-        raise SourceUnusable(str(error)) from error
+        raise SourceUnusable.of(error) from error
     if layout.size != layout.expected:
         raise SourceUnusable(
-            f"{path}: is {layout.size:,} bytes long, its header says {layout.expected:,}: the file is cut off."
+            f"{path}: is {layout.size:,} bytes long, its header says {layout.expected:,}: the file is cut off.",
+            f"{path}：长 {layout.size:,} 字节，而文件头写的是 {layout.expected:,}：文件被截断了。",
         )
 
 

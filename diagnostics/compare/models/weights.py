@@ -62,7 +62,7 @@ def tensors_of(folder: Path) -> dict[str, Place]:
         try:
             layout = layout_of(path)
         except ValueError as error:
-            raise SourceUnusable(str(error)) from error
+            raise SourceUnusable.of(error) from error
         found.update({one.name: (path, layout.data, one) for one in layout.tensors})
     return found
 

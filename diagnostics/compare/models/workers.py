@@ -17,6 +17,7 @@ from diagnostics.compare.models.mailbox import Request, write_request
 from diagnostics.compare.models.memory import VARIABLE, WORKER_BYTES, budget, gib
 from diagnostics.compare.models.sources import Source, SourceUnusable
 from diagnostics.run.files import tail
+from diagnostics.run.refusal import Sentence
 from diagnostics.run.status import process_alive
 
 # More processes than this gain nothing: they share the machine's cores. Memory mostly sets the limit before.
@@ -59,12 +60,16 @@ class Worker:
         write_request(self.folder, self._asked, request)
         return self._asked
 
-    def last_words(self) -> str:
+    def last_words(self) -> Sentence:
         """Why the process ended, in a sentence."""
-        code = self.process.returncode
-        how = f"was killed by signal {-code} ({signal.Signals(-code).name})" if code and code < 0 else f"ended ({code})"
+        code, pid = self.process.returncode, self.process.pid
+        how, how_zh = f"ended ({code})", f"结束了（{code}）"
+        if code and code < 0:
+            name = signal.Signals(-code).name
+            how, how_zh = f"was killed by signal {-code} ({name})", f"被信号 {-code}（{name}）杀死"
         lines = [line for line in tail(self.folder / "console.log", 3) if not line.startswith("Warning")]
-        return f"The model worker (process {self.process.pid}) {how}." + (f" {lines[-1]}" if lines else "")
+        last = f" {lines[-1]}" if lines else ""
+        return Sentence(f"The model worker (process {pid}) {how}.{last}", f"模型进程（{pid}）{how_zh}。{last}")
 
     def end(self) -> None:
         """Kill the process and remove its folder."""
@@ -112,7 +117,7 @@ class WorkerPool:
     def _used(self) -> int:
         return sum(WORKER_BYTES + one.bytes for one in self._workers)
 
-    def take(self, source: Source, size: int) -> tuple[Worker | None, str | None]:
+    def take(self, source: Source, size: int) -> tuple[Worker | None, Sentence | None]:
         """A free worker for a source whose weights are `size` bytes, and what is to be said of it.
 
         None if all are busy or the memory is: then ask again. A worker that holds the model comes first, then an empty
@@ -124,7 +129,8 @@ class WorkerPool:
         if size + WORKER_BYTES > self.memory:
             raise SourceUnusable(
                 f"{source.name}: needs about {gib(size + WORKER_BYTES)}, the models may take {gib(self.memory)} together "
-                f"({VARIABLE} sets it)."
+                f"({VARIABLE} sets it).",
+                f"{source.name}：约需 {gib(size + WORKER_BYTES)}，而各模型一共可用 {gib(self.memory)}（由 {VARIABLE} 设定）。",
             )
         key = source.holder
         with self._lock:
@@ -148,14 +154,21 @@ class WorkerPool:
                 gone.append(worker.name)
             if self._used() + size + fresh > self.memory:
                 held = gib(self._used())
-                return None, f"waits for memory: about {gib(size)} needed, {held} of {gib(self.memory)} in use"
+                return None, Sentence(
+                    f"waits for memory: about {gib(size)} needed, {held} of {gib(self.memory)} in use",
+                    f"等待内存：约需 {gib(size)}，{gib(self.memory)} 中已用 {held}",
+                )
             if empty is None and len(self._workers) >= self.size:
                 return None, None
             worker = empty or Worker(self.root, self.threads)
             if empty is None:
                 self._workers.append(worker)
             worker.busy, worker.holds, worker.bytes, worker.name = True, key, size, source.name
-            return worker, f"put out of memory to make room: {', '.join(gone)}" if any(gone) else None
+            if not any(gone):
+                return worker, None
+            return worker, Sentence(
+                f"put out of memory to make room: {', '.join(gone)}", f"为腾出内存而移出：{'、'.join(gone)}"
+            )
 
     def give_back(self, worker: Worker) -> None:
         """Let others use a worker again."""

@@ -15,6 +15,7 @@ from diagnostics.compare.models.mailbox import Do, EventTail, Request, Row, Samp
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source, SourceUnusable, check_usable, weight_bytes
 from diagnostics.compare.models.workers import Worker, WorkerPool
+from diagnostics.run.refusal import Sentence, sentence_of
 
 POLL_SECONDS = 0.04
 BEAT_SECONDS = 0.5
@@ -77,7 +78,7 @@ class Writing:
                 self.rows[place] = replace(self.rows[place], source=source)
                 groups.setdefault(source.holder, []).append(place)
             except (SourceUnusable, OSError) as error:
-                self.panes[place] = self.panes[place].failed(str(error))
+                self.panes[place] = self.panes[place].failed(sentence_of(error))
             self._waiting.discard(place)
         for places in groups.values():
             request = Request("answer", tuple(self.rows[place] for place in places), self.stream)
@@ -141,7 +142,7 @@ class Writer:
             try:
                 check_usable(source)
             except (SourceUnusable, OSError) as error:
-                refused[source] = str(error)
+                refused[source] = sentence_of(error)
         try:
             rows = [row for row in self.request.rows if row.source not in refused]
             size = max((weight_bytes(one) for one in dict.fromkeys(row.source for row in rows)), default=0)
@@ -149,7 +150,7 @@ class Writer:
             size *= 2 if self.request.do == "divergence" else 1
             worker, note = self.pool.take(rows[0].source, size) if rows else (None, None)
         except (SourceUnusable, OSError) as error:
-            refused |= {row.source: refused.get(row.source, str(error)) for row in self.request.rows}
+            refused |= {row.source: refused.get(row.source, sentence_of(error)) for row in self.request.rows}
             rows, worker, note = [], None, None
         self.panes = [
             pane.failed(refused[row.source]) if row.source in refused and not pane.over else pane.noted(note)
@@ -246,7 +247,10 @@ def measure(pool: WorkerPool, do: Do, rows: Sequence[Row], fields: Mapping[str, 
         writer.cancel()
     found = {result["row"]: result for result in writer.results}
     return [
-        Measured(found.get(place, {}), None if place in found else pane.error or "The worker gave no result.")
+        Measured(
+            found.get(place, {}),
+            None if place in found else pane.error or Sentence("The worker gave no result.", "模型进程没有给出结果。"),
+        )
         for place, pane in enumerate(writer.panes)
     ]
 
@@ -267,11 +271,16 @@ class TokenScores:
 def token_scores(pool: WorkerPool, source: Source, messages: Sequence[dict[str, str]], text: str) -> TokenScores:
     """The log-probabilities of an answer's tokens, whoever wrote it, under a source's model. Waits for them."""
     if source.kind == "endpoint":
-        return TokenScores(error=f"{source.name}: an endpoint does not tell the probabilities of a given answer.")
+        return TokenScores(
+            error=Sentence(
+                f"{source.name}: an endpoint does not tell the probabilities of a given answer.",
+                f"{source.name}：端点不会给出指定回答的概率。",
+            )
+        )
     try:
         source = located(source)
     except SourceUnusable as error:
-        return TokenScores(error=str(error))
+        return TokenScores(error=sentence_of(error))
     (found,) = measure(pool, "logprobs", [Row(source, tuple(messages), Sampling())], {"texts": [text]})
     if found.error is not None:
         return TokenScores(error=found.error)
@@ -305,12 +314,16 @@ def divergences(
     """
     for one in (source, other):
         if one.kind == "endpoint":
-            return Divergences(error=f"{one.name}: the weights behind an endpoint are not known.")
+            return Divergences(
+                error=Sentence(
+                    f"{one.name}: the weights behind an endpoint are not known.", f"{one.name}：端点背后的权重不可知。"
+                )
+            )
     try:
         check_usable(other)
         source, other = located(source), located(other)
     except (SourceUnusable, OSError) as error:
-        return Divergences(error=str(error))
+        return Divergences(error=sentence_of(error))
     rows = [Row(source, tuple(messages), Sampling()) for messages, _ in told]
     fields = {"texts": [text for _, text in told], "other": asdict(other), "draws": draws}
     found = measure(pool, "divergence", rows, fields)[0]

@@ -29,6 +29,7 @@ from diagnostics.report.as_html import POLICY, STYLE
 from diagnostics.report.common import one_line
 from diagnostics.report.markup import note, pill, text
 from diagnostics.report.words import Lang
+from diagnostics.run.refusal import said
 from diagnostics.version import version
 
 OWN_STYLE = Path(__file__).parent / "compare.css"
@@ -185,7 +186,7 @@ def pane(found: Comparison, prompt: Prompt, answer: Answer, lang: Lang) -> str:
     if len(found.answers.seeds) > 1:
         facts.append(heading["seed"].format(n=answer.seed))
     if answer.error is not None:
-        words = note(answer.error, "error") + text(answer.text)
+        words = note(said(answer.error, lang), "error") + text(answer.text)
     elif base is None or base.error is not None or answer.source == found.base:
         words = text(answer.text)
     elif base.text == answer.text:

@@ -14,6 +14,7 @@ from diagnostics.compare.report.as_json import plain
 from diagnostics.compare.report.as_text import table
 from diagnostics.report.common import one_line
 from diagnostics.report.words import Lang, in_words
+from diagnostics.run.refusal import said as in_lang
 
 SCHEMA = 1
 SAID: dict[Lang, dict[str, str]] = {
@@ -77,7 +78,7 @@ def as_text(state: BisectState, outcome: Outcome, check: Check, there: Around | 
     parts = [*sentences(state, outcome, check, lang), "", said["looks"].format(n=len(state.looks), of=len(state.names))]
     parts += table(
         [
-            [one_line(state.names[one.place]), word(one, lang), one_line(one.looked.why), one_line(one.looked.text)[:80]]
+            [one_line(state.names[one.place]), word(one, lang), one_line(in_lang(one.looked.why, lang)), one_line(one.looked.text)[:80]]
             for one in sorted(state.looks, key=lambda one: one.place)
         ]
     ) if state.looks else []  # fmt: skip
@@ -112,7 +113,12 @@ def as_json(state: BisectState, outcome: Outcome, check: Check, there: Around | 
         "said": sentences(state, outcome, check, lang),
         "checkpoints": list(state.names),
         "looks": [
-            {"checkpoint": name(one.place), "broken": one.looked.broken, "why": one.looked.why, "text": one.looked.text}
+            {
+                "checkpoint": name(one.place),
+                "broken": one.looked.broken,
+                "why": in_lang(one.looked.why, lang),
+                "text": one.looked.text,
+            }
             for one in state.looks
         ],
         "around": None

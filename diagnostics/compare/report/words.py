@@ -9,6 +9,7 @@ from diagnostics.compare.texts.side_effects import SideEffect
 from diagnostics.compare.words import change_sentence, warning
 from diagnostics.report.common import one_line
 from diagnostics.report.words import Lang
+from diagnostics.run.refusal import said as told
 
 SENTENCES: dict[Lang, dict[str, str]] = {
     "en": {
@@ -110,7 +111,7 @@ def verdict_sentences(found: Comparison, lang: Lang) -> list[str]:
     sentences += [
         change_sentence(one_line(one.source), one_line(found.base), one.change, lang)
         if one.change is not None
-        else said["of"].format(source=one_line(one.source), said=one_line(one.error or ""))
+        else said["of"].format(source=one_line(one.source), said=one_line(told(one.error or "", lang)))
         for one in found.changed
     ]
     return sentences + [
@@ -158,7 +159,7 @@ def missing_sentences(found: Comparison, lang: Lang) -> list[str]:
     counts = {one: of - len(found.answers.of(one)) for one in found.answers.sources}
     return [
         SENTENCES[lang]["missing-answers"].format(source=one_line(one), n=n, of=of) for one, n in counts.items() if n
-    ] + [one_line(reason) for reason in found.missing.values()]
+    ] + [one_line(told(reason, lang)) for reason in found.missing.values()]
 
 
 def settings_line(found: Comparison, lang: Lang) -> str:

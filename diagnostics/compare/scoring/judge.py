@@ -16,6 +16,7 @@ from diagnostics.compare.models.sources import Source, SourceUnusable, source_of
 from diagnostics.compare.prompts import Message
 from diagnostics.compare.scoring.both_orders import Preference
 from diagnostics.compare.scoring.judge_words import Choice, pair_messages, read_choice
+from diagnostics.run.refusal import Sentence
 
 POLL_SECONDS = 0.05
 BEAT_SECONDS = 0.5  # an iterator can be closed only where it yields
@@ -100,7 +101,10 @@ def judge_of(spec: str) -> Source:
     """
     source = source_of(spec) if spec.startswith(("http://", "https://")) else None
     if source is None:
-        raise SourceUnusable(f"{spec}: is no judge; expected the address of an endpoint, http://HOST:PORT/v1#MODEL.")
+        raise SourceUnusable(
+            f"{spec}: is no judge; expected the address of an endpoint, http://HOST:PORT/v1#MODEL.",
+            f"{spec}：不是评审模型；应为端点的地址 http://HOST:PORT/v1#MODEL。",
+        )
     return source
 
 
@@ -174,7 +178,7 @@ def verdict(one: Answer, first: Pane, second: Pane) -> JudgedPair:
     )
     error = first.error or second.error
     if None in orders and error is None:
-        error = "the judge's text holds no verdict"
+        error = Sentence("the judge's text holds no verdict", "评审模型的文本里没有结论")
     return JudgedPair(one.prompt, one.seed, orders, error)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from diagnostics.compare.models.environment import worker_environment
 from diagnostics.compare.models.mailbox import EventTail
 from diagnostics.run.files import tail
+from diagnostics.run.refusal import Sentence, told_with
 
 
 class ScoreProcess:
@@ -48,15 +49,21 @@ class ScoreProcess:
             self.over = True
         elif not alive:
             self.over = True
-            events.append({"event": "error", "message": f"{self.what}: {self.last_words()}"})
+            last = self.last_words()
+            why = Sentence(f"{self.what}: {last}", f"{self.what}：{last.chinese}")
+            events.append({"event": "error", **told_with(why)})
         return events
 
-    def last_words(self) -> str:
+    def last_words(self) -> Sentence:
         """Why the process ended, in a sentence."""
         code = self.process.returncode
-        how = f"was killed by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"ended ({code})"
+        how, how_zh = f"ended ({code})", f"结束了（{code}）"
+        if code < 0:
+            name = signal.Signals(-code).name
+            how, how_zh = f"was killed by signal {-code} ({name})", f"被信号 {-code}（{name}）杀死"
         lines = tail(self.folder / "console.log", 1)
-        return f"its process {how}." + (f" {lines[-1]}" if lines else "")
+        last = f" {lines[-1]}" if lines else ""
+        return Sentence(f"its process {how}.{last}", f"它的进程{how_zh}。{last}")
 
     def end(self) -> None:
         """Kill the process and what it started, and remove its folder."""

@@ -16,12 +16,13 @@ from diagnostics.compare.scoring.judge import BEAT_SECONDS, ask_judge, judge_of
 from diagnostics.compare.scoring.judge_words import read_score, single_messages
 from diagnostics.compare.scoring.references import METRICS
 from diagnostics.compare.scoring.score_process import ScoreProcess
+from diagnostics.run.refusal import Refusal, Sentence, said, told_in
 
 POLL_SECONDS = 0.05
 Kind = Literal["function", "model", "reference", "judge"]
 
 
-class ScorerUnusable(Exception):
+class ScorerUnusable(Refusal):
     """A scorer cannot score. The message is one sentence: what, where, what was expected."""
 
 
@@ -70,13 +71,21 @@ def scorer_of(kind: Kind, what: str, rubric: str = "") -> Scorer:
     if kind == "function":
         place, _, function = what.rpartition(":")
         if not place or not function:
-            raise ScorerUnusable(f"{what}: expected file.py:function or package.module:function.")
+            raise ScorerUnusable(
+                f"{what}: expected file.py:function or package.module:function.",
+                f"{what}：应为 file.py:function 或 package.module:function。",
+            )
         if place.endswith(".py") and not Path(place).is_file():
-            raise ScorerUnusable(f"{place}: there is no such file of reward functions.")
+            raise ScorerUnusable(
+                f"{place}: there is no such file of reward functions.", f"{place}：没有这个奖励函数文件。"
+            )
         return Scorer(function, kind, what)
     if kind == "reference":
         if what not in METRICS:
-            raise ScorerUnusable(f"{what}: is no measure against a reference; expected one of {', '.join(METRICS)}.")
+            raise ScorerUnusable(
+                f"{what}: is no measure against a reference; expected one of {', '.join(METRICS)}.",
+                f"{what}：不是与参考回答比较的指标；应为 {'、'.join(METRICS)} 之一。",
+            )
         return Scorer(what, kind, what)
     try:
         if kind == "judge":
@@ -84,7 +93,7 @@ def scorer_of(kind: Kind, what: str, rubric: str = "") -> Scorer:
             return Scorer("judge", kind, what, rubric)
         check_model(Path(what))
     except SourceUnusable as error:
-        raise ScorerUnusable(str(error)) from error
+        raise ScorerUnusable.of(error) from error
     return Scorer(short_name(Path(what)), kind, what)
 
 
@@ -121,7 +130,7 @@ def score(answers: AnswerSet, scorers: Sequence[Scorer]) -> Iterator[Scored]:
                 state = after(state, scorer, whole, part, time.monotonic() - started)
                 yield state
         except ScorerUnusable as error:
-            state = failed(state, scorer, str(error), whole)
+            state = failed(state, scorer, error.sentence, whole)
         finally:
             close = getattr(parts, "close", None)
             if close:
@@ -137,7 +146,12 @@ def after(state: Scored, scorer: Scorer, whole: Sequence[Answer], part: Part, se
     errors, lost = dict(state.errors), dict(state.lost)
     if part.lost:
         place, reason = next(iter(part.lost.items()))
-        errors.setdefault(scorer.name, f"{scorer.name}: {reason} ({keys[place][0]}, prompt {keys[place][1] + 1}).")
+        source, prompt, reason_zh = keys[place][0], keys[place][1] + 1, said(reason, "zh")
+        lacks = Sentence(
+            f"{scorer.name}: {reason} ({source}, prompt {prompt}).",
+            f"{scorer.name}：{reason_zh}（{source}，第 {prompt} 个提示）。",
+        )
+        errors.setdefault(scorer.name, lacks)
         lost[scorer.name] = lost.get(scorer.name, 0) + len(part.lost)
     done = state.done + len(part.scores) + len(part.lost) + part.skipped
     left = (state.of - done) * seconds / done if done else None
@@ -168,13 +182,13 @@ def by_process(scorer: Scorer, rows: Rows) -> Iterator[Part]:
             events = process.read_new()
             for event in events:
                 if event["event"] == "error":
-                    raise ScorerUnusable(event["message"])
+                    raise ScorerUnusable.of(told_in(event))
                 if event["event"] == "scores":
                     found = dict(zip(event["rows"], event["values"], strict=True))
                     some = {place: value for place, value in found.items() if value is not None}
                     yield Part(some, skipped=len(found) - len(some))
                 if event["event"] == "lost":
-                    yield Part(lost={event["row"]: event["reason"]})
+                    yield Part(lost={event["row"]: told_in(event, "reason")})
             if not events:
                 time.sleep(POLL_SECONDS)
                 if time.monotonic() - told > BEAT_SECONDS:
@@ -201,7 +215,7 @@ def by_reference(scorer: Scorer, rows: Rows) -> Iterator[Part]:
     scores, lost = {}, {}
     for place, (prompt, answer) in enumerate(rows):
         if prompt.reference is None:
-            lost[place] = "the prompt has no reference answer"
+            lost[place] = Sentence("the prompt has no reference answer", "这个提示没有参考回答")
         else:
             scores[place] = measure(answer.text, prompt.reference)
     yield Part(scores, lost)
@@ -217,7 +231,7 @@ def by_judge(scorer: Scorer, rows: Rows) -> Iterator[Part]:
     try:
         judge: Source = judge_of(scorer.what)
     except SourceUnusable as error:
-        raise ScorerUnusable(str(error)) from error
+        raise ScorerUnusable.of(error) from error
     taken: set[int] = set()
     for panes in ask_judge(judge, asked):
         fresh = [place for place, pane in enumerate(panes) if pane.over and place not in taken]
@@ -232,9 +246,13 @@ def by_judge(scorer: Scorer, rows: Rows) -> Iterator[Part]:
 def grade_of(pane: Pane) -> float | str:
     """A judge's grade, or why there is none."""
     if pane.error is not None:
-        return pane.error.rstrip(".")
+        return Sentence(said(pane.error).rstrip("."), said(pane.error, "zh").rstrip("。"))
     grade = read_score(pane.text)
-    return grade if grade is not None else "the judge's text holds no score from 0 to 10"
+    return (
+        grade
+        if grade is not None
+        else Sentence("the judge's text holds no score from 0 to 10", "评审模型的文本里没有 0 到 10 的分数")
+    )
 
 
 RUNS: dict[Kind, Callable[[Scorer, Rows], Iterator[Part]]] = {

@@ -73,9 +73,13 @@ def checked(path: Path) -> None:
 
 def no_python(path: Path, error: Exception) -> BadScript:
     """What is said of a text that is no Python."""
-    line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+    line, line_zh = "", ""
+    if isinstance(error, SyntaxError) and error.lineno:
+        line, line_zh = f", line {error.lineno}", f" 第 {error.lineno} 行"
     said = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-    return BadScript(f"{path}{line}: is no Python that can be read ({said}).")
+    return BadScript(
+        f"{path}{line}: is no Python that can be read ({said}).", f"{path}{line_zh}：不是可以读取的 Python（{said}）。"
+    )
 
 
 def text_of(path: Path) -> str:
@@ -85,17 +89,26 @@ def text_of(path: Path) -> str:
         BadScript: see `read_script`.
     """
     if path.suffix == ".ipynb":
-        raise BadScript(f"{path}: is a notebook; expected a script, as `jupyter nbconvert --to script` writes one.")
+        raise BadScript(
+            f"{path}: is a notebook; expected a script, as `jupyter nbconvert --to script` writes one.",
+            f"{path}：是笔记本；应为脚本，可用 `jupyter nbconvert --to script` 转换。",
+        )
     try:
         if path.exists() and not path.is_file():
-            raise BadScript(f"{path}: is no file; expected a training script.")
+            raise BadScript(f"{path}: is no file; expected a training script.", f"{path}：不是文件；应为训练脚本。")
         if path.stat().st_size > MOST_BYTES:
-            raise BadScript(f"{path}: is larger than {MOST_BYTES // 1_000_000} MB; expected a training script.")
+            raise BadScript(
+                f"{path}: is larger than {MOST_BYTES // 1_000_000} MB; expected a training script.",
+                f"{path}：大于 {MOST_BYTES // 1_000_000} MB；应为训练脚本。",
+            )
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise BadScript(f"{path}: there is no such script.") from error
+        raise BadScript(f"{path}: there is no such script.", f"{path}：没有这个脚本。") from error
     except (OSError, ValueError) as error:
-        raise BadScript(f"{path}: cannot be read as text ({' '.join(str(error).split())[:120]}).") from error
+        raise BadScript(
+            f"{path}: cannot be read as text ({' '.join(str(error).split())[:120]}).",
+            f"{path}：无法作为文本读取（{' '.join(str(error).split())[:120]}）。",
+        ) from error
 
 
 def ends_in_crlf(path: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from diagnostics.memory.records import Asked, NotTraceable
 from diagnostics.probes.memory.optimizers import NAMES
+from diagnostics.run.refusal import Sentence
 
 # An optimizer's states are there from the second step on; two passes of an accumulation show what stays between them.
 STEPS = 2
@@ -45,7 +46,7 @@ def config_class(method: str, package: str) -> type:
         found: type = importlib.import_module(f"{package}.ppo_config").PPOConfig
         return found
     if method not in names:
-        raise NotTraceable(f"method {method}: is none that can be traced.")
+        raise NotTraceable(f"method {method}: is none that can be traced.", f"method {method}：不是可以追踪的方法。")
     return getattr(trl, names[method])
 
 
@@ -92,14 +93,27 @@ def arguments(asked: Asked, folder: str, package: str) -> tuple[Any, list[str]]:
     )  # fmt: skip
     if config.get("fp16"):
         kept["bf16"] = True
-        notes.append("fp16 autocast was traced as bf16: the sizes are the same.")
+        notes.append(
+            Sentence(
+                "fp16 autocast was traced as bf16: the sizes are the same.", "fp16 自动混合精度按 bf16 追踪：大小相同。"
+            )
+        )
     optimizer = str(config.get("optim") or "")
     if optimizer and optimizer.removeprefix("OptimizerNames.").lower() not in NAMES:
         kept["optim"] = optimizer
     if config.get("use_liger_kernel"):
-        notes.append("Liger's kernels are not traced: TRL's own fused head is.")
+        notes.append(
+            Sentence(
+                "Liger's kernels are not traced: TRL's own fused head is.",
+                "没有追踪 Liger 的内核，追踪的是 TRL 自己的融合输出层。",
+            )
+        )
     if config.get("torch_compile"):
-        notes.append("torch_compile is not traced: the eager step is.")
+        notes.append(
+            Sentence(
+                "torch_compile is not traced: the eager step is.", "没有追踪 torch_compile，追踪的是即时执行的步骤。"
+            )
+        )
     _, completion = parts(asked)
     if asked.method in ("sft", "dpo", "kto", "reward"):
         kept["max_length"] = asked.length
@@ -113,13 +127,19 @@ def arguments(asked: Asked, folder: str, package: str) -> tuple[Any, list[str]]:
         groups = [one for one in range(2, min(wanted, rows) + 1) if rows % one == 0]
         if not groups or rows % asked.batch:
             raise NotTraceable(
-                f"{rows} rows are generated at once: they are no groups of at least two, or no whole batches."
+                f"{rows} rows are generated at once: they are no groups of at least two, or no whole batches.",
+                f"一次生成 {rows} 行：不能分成至少两行一组，或不是整批。",
             )
         kept.update(
             max_completion_length=completion, num_generations=groups[-1], steps_per_generation=rows // asked.batch
         )
         if config.get("use_vllm"):
-            notes.append("vLLM's memory is not traced; in colocate mode add vllm_gpu_memory_utilization of the device.")
+            notes.append(
+                Sentence(
+                    "vLLM's memory is not traced; in colocate mode add vllm_gpu_memory_utilization of the device.",
+                    "没有追踪 vLLM 的显存；在 colocate 模式下请加上设备的 vllm_gpu_memory_utilization 份额。",
+                )
+            )
     if asked.method == "ppo":
         kept.update(
             response_length=completion,
@@ -129,7 +149,10 @@ def arguments(asked: Asked, folder: str, package: str) -> tuple[Any, list[str]]:
     try:
         return kind(**kept), notes
     except (ValueError, TypeError, ImportError) as error:
-        raise NotTraceable(f"{asked.method}: an argument was refused: {' '.join(str(error).split())}") from error
+        raise NotTraceable(
+            f"{asked.method}: an argument was refused: {' '.join(str(error).split())}",
+            f"{asked.method}：有参数被拒绝：{' '.join(str(error).split())}",
+        ) from error
 
 
 def adapter(asked: Asked) -> Any | None:
@@ -148,4 +171,7 @@ def adapter(asked: Asked) -> Any | None:
     try:
         return trl.get_peft_config(trl.ModelConfig(**given))
     except (ValueError, TypeError, ImportError) as error:
-        raise NotTraceable(f"{asked.method}: the adapter was refused: {' '.join(str(error).split())}") from error
+        raise NotTraceable(
+            f"{asked.method}: the adapter was refused: {' '.join(str(error).split())}",
+            f"{asked.method}：适配器被拒绝：{' '.join(str(error).split())}",
+        ) from error

@@ -13,6 +13,7 @@ from diagnostics.memory.records import BILL, Asked, Estimate, Phase, Source, Sto
 from diagnostics.probes.memory import models
 from diagnostics.probes.memory.ledger import Ledger
 from diagnostics.probes.memory.tracing import trace
+from diagnostics.run.refusal import Sentence
 
 # What the CUDA driver takes before the first tensor, bytes. It cannot be known without the device: 0.15 GiB follow from an
 # out-of-memory message on a T4 (TRL issue 4237), 1.3 GiB were measured on a V100 (transformers' guide of January 2022).
@@ -103,8 +104,13 @@ def traced(asked: Asked, package: str, progress: Progress) -> Estimate:
         fits = run.full is None
         if run.full is not None:
             wanted, held, kept = (one / (1 << 30) for one in (run.full.wanted, run.full.allocated, run.full.reserved))
-            notes.append(f"Out of memory in the replay at the device's size: {wanted:.2f} GiB were asked for while "
-                         f"{held:.2f} GiB were allocated and {kept:.2f} GiB reserved.")  # fmt: skip
+            notes.append(
+                Sentence(
+                    f"Out of memory in the replay at the device's size: {wanted:.2f} GiB were asked for while "
+                    f"{held:.2f} GiB were allocated and {kept:.2f} GiB reserved.",
+                    f"按设备大小重放时显存不足：请求 {wanted:.2f} GiB，而已分配 {held:.2f} GiB，已保留 {kept:.2f} GiB。",
+                )
+            )
     return estimate_of(
         "traced", peak, found.top, max(peak.bytes, run.peak_allocated if fits is not False else 0), found.needed,
         {phase: one.bytes for phase, one in found.peaks.items()}, found.largest, found.timeline, fits, notes, begun,
@@ -152,10 +158,19 @@ def extrapolated(asked: Asked, package: str, progress: Progress, check: bool = F
                 line = on_the_line(first.regions[key], second.regions[key], 1.0)
                 if abs(line.bytes - peak.bytes) > OFF_LINE * peak.bytes:
                     return traced(asked, package, progress)
-            notes.append(f"Linear in depth: checked at {near}, {far} and {third} layers.")
+            notes.append(
+                Sentence(
+                    f"Linear in depth: checked at {near}, {far} and {third} layers.",
+                    f"随层数线性变化：已在 {near}、{far} 和 {third} 层核对。",
+                )
+            )
     top = max(peaks, key=lambda phase: peaks[phase].bytes)
     peak = peaks[top]
-    notes.append(f"Extrapolated from {near} and {far} layers to {depth}.")
+    notes.append(
+        Sentence(
+            f"Extrapolated from {near} and {far} layers to {depth}.", f"由 {near} 层和 {far} 层外推到 {depth} 层。"
+        )
+    )
     reserved = peak.bytes + fragmented(first, second)
     fits = None if asked.device is None else reserved + CONTEXT <= asked.device
     return estimate_of(

@@ -25,14 +25,20 @@ def config_of(content: Mapping[str, Any], attention: str | None = None) -> Any:
 
     kind = content.get("model_type")
     if content.get("auto_map") and kind not in transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES:
-        raise NotTraceable(f"model_type {kind}: the model brings code of its own, which is never run.")
+        raise NotTraceable(
+            f"model_type {kind}: the model brings code of its own, which is never run.",
+            f"model_type {kind}：模型自带代码，这里从不运行这种代码。",
+        )
     plain = {
         key: value for key, value in content.items() if key not in ("model_type", "auto_map", "torch_dtype", "dtype")
     }
     try:
         config = transformers.AutoConfig.for_model(kind, **plain)
     except (ValueError, TypeError, KeyError) as error:
-        raise NotTraceable(f"model_type {kind}: transformers {transformers.__version__} has no such model.") from error
+        raise NotTraceable(
+            f"model_type {kind}: transformers {transformers.__version__} has no such model.",
+            f"model_type {kind}：transformers {transformers.__version__} 没有这种模型。",
+        ) from error
     if attention is not None:
         # FlashAttention's own package keeps what PyTorch's fused attention keeps
         config._attn_implementation = attention if attention in ("eager", "sdpa") else "sdpa"
@@ -48,7 +54,10 @@ def depth_of(content: Mapping[str, Any]) -> int:
     """
     found = getattr(config_of(content).get_text_config(), "num_hidden_layers", None)
     if not isinstance(found, int) or found < 1:
-        raise NotTraceable(f"model_type {content.get('model_type')}: its config names no number of layers.")
+        raise NotTraceable(
+            f"model_type {content.get('model_type')}: its config names no number of layers.",
+            f"model_type {content.get('model_type')}：它的配置没有写明层数。",
+        )
     return found
 
 
@@ -95,7 +104,10 @@ def build(config: Any, dtype: Any, kind: str = "AutoModelForCausalLM") -> Any:
         return getattr(transformers, kind).from_config(config, dtype=dtype)
     except (ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise NotTraceable(f"model_type {config.model_type}: cannot be built ({line}).") from error
+        raise NotTraceable(
+            f"model_type {config.model_type}: cannot be built ({line}).",
+            f"model_type {config.model_type}：无法构建（{line}）。",
+        ) from error
 
 
 def reward_model(config: Any, dtype: Any, pad: int) -> Any:

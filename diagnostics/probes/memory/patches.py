@@ -24,7 +24,10 @@ def replace(stack: ExitStack, owner: Any, name: str, value: Any, optional: bool 
     if before is MISSING and not optional:
         if not hasattr(owner, name):
             label = getattr(owner, "__name__", type(owner).__name__)
-            raise NotTraceable(f"{label}.{name} is gone; this version of the library is not known to the tracer.")
+            raise NotTraceable(
+                f"{label}.{name} is gone; this version of the library is not known to the tracer.",
+                f"{label}.{name} 已不存在；追踪器不认识这个版本的库。",
+            )
         before = getattr(owner, name)
     setattr(owner, name, value)
     stack.callback(delattr, owner, name) if before is MISSING else stack.callback(setattr, owner, name, before)
@@ -229,7 +232,8 @@ def head_marked(ledger: Ledger) -> Iterator[None]:
     function = getattr(utils, "_ChunkedLogProbFunction", None)
     if function is None:
         raise NotTraceable(
-            "trl.trainer.utils._ChunkedLogProbFunction is gone; this version of TRL is not known to the tracer."
+            "trl.trainer.utils._ChunkedLogProbFunction is gone; this version of TRL is not known to the tracer.",
+            "trl.trainer.utils._ChunkedLogProbFunction 已不存在；追踪器不认识这个版本的 TRL。",
         )
 
     def marked(work: Any) -> Any:

@@ -142,7 +142,7 @@ class Worker:
         told = ""
         while not self.lock.acquire(timeout=POLL_SECONDS):
             if cancelled():
-                raise Cancelled("The estimate was cancelled.")
+                raise Cancelled("The estimate was cancelled.", "估算已取消。")
             says = WAITING if self.ready else LOADING
             if says != told:
                 progress(told := says, 0.0)
@@ -176,18 +176,22 @@ class Worker:
             except (BrokenPipeError, WorkerDied):
                 self.end()
                 if attempt:
-                    raise WorkerDied(f"The memory predictor's process does not start{tail(folder)}.") from None
+                    raise WorkerDied(
+                        f"The memory predictor's process does not start{tail(folder)}.",
+                        f"显存预测器的进程无法启动{tail_zh(folder)}。",
+                    ) from None
                 continue
             break
         code = int(self.wait("ended", folder, progress, cancelled))
         content = read(folder / ANSWER)
         if content is None:
-            raise WorkerDied(death(code, folder))
+            raise death(code, folder)
         if "estimate" in content:
             found: dict[str, Any] = content["estimate"]
             return found
         kind = NotTraceable if content.get("error") == "not traceable" else MemoryUnknown
-        raise kind(str(content.get("text")))
+        text, text_zh = content.get("text"), content.get("text_zh")
+        raise kind(str(text), str(text_zh or text))
 
     def start(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
         """Start the process unless it runs, and wait until it has loaded its libraries."""
@@ -234,7 +238,7 @@ class Worker:
         told = 0.0
         while True:
             if cancelled():
-                raise Cancelled("The estimate was cancelled.")
+                raise Cancelled("The estimate was cancelled.", "估算已取消。")
             line, _, rest = self.said.partition("\n")
             if rest or self.said.endswith("\n"):
                 self.said = rest
@@ -248,7 +252,10 @@ class Worker:
             if select.select([self.process.stdout], [], [], POLL_SECONDS)[0]:
                 more = os.read(self.process.stdout.fileno(), 65536).decode()
                 if not more:
-                    raise WorkerDied(f"The memory predictor's process ended ({self.process.wait()}).")
+                    raise WorkerDied(
+                        f"The memory predictor's process ended ({self.process.wait()}).",
+                        f"显存预测器的进程已结束（{self.process.wait()}）。",
+                    )
                 self.said += more
             stage = read(folder / PROGRESS) if folder is not None else None
             if stage is not None and stage["at"] != told:
@@ -289,13 +296,23 @@ class Worker:
         process.wait()
 
 
-def death(code: int, folder: Path) -> str:
+def death(code: int, folder: Path) -> WorkerDied:
     """How a child ended without an answer, in one sentence."""
+    last, last_zh = tail(folder), tail_zh(folder)
     if code == -signal.SIGKILL:
-        return "The memory predictor's process was killed (signal 9): this machine most likely ran out of memory."
+        return WorkerDied(
+            "The memory predictor's process was killed (signal 9): this machine most likely ran out of memory.",
+            "显存预测器的进程被杀死（信号 9）：很可能是这台机器的内存用尽了。",
+        )
     if code < 0:
-        return f"The memory predictor's process was ended by {signal.Signals(-code).name}{tail(folder)}."
-    return f"The memory predictor's process ended with {code} and no answer{tail(folder)}."
+        name = signal.Signals(-code).name
+        return WorkerDied(
+            f"The memory predictor's process was ended by {name}{last}.", f"显存预测器的进程被 {name} 终止{last_zh}。"
+        )
+    return WorkerDied(
+        f"The memory predictor's process ended with {code} and no answer{last}.",
+        f"显存预测器的进程以 {code} 结束，没有给出答复{last_zh}。",
+    )
 
 
 def tail(folder: Path) -> str:
@@ -306,6 +323,12 @@ def tail(folder: Path) -> str:
         return ""
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f" ({last[:300]})" if last else ""
+
+
+def tail_zh(folder: Path) -> str:
+    """The same in the brackets of a Chinese sentence."""
+    last = tail(folder)
+    return f"（{last[2:-1]}）" if last else ""
 
 
 SHARED = Worker()

@@ -99,9 +99,15 @@ def run(prepared: trainers.Prepared, asked: Asked, ledger: Ledger) -> None:
             with ledger.during("save"):
                 trainer.model.state_dict()
     except (Unknown, DynamicOutputShapeException, UnsupportedFakeTensorException) as error:
-        raise NotTraceable(f"{kind_of(asked)}: an operation's result depends on data ({error}).") from error
+        raise NotTraceable(
+            f"{kind_of(asked)}: an operation's result depends on data ({error}).",
+            f"{kind_of(asked)}：有运算的结果取决于数据（{error}）。",
+        ) from error
     except NotImplementedError as error:
-        raise NotTraceable(f"{kind_of(asked)}: an operation cannot be traced ({first_line(error)}).") from error
+        raise NotTraceable(
+            f"{kind_of(asked)}: an operation cannot be traced ({first_line(error)}).",
+            f"{kind_of(asked)}：有运算无法追踪（{first_line(error)}）。",
+        ) from error
 
 
 def states_first() -> Any:

@@ -119,9 +119,9 @@ def answer(folder: Path) -> dict[str, Any]:
     try:
         return {"estimate": estimate(folder, request).to_json()}
     except NotTraceable as error:
-        return {"error": "not traceable", "text": str(error)}
+        return {"error": "not traceable", "text": str(error), "text_zh": error.said("zh")}
     except MemoryUnknown as error:
-        return {"error": "unknown", "text": str(error)}
+        return {"error": "unknown", "text": str(error), "text_zh": error.said("zh")}
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # an architecture can fail in any way; what is left then is the closed form
@@ -129,8 +129,12 @@ def answer(folder: Path) -> dict[str, Any]:
 
         traceback.print_exc()
         kind = request.get("asked", {}).get("model", {}).get("model_type", "unknown")
-        text = f"A {kind} model cannot be traced: {type(error).__name__}: {first_line(error)}"
-        return {"error": "not traceable", "text": text}
+        cause = f"{type(error).__name__}: {first_line(error)}"
+        return {
+            "error": "not traceable",
+            "text": f"A {kind} model cannot be traced: {cause}",
+            "text_zh": f"无法追踪 {kind} 模型：{cause}",
+        }
 
 
 def estimate(folder: Path, request: dict[str, Any]) -> Estimate:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from diagnostics.run.refusal import Refusal
+
 # Arguments that change nothing in the rows but would load weights, start servers, or write to places of the user.
 ELSEWHERE = re.compile(
     r"(vllm|hub|push_to|torch_compile|fsdp|deepspeed|ddp|tpu|save|eval|logging|log|report|load_best|resume|run_name|project"
@@ -22,7 +24,7 @@ GROUPS = re.compile(r"per_device|gradient_acc|num_generations|generation_batch|s
 ONLINE = {"beta": 0.0}  # else the reference model would be loaded by name
 
 
-class CannotPrepare(Exception):
+class CannotPrepare(Refusal):
     """Nothing could be prepared, for a reason that is not TRL's. The message is one sentence: what, where."""
 
 

@@ -67,7 +67,7 @@ def open_stand_in(config: Mapping[str, Any]) -> StandIn:
 
     name = config.get("model_name_or_path")
     if not isinstance(name, str) or not name:
-        raise CannotPrepare("no model is named (model_name_or_path)")
+        raise CannotPrepare("no model is named (model_name_or_path)", "没有指定模型（model_name_or_path）")
     options: dict[str, Any] = {"trust_remote_code": False}
     if isinstance(config.get("model_revision"), str):
         options["revision"] = config["model_revision"]
@@ -76,7 +76,10 @@ def open_stand_in(config: Mapping[str, Any]) -> StandIn:
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:  # the libraries raise many kinds; each means that it cannot be opened
-        raise CannotPrepare(f"{name}: its tokenizer cannot be opened ({first_line(error)})") from error
+        raise CannotPrepare(
+            f"{name}: its tokenizer cannot be opened ({first_line(error)})",
+            f"{name}：无法打开它的分词器（{first_line(error)}）",
+        ) from error
     numbers = config_of(name, options)
     stops = stops_of(name, options)
     ends = getattr(numbers, "eos_token_id", None)

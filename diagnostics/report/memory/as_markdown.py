@@ -38,7 +38,7 @@ def report(answer: Answer, lang: Lang = "en") -> str:
     parts += [f"**{escaped(verdict(whole, lang))}**", escaped(peak_sentence(whole, lang))]
     parts.append(" · ".join(escaped(one) for one in asked_facts(whole, lang)))
     if whole["fallback"]:
-        parts.append(f"> {escaped(label['fallback'].format(why=whole['fallback'].rstrip('.')))}")
+        parts.append(f"> {escaped(label['fallback'].format(why=whole['fallback'].rstrip('.。')))}")
     if whole["crash"]:
         parts.append(f"### {label['crash']}")
         parts.append("\n".join(f"- {escaped(one)}" for one in crash_sentences(whole, lang)))

@@ -41,7 +41,7 @@ def report(answer: Answer, lang: Lang = "en") -> str:
     blocks = [f"{head}\n{common['comma'].join(asked_facts(whole, lang))}"]
     blocks.append("\n".join([wrapped(verdict(whole, lang), ""), wrapped(peak_sentence(whole, lang), "  ")]))
     if whole["fallback"]:
-        blocks.append(wrapped(label["fallback"].format(why=whole["fallback"].rstrip(".")), ""))
+        blocks.append(wrapped(label["fallback"].format(why=whole["fallback"].rstrip(".。")), ""))
     if whole["crash"]:
         lines = [label["crash"], *(wrapped(one, "  ") for one in crash_sentences(whole, lang))]
         lines += bars(whole["crash"]["bill"], lang)

@@ -16,6 +16,7 @@ from diagnostics.memory.telling import sized as sized
 from diagnostics.memory.words import CRASHES, LEVERS, NOTES
 from diagnostics.report.as_json import plain
 from diagnostics.report.words import Lang
+from diagnostics.run.refusal import said
 
 SCHEMA = 1
 SHOWN_BLOCKS = 25
@@ -50,7 +51,7 @@ def contents(answer: Answer, lang: Lang = "en") -> dict[str, Any]:
             "device": None if asked.device is None else {"name": answer.device_name, "bytes": asked.device},
             "verdict": answer.verdict,
             **estimate_object(answer.estimate),
-            "fallback": answer.fallback,
+            "fallback": None if answer.fallback is None else said(answer.fallback, lang),
             "formula": {"total": answer.formula.total, "bill": bill_rows(answer.formula.bill)},
             "shares": [
                 {"strategy": name, "total": one.total, "phase": one.phase, "bill": bill_rows(one.bill)}
@@ -61,7 +62,7 @@ def contents(answer: Answer, lang: Lang = "en") -> dict[str, Any]:
             "crash": crash_object(answer.crash, answer.estimate, lang) if answer.crash else None,
             "notes": [
                 *(NOTES[lang][one.key].format_map(one.facts) for one in answer.notes),
-                *answer.estimate.notes,
+                *(said(one, lang) for one in answer.estimate.notes),
             ],
         }
     )
@@ -141,7 +142,7 @@ def fit_object(plan: Plan, lang: Lang) -> dict[str, Any]:
         "estimates": plan.estimates,
         "candidates": plan.candidates,
         "complete": plan.complete,
-        "untraced": list(plan.untraced),
+        "untraced": [said(one, lang) for one in plan.untraced],
     }
 
 

@@ -47,7 +47,7 @@ def verdict_html(whole: Mapping[str, Any], lang: Lang) -> str:
     parts = [note(verdict(whole, lang), KINDS[whole["verdict"]])]
     parts.append(f'<p class="quiet">{text(peak_sentence(whole, lang))}</p>')
     if whole["fallback"]:
-        parts.append(note(LABELS[lang]["fallback"].format(why=whole["fallback"].rstrip(".")), "warning"))
+        parts.append(note(LABELS[lang]["fallback"].format(why=whole["fallback"].rstrip(".。")), "warning"))
     return f'<div class="memory-verdict">{"".join(parts)}</div>'
 
 

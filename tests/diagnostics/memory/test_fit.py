@@ -180,7 +180,7 @@ def test_progress_is_told_and_a_stop_is_heard() -> None:
 def test_what_cannot_be_traced_must_fit_by_the_formulas_own_error() -> None:
     def partly(asked: Asked) -> Estimate:
         if asked.config.get("use_peft"):
-            raise NotTraceable("No adapters today.")
+            raise NotTraceable("No adapters today.", "今天没有适配器。")
         return exact(asked)
 
     plan = fit(question("sft", "llama-3-8b", 24), partly)

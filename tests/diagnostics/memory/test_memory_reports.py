@@ -126,7 +126,7 @@ def test_the_timeline_marks_its_phases_and_is_left_out_without_a_trace() -> None
 
 def test_what_cannot_be_traced_has_the_formulas_answer_marked_so() -> None:
     def never(asked: Any, **options: Any) -> Any:
-        raise NotTraceable("This model cannot be traced.")
+        raise NotTraceable("This model cannot be traced.", "这个模型无法追踪。")
 
     found = answer(question(device=24), never)
     whole = contents(found)
@@ -138,7 +138,7 @@ def test_what_cannot_be_traced_has_the_formulas_answer_marked_so() -> None:
 def test_an_evaluation_that_cannot_be_traced_is_left_out_and_said_so() -> None:
     def training_only(asked: Any, **options: Any) -> Any:
         if asked.phases:
-            raise NotTraceable("No evaluation today.")
+            raise NotTraceable("No evaluation today.", "今天不评估。")
         return exact(asked)
 
     found = answer(question(device=80, eval_strategy="steps"), training_only)
