@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
-from dashboard.pages import diagnose, learn, memory, preflight, runs, train
+from dashboard.pages import diagnose, learn, memory, preflight, runs, settings, share, train
 from dashboard.pages.compare import page as compare
+from dashboard.settings.browser import script
+from dashboard.settings.early import Early
+from dashboard.sharing.asked import LOOPBACK
+from dashboard.sharing.desk import Desk
 from dashboard.sharing.guarding import guards
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
@@ -17,6 +25,7 @@ from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
 RUNS_STYLE = Path(__file__).parent / "runs" / "runs.css"
+SHARE_STYLE = Path(__file__).parent / "sharing" / "panel.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
 BUILD = {
     "runs": runs.build,
@@ -26,24 +35,23 @@ BUILD = {
     "compare": compare.build,
     "diagnose": diagnose.build,
     "learn": learn.build,
+    "settings": settings.build,
 }
-# The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
-# has done something on the page, so that what happens is not only its being built.
+# `clinicTouched`: a person has done something on the page, so that what happens is not only its being built.
 HEAD = """<script>
 for (const kind of ['pointerdown', 'keydown']) {
   addEventListener(kind, () => { window.clinicTouched = true; }, true);
 }
-const clinicTheme = localStorage.getItem('clinic-theme');
-if (clinicTheme) addEventListener('DOMContentLoaded', () => {
-  const apply = () => document.body.classList.toggle('dark', clinicTheme === 'dark');
-  apply(); setTimeout(apply, 300); setTimeout(apply, 1500);
-});
 </script>"""
 
 
-def build(clinic: Clinic, first: Lang = "en") -> gr.Blocks:
-    """All pages in both languages, those of `first` at the short addresses."""
+def build(clinic: Clinic, first: Lang = "en", desk: Desk | None = None) -> gr.Blocks:
+    """All pages in both languages, those of `first` at the short addresses. `desk`: what the Share page shares with."""
     addresses = Addresses(first)
+    builders: dict[str, Callable[..., list[Any]]] = {
+        **BUILD,
+        "share": partial(share.build, desk=desk or Desk(clinic.root)),
+    }
     demo = gr.Blocks(title="TRL Clinic", analytics_enabled=False, fill_width=True)
     for lang in sorted(LANGS, key=lambda one: one != first):
         words = Words(lang)
@@ -51,7 +59,7 @@ def build(clinic: Clinic, first: Lang = "en") -> gr.Blocks:
             path = addresses.path(page, lang)
             place = demo.route(words(f"nav.{page}"), path, show_in_navbar=False) if path else demo
             with place:
-                for fill, filled in BUILD[page](clinic, words, addresses):
+                for fill, filled in builders[page](clinic, words, addresses):
                     place.load(fill, outputs=filled, show_progress="hidden", api_visibility="private")
     return demo
 
@@ -80,15 +88,16 @@ def launch(
     block: bool = True,
     host: str = "127.0.0.1",
     password: str | None = None,
+    desk: Desk | None = None,
 ) -> gr.Blocks:
-    """Serve the dashboard on 127.0.0.1, or with a password on another address.
+    """Serve the dashboard on 127.0.0.1, or with a password on another address. `desk`: what the Share page shares with.
 
     Raises:
         OSError: the port is taken.
         ShareRefused: it would not be safe.
     """
-    middleware = guards(host, password)
-    demo = build(clinic, first)
+    middleware = [*guards(host, password), Middleware(Early, script=script(Addresses(first)))]
+    demo = build(clinic, first, desk or Desk(clinic.root, shows_password=host in LOOPBACK))
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(
         server_name=host,
@@ -96,7 +105,7 @@ def launch(
         server_port=port,
         share=False,
         quiet=True,
-        css_paths=[STYLE, RUNS_STYLE, PREFLIGHT_STYLE, MEMORY_STYLE],
+        css_paths=[STYLE, RUNS_STYLE, SHARE_STYLE, PREFLIGHT_STYLE, MEMORY_STYLE],
         head=HEAD,
         theme=theme(),
         footer_links=[],

@@ -78,6 +78,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             return
         diagnosis = clinic.diagnosis(run)
         gr.HTML(summary_html(run, diagnosis, words))
+        sharing = link(addresses.href("share", words.lang), text(words("share.these")), run=run.name)
+        gr.HTML(f'<div class="share-this">{sharing}</div>', elem_classes="tight")
         for finding in findings_in_words(diagnosis, words):
             with gr.Row(elem_classes="finding-row"):
                 with gr.Column(scale=5, min_width=340):

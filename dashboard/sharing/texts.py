@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dashboard.sharing import panel_texts
+
 TEXTS: dict[str, tuple[str, str]] = {
+    **panel_texts.TEXTS,
     # The login
     "share.login": ("Shared training runs", "共享的训练"),
     "share.name": ("Your name, as the host will see it", "您的名字（分享者可见）"),

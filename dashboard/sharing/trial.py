@@ -65,7 +65,13 @@ class Trial:
         self._ballots: dict[Caller, Ballot] = {}
         self._asked: dict[Caller, tuple[str, ...]] = {}
         self._votes: dict[str, int] = {}
+        self._prompts = 0
         self._lock = threading.Lock()
+
+    def counted(self) -> tuple[int, int]:
+        """How many prompts were put to models so far, ballots included, and how many votes were kept."""
+        with self._lock:
+            return self._prompts, sum(self._votes.values())
 
     def ask(self, caller: Caller, prompt: object, names: object, temperature: object, words: Words) -> Iterator[str]:
         """The chosen checkpoints' answers as HTML, growing; or in one sentence why there are none."""
@@ -155,6 +161,8 @@ class Trial:
     def too_often(self, caller: Caller, words: Words) -> str:
         """Why the visitor has to wait; empty if not, and then this prompt is counted."""
         wait = self._rates.take(caller.key)
+        with self._lock:
+            self._prompts += not wait
         return words("share.too_often", seconds=math.ceil(wait)) if wait else ""
 
     def sources(self, names: object) -> list[Source]:

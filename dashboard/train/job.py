@@ -63,8 +63,8 @@ def resume(folder: Path) -> None:
     carried_out("resume", str(folder), "--queue", "--detach")
 
 
-def carried_out(*command: str) -> None:
-    """Run a command of the training workers to its end.
+def carried_out(*command: str) -> str:
+    """Run a command of the training workers to its end; what it printed.
 
     Raises:
         Refused: it failed, or took too long.
@@ -84,6 +84,7 @@ def carried_out(*command: str) -> None:
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise Refused(said[-1] if said else f"training {command[0]}: exit code {done.returncode}.")
+    return done.stdout
 
 
 def check(form: Form, options: Mapping[str, Option], root: Path, words: Words) -> Iterator[State]:
