@@ -36,7 +36,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 def build(clinic: Clinic, words: Words, addresses: Addresses, desk: Desk) -> list[Any]:
     """Lay out the page and wire it. Returns what is to happen when the page is opened, and what it fills."""
     header("share", words, addresses)
-    gr.HTML(f'<p class="quiet">{text(words("share.intro"))}</p>', elem_classes="tight")
+    gr.HTML(f'<p class="quiet">{text(words("share.intro"))}</p>', elem_classes="tight share-intro")
     panel = gr.HTML(js_on_load=COPY, elem_id="share-panel")
     with gr.Row(elem_classes="tight share-ends"):
         stop = gr.Button(

@@ -79,6 +79,8 @@ def save(clinic: Clinic, values: Mapping[str, Any], was_at_once: int | None, wor
         if was_at_once is not None and at_most != was_at_once:
             carried_out("queue", "--at-most", str(int(at_most)))
             was_at_once = int(at_most)
+        if fixed_by_variable():
+            wanted.pop("model_memory_gib")  # its field is closed, and says nothing of what is kept
         clinic.settings.change(wanted)
     except LimitRefused as error:
         return note(str(error), "error"), was_at_once

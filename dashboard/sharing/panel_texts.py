@@ -10,8 +10,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "把选定的训练展示给他人：通过带密码、到期自动失效的链接，或者导出为一个文件。",
     ),
     # The form
-    "share.form_runs": ("Runs to share", "要分享的训练"),
-    "share.form_runs_help": ("Visitors see these and no others", "访问者只能看到这些训练"),
+    "share.form_runs": ("Runs", "训练"),
+    "share.form_runs_help": (
+        "A new link, and the file below, show these and no others",
+        "新链接和下方的文件只包含这些训练",
+    ),
     "share.form_mode": ("What visitors may do", "访问者可以做什么"),
     "share.mode_view": ("Look: curves, scores, differences, findings", "查看：曲线、得分、差异、诊断结果"),
     "share.mode_try": ("Look, ask the checkpoints, vote blindly", "查看、向检查点提问、盲选投票"),
