@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -132,6 +131,14 @@ def build(clinic: Clinic, words: Words, addresses: Addresses, desk: Desk) -> lis
         free = [gr.update(visible=one["visible"], interactive=True) for one in after[1:3]]
         yield ["", after[0], *free, *after[3:]]
 
+    def stop_sharing() -> Iterator[list[Any]]:
+        """End the link."""
+        yield from end("share.stopping")
+
+    def call_off() -> Iterator[list[Any]]:
+        """End the making of a link."""
+        yield from end("share.calling")
+
     def to_file(names: Any) -> list[Any]:
         """Write the chosen runs as one file."""
         try:
@@ -143,8 +150,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses, desk: Desk) -> lis
     gr.Timer(POLL_SECONDS).tick(tick, seen, beat, trigger_mode="once", **QUIET)
     beat.change(now, outputs=shown, **QUIET)
     go.click(begin, fields, [told, password, *shown], trigger_mode="once", **QUIET)
-    stop.click(partial(end, "share.stopping"), outputs=[told, *shown], trigger_mode="once", **QUIET)
-    cancel.click(partial(end, "share.calling"), outputs=[told, *shown], trigger_mode="once", **QUIET)
+    stop.click(stop_sharing, outputs=[told, *shown], trigger_mode="once", **QUIET)
+    cancel.click(call_off, outputs=[told, *shown], trigger_mode="once", **QUIET)
     way.input(lambda value: gr.update(visible=value == "none"), way, here, **QUIET)
     mode.input(lambda value: gr.update(visible=value == "try"), mode, checkpoints, **QUIET)
     runs.change(

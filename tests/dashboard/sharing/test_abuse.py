@@ -132,7 +132,20 @@ def test_the_app_to_try_has_three_events_in_each_language(trying: Served) -> Non
 
 
 # What the admin's pages are called with: the Share page's controls, and those of the Settings page.
-ADMINS = ("begin", "end", "to_file", "now", "tick", "opened", "keep_limits", "emptying", "sized", "queue", "start_demo")
+ADMINS = (
+    "begin",
+    "stop_sharing",
+    "call_off",
+    "to_file",
+    "now",
+    "tick",
+    "opened",
+    "keep_limits",
+    "emptying",
+    "sized",
+    "queue",
+    "start_demo",
+)
 
 
 @BOTH

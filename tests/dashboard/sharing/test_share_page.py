@@ -125,7 +125,7 @@ def test_a_link_from_its_start_to_its_end_by_events(admin: Admin) -> None:
         assert PASSWORD not in hidden
         assert "Not shown" in hidden
         admin.desk.shows_password = True
-        told = admin.call(client, "end", [], "five")
+        told = admin.call(client, "stop_sharing", [], "five")
         assert "Sharing is stopped. The link is dead." in told
     assert gone(state.pid)
     assert gone(state.tunnel_pid)
