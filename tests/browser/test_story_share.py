@@ -1,4 +1,4 @@
-"""A colleague with a link: in by the password, a prompt, a blind vote, while the host's machine trains; then the link dies."""
+"""A colleague with a link: in by the password, a prompt, a blind vote, while the host's machine trains; and a link made from the pages."""
 
 from __future__ import annotations
 
@@ -141,3 +141,96 @@ def test_a_visitor_votes_while_the_host_trains(browser: Browser, tmp_path: Path)
                     one.wait(30)
                 except subprocess.TimeoutExpired:
                     one.kill()
+
+
+def test_the_admin_shares_two_runs_from_the_runs_page(browser: Browser, tmp_path: Path) -> None:
+    """Chosen on Runs, shared on Share by the stand-in tunnel; a visitor logs in and is seen; stopped, the link is dead."""
+    runs, log, port = tmp_path / "runs", tmp_path / "dashboard.log", free_port()
+    for name in ("one", "two", "private"):
+        shutil.copytree(KEPT_BASE, runs / name)
+    dashboard = start(["tests.browser.admin_with_stand_in", str(runs), str(port), str(tmp_path)], log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(address, timeout=2).close()
+                break
+            except OSError:
+                assert dashboard.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+        context = browser.new_context(viewport={"width": 1300, "height": 1000})
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(MINUTE)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        expect(page.locator("#run-legend .chip[data-run=private]")).to_be_visible()
+        page.locator("button.pick[data-run=private]").click()
+        expect(page.locator("#run-legend .chip[data-run=private]")).to_have_count(0)
+        page.get_by_role("link", name="Share…").click()
+        expect(page).to_have_url(re.compile(r"/share\?run=\w+&run=\w+$"))
+        expect(page.locator("#share-runs")).to_contain_text("one")
+        expect(page.locator("#share-runs")).to_contain_text("two")
+        expect(page.locator("#share-runs")).not_to_contain_text("private")
+        expect(page.locator("#share-panel")).to_contain_text("Nothing is shared now")
+        page.get_by_label("Look, ask the checkpoints, vote blindly").check()
+        expect(page.locator("#share-checkpoints")).to_be_visible()
+        page.locator("#share-password input").fill("short")
+        page.locator("#share-go").click()
+        expect(page.locator("#share-told")).to_contain_text("has 5 characters")
+        page.locator("#share-password input").fill("")
+        page.locator("#share-go").click()
+        expect(page.locator("#share-panel")).to_contain_text("Making the link")
+        expect(page.locator("#share-cancel")).to_be_visible()
+        panel = page.locator(".share-on")
+        expect(panel).to_be_visible(timeout=4 * MINUTE)
+        expect(panel).to_contain_text("nobody yet")
+        expect(page.locator("#share-go")).not_to_be_visible()
+        link, local, password = panel.locator("code").all_inner_texts()
+        assert link == "https://abc123.fake.test"
+        assert len(password) == 32
+        panel.locator("[data-copy]").nth(2).click()
+        expect(panel.locator("[data-copy]").nth(2)).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == password
+        # Another tab of the admin's, and one after a reload, show the same link.
+        page.reload()
+        expect(panel.locator("code").first).to_have_text(link)
+
+        colleague = browser.new_context()
+        visitor = colleague.new_page()
+        visitor.set_default_timeout(MINUTE)
+        visitor.goto(local)
+        visitor.get_by_label("Your name").fill("Ann")
+        visitor.get_by_label("Password").fill("a wrong password")
+        visitor.get_by_role("button", name="Open").click()
+        visitor.get_by_label("Your name").fill("Ann")
+        visitor.get_by_label("Password").fill(password)
+        visitor.get_by_role("button", name="Open").click()
+        expect(visitor.locator("table.runs")).to_contain_text("one")
+        expect(visitor.locator("body")).not_to_contain_text("private")
+        assert visitor.goto(f"{local}share").status == 404  # type: ignore[union-attr]
+
+        expect(panel).to_contain_text("1 on: Ann")
+        expect(panel.locator(".share-facts div", has_text="Wrong passwords")).to_contain_text("1")
+        page.locator("#share-stop").click()
+        expect(page.locator("#share-panel")).to_contain_text("Sharing is stopped. The link is dead.")
+        expect(page.locator("#share-go")).to_be_visible()
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(local, timeout=5)
+        with pytest.raises(Exception, match="ERR_CONNECTION_REFUSED"):
+            visitor.goto(local)
+        assert errors == []
+        colleague.close()
+        context.close()
+    except BaseException:
+        print(log.read_text()[-5000:])
+        raise
+    finally:
+        dashboard.send_signal(signal.SIGINT)
+        try:
+            dashboard.wait(30)
+        except subprocess.TimeoutExpired:
+            dashboard.kill()
