@@ -62,8 +62,12 @@ def share_link(clinic: Clinic, names: Sequence[str], page: str, words: Words) ->
     runs = dict.fromkeys(one.rpartition("/")[0] for one in of_runs)
     if not runs:
         return ""
-    told = text(words("share.these"))
-    return f'<div class="share-this"><a href="{text(address(page, runs, of_runs))}">{told}</a></div>'
+    return share_this(address(page, runs, of_runs), words)
+
+
+def share_this(where: str, words: Words) -> str:
+    """The link to the Share page, as every page has it."""
+    return f'<div class="share-this"><a href="{text(where)}">{text(words("share.these"))}</a></div>'
 
 
 def runs_offered(clinic: Clinic) -> list[str]:
