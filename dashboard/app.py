@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from dashboard.addresses import PAGES, Addresses
+from dashboard.addresses import PAGES, Addresses, Page
 from dashboard.clinic import Clinic
 from dashboard.pages import diagnose, learn, memory, preflight, runs, settings, share, train
 from dashboard.pages.compare import page as compare
@@ -27,7 +26,7 @@ STYLE = Path(__file__).parent / "style.css"
 RUNS_STYLE = Path(__file__).parent / "runs" / "runs.css"
 SHARE_STYLE = Path(__file__).parent / "sharing" / "panel.css"
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
-BUILD = {
+BUILD: dict[Page, Callable[..., list[Any]]] = {
     "runs": runs.build,
     "train": train.build,
     "preflight": preflight.build,
@@ -35,6 +34,7 @@ BUILD = {
     "compare": compare.build,
     "diagnose": diagnose.build,
     "learn": learn.build,
+    "share": share.build,
     "settings": settings.build,
 }
 # `clinicTouched`: a person has done something on the page, so that what happens is not only its being built.
@@ -48,10 +48,7 @@ for (const kind of ['pointerdown', 'keydown']) {
 def build(clinic: Clinic, first: Lang = "en", desk: Desk | None = None) -> gr.Blocks:
     """All pages in both languages, those of `first` at the short addresses. `desk`: what the Share page shares with."""
     addresses = Addresses(first)
-    builders: dict[str, Callable[..., list[Any]]] = {
-        **BUILD,
-        "share": partial(share.build, desk=desk or Desk(clinic.root)),
-    }
+    sharing = {"desk": desk or Desk(clinic.root)}
     demo = gr.Blocks(title="TRL Clinic", analytics_enabled=False, fill_width=True)
     for lang in sorted(LANGS, key=lambda one: one != first):
         words = Words(lang)
@@ -59,7 +56,7 @@ def build(clinic: Clinic, first: Lang = "en", desk: Desk | None = None) -> gr.Bl
             path = addresses.path(page, lang)
             place = demo.route(words(f"nav.{page}"), path, show_in_navbar=False) if path else demo
             with place:
-                for fill, filled in builders[page](clinic, words, addresses):
+                for fill, filled in BUILD[page](clinic, words, addresses, **(sharing if page == "share" else {})):
                     place.load(fill, outputs=filled, show_progress="hidden", api_visibility="private")
     return demo
 
@@ -102,7 +99,7 @@ def launch(
         OSError: the port is taken.
         ShareRefused: it would not be safe.
     """
-    middleware = [*guards(host, password), Middleware(Early, script=script(Addresses(first)))]
+    middleware = [*guards(host, password), Middleware(Early, script=script(first, Addresses(first)))]
     demo = build(clinic, first, desk or Desk(clinic.root, shows_password=host in LOOPBACK))
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(

@@ -17,15 +17,26 @@ THEME = """
     const chosen = kept('clinic-theme');
     if (chosen && document.body) document.body.classList.toggle('dark', chosen === 'dark');
   };
-  addEventListener('DOMContentLoaded', () => {
+  const watch = () => {
     theme();
     new MutationObserver(theme).observe(document.body, {attributes: true, attributeFilter: ['class']});
-  });
+  };
+  document.readyState === 'loading' ? addEventListener('DOMContentLoaded', watch) : watch();
+"""
+# Told to screen readers; Gradio's page says English of itself, whatever it shows.
+SPOKEN = """
+  const spoken = %s, name = location.pathname.split('/').pop();
+  const other = spoken.find((one, place) => place && (name === one || name.startsWith(`${one}-`)));
+  const speak = () => {
+    const lang = other || spoken[0];
+    if (document.documentElement.lang !== lang) document.documentElement.lang = lang;
+  };
+  speak();
+  new MutationObserver(speak).observe(document.documentElement, {attributes: true, attributeFilter: ['lang']});
 """
 # An address without a language is whoever's opens it: the chosen one, else the browser's. One with a language stays.
 LANGUAGE = """
   const first = %s, langs = %s, others = %s;
-  const name = location.pathname.split('/').pop();
   if (Object.hasOwn(others, name)) {
     const own = (navigator.languages || []).map(one => one.slice(0, 2).toLowerCase()).find(one => langs.includes(one));
     const chosen = kept('clinic-lang');
@@ -65,14 +76,18 @@ element.addEventListener('change', event => {
 """
 
 
-def script(addresses: Addresses | None = None) -> str:
-    """What runs in the head of a page before anything is drawn; without addresses only the theme is looked at."""
+def script(first: Lang, addresses: Addresses | None = None) -> str:
+    """What runs in the head of a page before anything is drawn; with addresses it also leads to the language that is wanted.
+
+    `first`: the language of the addresses that name none.
+    """
+    spoken = SPOKEN % json.dumps(sorted(LANGS, key=lambda lang: lang != first))
     language = ""
     if addresses is not None:
         other = next(lang for lang in LANGS if lang != addresses.first)
         others = {addresses.path(page, addresses.first): addresses.path(page, other) for page in PAGES}
         language = LANGUAGE % (json.dumps(addresses.first), json.dumps(list(LANGS)), json.dumps(others))
-    return FRAME % (THEME + language)
+    return FRAME % (THEME + spoken + language)
 
 
 def choices_html(words: Words, addresses: Addresses) -> str:

@@ -44,7 +44,8 @@ def sharing_of(asked: Asked, own: str, orphaned: Callable[[], bool]) -> Sharing:
     trial = Trial(shown, logins.by_key) if asked.mode == "try" else None
     content = Content(shown, tuple(Path(one) for one in asked.comparisons), ends, asked.lang, trial)
     app = SharedApp(content, asked.path)
-    gate = Gate(app.asgi, logins, app.doors(), asked.path)
+    homes = {one.lang: f"/{one.path}" for one in content.places() if one.kind == "index"}
+    gate = Gate(app.asgi, logins, app.doors(), asked.path, homes=homes)
     serving = Serving(gate, asked.host, asked.port)
     local = f"http://{'127.0.0.1' if asked.host == EVERY_ADDRESS else asked.host}:{serving.port}{asked.path}/"
     state = State(own, "starting", os.getpid(), "", local, serving.port, asked.mode, asked.runs, ends)

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -47,6 +48,7 @@ def test_a_browser_s_language_is_followed_until_one_is_chosen(chinese: Page, cli
     chinese.goto(f"{clinic.address}/diagnose?run=base#here")
     expect(chinese).to_have_url(f"{clinic.address}/zh-diagnose?run=base#here")
     expect(chinese.locator(".clinic-header h1")).to_have_text("TRL 诊所")
+    expect(chinese.locator("html")).to_have_attribute("lang", "zh")
     assert len([one for one in been if "zh-diagnose" in one]) == 1  # once, and no loop
     assert chinese.evaluate("localStorage.getItem('clinic-lang')") is None
     chinese.get_by_role("link", name="English").click()
@@ -55,6 +57,8 @@ def test_a_browser_s_language_is_followed_until_one_is_chosen(chinese: Page, cli
     chinese.goto(f"{clinic.address}/memory")  # the choice holds for every page
     expect(chinese.locator(".clinic-header h1")).to_have_text("TRL Clinic")
     expect(chinese).to_have_url(f"{clinic.address}/memory")
+    chinese.wait_for_timeout(1000)  # Gradio tells the browser's own language for the page's
+    expect(chinese.locator("html")).to_have_attribute("lang", "en")
     chinese.goto(f"{clinic.address}/zh-learn")  # an address that names its language stays as it was sent
     expect(chinese.locator(".clinic-header h1")).to_have_text("TRL 诊所")
     expect(chinese).to_have_url(f"{clinic.address}/zh-learn")
@@ -92,6 +96,27 @@ def test_the_theme_is_kept_and_given_back_to_the_system(page: Page, clinic: Serv
     page.reload()
     expect(page.get_by_role("radio", name="as the system is set", exact=True)).to_be_checked()
     expect(page.locator("body")).to_have_class(re.compile("dark"))
+
+
+@pytest.mark.parametrize(("system", "chosen"), [("dark", "light"), ("light", "dark")])
+def test_the_header_s_choice_lives_through_a_reload_and_a_link(
+    page: Page, clinic: Served, system: Any, chosen: str
+) -> None:
+    """Looked at a second after the page is up: Gradio sets the system's theme while it starts."""
+    page.emulate_media(color_scheme=system)
+    is_dark = "document.body.classList.contains('dark')"
+    page.goto(f"{clinic.address}/train")
+    expect(page.locator(".clinic-header")).to_be_visible()
+    page.locator("button.theme").click()
+    for act in (
+        page.reload,
+        page.get_by_role("link", name="Memory", exact=True).click,
+        lambda: page.goto(clinic.address),
+    ):
+        act()
+        expect(page.locator(".clinic-header")).to_be_visible()
+        page.wait_for_timeout(1500)
+        assert page.evaluate(is_dark) is (chosen == "dark")
 
 
 def test_limits_are_refused_in_a_sentence_or_kept_and_in_force(page: Page, clinic: Served, tmp_path: Path) -> None:

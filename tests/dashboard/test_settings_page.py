@@ -288,11 +288,12 @@ def test_emptying_the_cache_takes_kept_answers_and_nothing_else(
 @pytest.mark.parametrize(("first", "other"), [("en", "zh"), ("zh", "en")])
 def test_the_script_knows_the_same_page_in_the_other_language(first: Any, other: Any) -> None:
     addresses = Addresses(first)
-    text = script(addresses)
+    text = script(first, addresses)
     others = json.loads(text.partition("others = ")[2].partition(";")[0])
     assert others == {addresses.path(page, first): addresses.path(page, other) for page in PAGES}
     assert others["compare"] == f"{other}-compare"
-    assert "clinic-lang" not in script()
+    assert "clinic-lang" not in script(first)
+    assert f'spoken = ["{first}", "{other}"]' in script(first)
     assert text.count("<script>") == text.count("</script>") == 1
 
 
