@@ -15,6 +15,7 @@ from tests.browser.conftest import Served, serving
 from training.demo.pipeline import KEPT_BASE
 
 pytestmark = pytest.mark.slow
+MINUTE = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -46,56 +47,56 @@ def chinese(browser: Browser) -> Iterator[Page]:
 def test_a_browser_s_language_is_followed_until_one_is_chosen(chinese: Page, clinic: Served) -> None:
     been = visits(chinese)
     chinese.goto(f"{clinic.address}/diagnose?run=base#here")
-    expect(chinese).to_have_url(f"{clinic.address}/zh-diagnose?run=base#here")
-    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL 诊所")
-    expect(chinese.locator("html")).to_have_attribute("lang", "zh")
+    expect(chinese).to_have_url(f"{clinic.address}/zh-diagnose?run=base#here", timeout=MINUTE)
+    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL 诊所", timeout=MINUTE)
+    expect(chinese.locator("html")).to_have_attribute("lang", "zh", timeout=MINUTE)
     assert len([one for one in been if "zh-diagnose" in one]) == 1  # once, and no loop
     assert chinese.evaluate("localStorage.getItem('clinic-lang')") is None
     chinese.get_by_role("link", name="English").click()
-    expect(chinese).to_have_url(re.compile(r"/diagnose\?run=base$"))
-    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL Clinic")
+    expect(chinese).to_have_url(re.compile(r"/diagnose\?run=base$"), timeout=MINUTE)
+    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL Clinic", timeout=MINUTE)
     chinese.goto(f"{clinic.address}/memory")  # the choice holds for every page
-    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL Clinic")
-    expect(chinese).to_have_url(f"{clinic.address}/memory")
+    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL Clinic", timeout=MINUTE)
+    expect(chinese).to_have_url(f"{clinic.address}/memory", timeout=MINUTE)
     chinese.wait_for_timeout(1000)  # Gradio tells the browser's own language for the page's
-    expect(chinese.locator("html")).to_have_attribute("lang", "en")
+    expect(chinese.locator("html")).to_have_attribute("lang", "en", timeout=MINUTE)
     chinese.goto(f"{clinic.address}/zh-learn")  # an address that names its language stays as it was sent
-    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL 诊所")
-    expect(chinese).to_have_url(f"{clinic.address}/zh-learn")
+    expect(chinese.locator(".clinic-header h1")).to_have_text("TRL 诊所", timeout=MINUTE)
+    expect(chinese).to_have_url(f"{clinic.address}/zh-learn", timeout=MINUTE)
 
 
 def test_an_english_browser_that_chose_chinese_lands_there(page: Page, clinic: Served) -> None:
     page.goto(f"{clinic.address}/settings")
-    expect(page.get_by_role("radio", name="as the browser is set", exact=True)).to_be_checked()
+    expect(page.get_by_role("radio", name="as the browser is set", exact=True)).to_be_checked(timeout=MINUTE)
     page.get_by_role("radio", name="中文", exact=True).click()
-    expect(page).to_have_url(f"{clinic.address}/zh-settings")
-    expect(page.get_by_role("radio", name="中文", exact=True)).to_be_checked()
+    expect(page).to_have_url(f"{clinic.address}/zh-settings", timeout=MINUTE)
+    expect(page.get_by_role("radio", name="中文", exact=True)).to_be_checked(timeout=MINUTE)
     page.goto(f"{clinic.address}/?run=base")
-    expect(page).to_have_url(re.compile(r"/zh\?run=base$"))
+    expect(page).to_have_url(re.compile(r"/zh\?run=base$"), timeout=MINUTE)
     page.goto(f"{clinic.address}/settings")
     page.get_by_role("radio", name="跟随浏览器", exact=True).click()
-    expect(page).to_have_url(f"{clinic.address}/settings")
+    expect(page).to_have_url(f"{clinic.address}/settings", timeout=MINUTE)
     page.goto(clinic.address)
-    expect(page.locator(".clinic-header h1")).to_have_text("TRL Clinic")
+    expect(page.locator(".clinic-header h1")).to_have_text("TRL Clinic", timeout=MINUTE)
 
 
 def test_the_theme_is_kept_and_given_back_to_the_system(page: Page, clinic: Served) -> None:
     page.goto(f"{clinic.address}/settings")
     page.get_by_role("radio", name="dark", exact=True).click()
-    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    expect(page.locator("body")).to_have_class(re.compile("dark"), timeout=MINUTE)
     page.goto(f"{clinic.address}/train")
-    expect(page.locator(".clinic-header")).to_be_visible()
-    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    expect(page.locator(".clinic-header")).to_be_visible(timeout=MINUTE)
+    expect(page.locator("body")).to_have_class(re.compile("dark"), timeout=MINUTE)
     page.locator("button.theme").click()
-    expect(page.locator("body")).not_to_have_class(re.compile("dark"))
+    expect(page.locator("body")).not_to_have_class(re.compile("dark"), timeout=MINUTE)
     page.get_by_role("link", name="Settings").click()
-    expect(page.get_by_role("radio", name="light", exact=True)).to_be_checked()
+    expect(page.get_by_role("radio", name="light", exact=True)).to_be_checked(timeout=MINUTE)
     page.emulate_media(color_scheme="dark")
     page.get_by_role("radio", name="as the system is set", exact=True).click()
-    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    expect(page.locator("body")).to_have_class(re.compile("dark"), timeout=MINUTE)
     page.reload()
-    expect(page.get_by_role("radio", name="as the system is set", exact=True)).to_be_checked()
-    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    expect(page.get_by_role("radio", name="as the system is set", exact=True)).to_be_checked(timeout=MINUTE)
+    expect(page.locator("body")).to_have_class(re.compile("dark"), timeout=MINUTE)
 
 
 @pytest.mark.parametrize(("system", "chosen"), [("dark", "light"), ("light", "dark")])
@@ -106,7 +107,7 @@ def test_the_header_s_choice_lives_through_a_reload_and_a_link(
     page.emulate_media(color_scheme=system)
     is_dark = "document.body.classList.contains('dark')"
     page.goto(f"{clinic.address}/train")
-    expect(page.locator(".clinic-header")).to_be_visible()
+    expect(page.locator(".clinic-header")).to_be_visible(timeout=MINUTE)
     page.locator("button.theme").click()
     for act in (
         page.reload,
@@ -114,30 +115,32 @@ def test_the_header_s_choice_lives_through_a_reload_and_a_link(
         lambda: page.goto(clinic.address),
     ):
         act()
-        expect(page.locator(".clinic-header")).to_be_visible()
+        expect(page.locator(".clinic-header")).to_be_visible(timeout=MINUTE)
         page.wait_for_timeout(1500)
         assert page.evaluate(is_dark) is (chosen == "dark")
 
 
 def test_limits_are_refused_in_a_sentence_or_kept_and_in_force(page: Page, clinic: Served, tmp_path: Path) -> None:
     page.goto(f"{clinic.address}/settings")
-    expect(page.locator("#settings-folders")).to_contain_text(str(clinic.runs))
-    expect(page.locator("#settings-folders tr").nth(1)).to_contain_text(re.compile("[0-9.]+ MB"))
+    expect(page.locator("#settings-folders")).to_contain_text(str(clinic.runs), timeout=MINUTE)
+    expect(page.locator("#settings-folders tr").nth(1)).to_contain_text(re.compile("[0-9.]+ MB"), timeout=MINUTE)
     at_once, tokens = page.locator("#limit-at-once input"), page.locator("#limit-max_new_tokens input")
     expect(at_once).to_have_value("1", timeout=60_000)
     tokens.fill("9999")
     page.locator("#limits-save").click()
-    expect(page.locator("#limits-told")).to_contain_text("9999 cannot be; a whole number from 1 to 1024")
+    expect(page.locator("#limits-told")).to_contain_text(
+        "9999 cannot be; a whole number from 1 to 1024", timeout=MINUTE
+    )
     tokens.fill("33")
     at_once.fill("2")
     page.locator("#limits-save").click()
     expect(page.locator("#limits-told")).to_contain_text("in force now", timeout=60_000)
     page.goto(f"{clinic.address}/compare")
     page.locator("#sampling").get_by_role("button").first.click()
-    expect(page.locator("#budget input[type=number]")).to_have_value("33")
+    expect(page.locator("#budget input[type=number]")).to_have_value("33", timeout=MINUTE)
     page.goto(f"{clinic.address}/settings")
     expect(page.locator("#limit-at-once input")).to_have_value("2", timeout=60_000)
-    expect(page.locator("#limit-max_new_tokens input")).to_have_value("33")
+    expect(page.locator("#limit-max_new_tokens input")).to_have_value("33", timeout=MINUTE)
 
 
 def test_the_answer_cache_is_emptied_after_a_question(page: Page, clinic: Served) -> None:
@@ -148,9 +151,9 @@ def test_the_answer_cache_is_emptied_after_a_question(page: Page, clinic: Served
     page.goto(f"{clinic.address}/settings")
     page.locator("#cache-empty").click()
     page.locator("#cache-no").click()
-    expect(page.locator("#cache-asked")).not_to_be_visible()
+    expect(page.locator("#cache-asked")).not_to_be_visible(timeout=MINUTE)
     assert kept.exists()
     page.locator("#cache-empty").click()
     page.locator("#cache-yes").click()
-    expect(page.locator("#cache-told")).to_contain_text("answers of 1 checkpoints are gone, 1.5 kB")
+    expect(page.locator("#cache-told")).to_contain_text("answers of 1 checkpoints are gone, 1.5 kB", timeout=MINUTE)
     assert not kept.exists()
