@@ -7,8 +7,10 @@ from typing import Literal
 
 from dashboard.texts import Lang
 
-Page = Literal["runs", "train", "preflight", "memory", "compare", "diagnose", "learn"]
-PAGES: tuple[Page, ...] = ("runs", "train", "preflight", "memory", "compare", "diagnose", "learn")
+Page = Literal["runs", "train", "preflight", "memory", "compare", "diagnose", "learn", "share", "settings"]
+PAGES: tuple[Page, ...] = (
+    "runs", "train", "preflight", "memory", "compare", "diagnose", "learn", "share", "settings",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

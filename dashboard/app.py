@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from dashboard.addresses import PAGES, Addresses
+from dashboard.addresses import PAGES, Addresses, Page
 from dashboard.clinic import Clinic
-from dashboard.early import Early, Sessions
-from dashboard.pages import diagnose, learn, memory, preflight, runs, train
+from dashboard.early import Early
+from dashboard.pages import diagnose, learn, memory, preflight, runs, settings, share, train
 from dashboard.pages.compare import page as compare
+from dashboard.settings.browser import script
+from dashboard.sharing.asked import LOOPBACK
+from dashboard.sharing.desk import Desk
 from dashboard.sharing.guarding import guards
+from dashboard.tabs import HEARTBEAT, Beats, Sessions
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
-PAGE_STYLES = [Path(__file__).parent / room / f"{room}.css" for room in ("runs", "memory")]
+ROOM_STYLES = (("runs", "runs"), ("memory", "memory"), ("sharing", "panel"))
+PAGE_STYLES = [Path(__file__).parent / room / f"{name}.css" for room, name in ROOM_STYLES]
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
-BUILD = {
+BUILD: dict[Page, Callable[..., list[Any]]] = {
     "runs": runs.build,
     "train": train.build,
     "preflight": preflight.build,
@@ -28,24 +35,21 @@ BUILD = {
     "compare": compare.build,
     "diagnose": diagnose.build,
     "learn": learn.build,
+    "share": share.build,
+    "settings": settings.build,
 }
-# The choice of light or dark is kept in the browser; without one the page follows the system. `clinicTouched`: a person
-# has done something on the page, so that what happens is not only its being built.
+# `clinicTouched`: a person has done something on the page, so that what happens is not only its being built.
 HEAD = """<script>
 for (const kind of ['pointerdown', 'keydown']) {
   addEventListener(kind, () => { window.clinicTouched = true; }, true);
 }
-const clinicTheme = localStorage.getItem('clinic-theme');
-if (clinicTheme) addEventListener('DOMContentLoaded', () => {
-  const apply = () => document.body.classList.toggle('dark', clinicTheme === 'dark');
-  apply(); setTimeout(apply, 300); setTimeout(apply, 1500);
-});
 </script>"""
 
 
-def build(clinic: Clinic, first: Lang = "en") -> gr.Blocks:
-    """All pages in both languages, those of `first` at the short addresses."""
+def build(clinic: Clinic, first: Lang = "en", desk: Desk | None = None) -> gr.Blocks:
+    """All pages in both languages, those of `first` at the short addresses. `desk`: what the Share page shares with."""
     addresses = Addresses(first)
+    sharing = {"desk": desk or Desk(clinic.root)}
     demo = gr.Blocks(title="TRL Clinic", analytics_enabled=False, fill_width=True)
     for lang in sorted(LANGS, key=lambda one: one != first):
         words = Words(lang)
@@ -53,7 +57,7 @@ def build(clinic: Clinic, first: Lang = "en") -> gr.Blocks:
             path = addresses.path(page, lang)
             place = demo.route(words(f"nav.{page}"), path, show_in_navbar=False) if path else demo
             with place:
-                for fill, filled in BUILD[page](clinic, words, addresses):
+                for fill, filled in BUILD[page](clinic, words, addresses, **(sharing if page == "share" else {})):
                     place.load(fill, outputs=filled, show_progress="hidden", api_visibility="private")
     return demo
 
@@ -66,6 +70,12 @@ def theme() -> gr.themes.Default:
         button_primary_background_fill_dark="#c2410c",
         button_primary_background_fill_hover="#9a3412",
         button_primary_background_fill_hover_dark="#9a3412",
+        button_cancel_background_fill="#b91c1c",
+        button_cancel_background_fill_dark="#b91c1c",
+        button_cancel_background_fill_hover="#991b1b",
+        button_cancel_background_fill_hover_dark="#991b1b",
+        button_cancel_text_color="#ffffff",
+        button_cancel_text_color_dark="#ffffff",
         body_text_color_subdued="#59626d",
         body_text_color_subdued_dark="#9aa4b0",
         input_placeholder_color="#6b7280",
@@ -82,16 +92,18 @@ def launch(
     block: bool = True,
     host: str = "127.0.0.1",
     password: str | None = None,
+    desk: Desk | None = None,
 ) -> gr.Blocks:
-    """Serve the dashboard on 127.0.0.1, or with a password on another address.
+    """Serve the dashboard on 127.0.0.1, or with a password on another address. `desk`: what the Share page shares with.
 
     Raises:
         OSError: the port is taken.
         ShareRefused: it would not be safe.
     """
     sessions = Sessions()
-    middleware = [*guards(host, password), Middleware(Early, sessions=sessions)]
-    demo = build(clinic, first)
+    early = HEARTBEAT + script(first, Addresses(first))
+    middleware = [*guards(host, password), Middleware(Beats, sessions=sessions), Middleware(Early, script=early)]
+    demo = build(clinic, first, desk or Desk(clinic.root, shows_password=host in LOOPBACK))
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(
         server_name=host,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dashboard.sharing import options
 from dashboard.sharing.asked import LOOPBACK, ShareRefused, refuse_unsafe
+from dashboard.sharing.desk import Desk
 from dashboard.sharing.keeper import Keeper
 from dashboard.texts import LANGS
 
@@ -60,19 +61,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dashboard.clinic import Clinic
 
     clinic, keeper = Clinic(parsed.runs.resolve()), Keeper(parsed.runs.resolve())
+    desk = Desk(clinic.root, keeper, shows_password=parsed.host in LOOPBACK)
     if parsed.demo:
         clinic.start_demo()
     try:
         # The dashboard itself has the password only where others reach it.
         own = None if parsed.host in LOOPBACK else password
-        demo = launch(clinic, port=parsed.port, first=parsed.lang, block=False, host=parsed.host, password=own)
+        demo = launch(
+            clinic, port=parsed.port, first=parsed.lang, block=False, host=parsed.host, password=own, desk=desk
+        )
         print(f"TRL Clinic: http://{parsed.host}:{parsed.port}/  (runs: {clinic.root})", flush=True)
         if asked is not None:
+            desk.took(asked)
             options.share(asked, parsed.runs, keeper)
         if parsed.open:
             webbrowser.open(f"http://127.0.0.1:{parsed.port}/")
         demo.block_thread()
     finally:
+        desk.close()
         options.end(keeper, parsed.lang)
         clinic.close()
     return 0

@@ -14,7 +14,9 @@ from typing import Any, TypeVar, cast
 
 from dashboard.judging import Judge
 from dashboard.runs.marks import Mark, Marks, MarksUnreadable
+from dashboard.settings.kept import Settings
 from diagnostics.compare.cache import AnswerCache, default_folder
+from diagnostics.compare.models.memory import GIB, VARIABLE
 from diagnostics.compare.models.sources import Source, checkpoints_of
 from diagnostics.compare.models.workers import WorkerPool
 from diagnostics.engine import diagnose
@@ -43,17 +45,33 @@ class Clinic:
         self.pool = WorkerPool(root / WORKERS_FOLDER)
         self.cache = AnswerCache(default_folder())
         self.marks = Marks(root)
+        self.settings = Settings(root)
+        self.free_budget = self.pool.memory
+        self._settings_taken: tuple[int, int] | None = None
+        self.take_settings()
         self._judge = Judge(diagnose)
         self._kept: dict[tuple[str, Hashable], tuple[Run, Any]] = {}
         self._looked: tuple[float, str] | None = None
         self._looking = threading.Lock()
         self._demo: subprocess.Popen[bytes] | None = None
 
+    def take_settings(self) -> None:
+        """Let what is kept in the settings hold from now on, unless the environment has set it for this start."""
+        stamp = self.settings.stamp()
+        if stamp == self._settings_taken:
+            return
+        self._settings_taken = stamp
+        wanted = self.settings.now().memory_gib
+        if VARIABLE not in os.environ:
+            self.pool.memory = self.free_budget if wanted is None else int(wanted * GIB)
+
     def signature(self) -> str:
         """Changes whenever something that a page shows has changed. Only names, sizes and times of files are looked at."""
         with self._looking:
             if self._looked is None or time.monotonic() - self._looked[0] > LOOK_SECONDS:
-                seen = f"{self.store.signature()} {self.demo_state()} {self.marks.stamp()}"
+                self.take_settings()
+                kept = f"{self.marks.stamp()} {self.settings.stamp()}"
+                seen = f"{self.store.signature()} {self.demo_state()} {kept}"
                 self._looked = (time.monotonic(), seen)
             return f"{self._looked[1]} {self._judge.count}"
 

@@ -10,6 +10,7 @@ from dashboard.learn import texts as course_texts
 from dashboard.memory import texts as memory_texts
 from dashboard.preflight import texts as preflight_texts
 from dashboard.runs import texts as runs_texts
+from dashboard.settings import texts as settings_texts
 from dashboard.sharing import texts as sharing_texts
 from dashboard.train import texts as train_texts
 
@@ -49,6 +50,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **diagnose_texts.TEXTS,
     **course_texts.TEXTS,
     **sharing_texts.TEXTS,
+    **settings_texts.TEXTS,
 }
 
 

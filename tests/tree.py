@@ -13,6 +13,7 @@ OTHERS = {
     "dashboard/style.css": "how the pages look, light and dark",
     "dashboard/runs/runs.css": "how the Runs page looks besides",
     "dashboard/memory/memory.css": "how the Memory page looks besides",
+    "dashboard/sharing/panel.css": "how the Share and the Settings page look besides",
     "training/demo/kept_base/": "the trained base model as a run folder, 2.7 MB of weights",
     "runs/README.md": "what a run folder holds",
     "tests/cases/": "one folder a rule: bad runs and near misses: made by make_cases.py, `-real-` recorded by record_cases.py",

@@ -14,6 +14,7 @@ from dashboard.html import link, note, text
 from dashboard.memory.crash import died_of_memory
 from dashboard.pages.header import header
 from dashboard.plots.curves import evidence_figure
+from dashboard.sharing.form import address, share_this
 from dashboard.texts import Words
 from diagnostics.finding import SeriesEvidence
 from diagnostics.report.words import FixInWords
@@ -77,7 +78,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             gr.HTML(note(words("diagnose.gone", name=name) if name else words("diagnose.none")))
             return
         diagnosis = clinic.diagnosis(run)
-        gr.HTML(summary_html(run, diagnosis, words))
+        sharing = share_this(address(addresses.href("share", words.lang), [run.name]), words)
+        gr.HTML(f'<div class="with-share"><div>{summary_html(run, diagnosis, words)}</div>{sharing}</div>')
         for finding in findings_in_words(diagnosis, words):
             with gr.Row(elem_classes="finding-row"):
                 with gr.Column(scale=5, min_width=340):

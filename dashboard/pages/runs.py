@@ -22,6 +22,7 @@ from dashboard.runs.now import (
     filter_words,
     groups_html,
     legend_html,
+    most_plots,
     plots_now,
     seen_now,
     strip_and_table,
@@ -114,8 +115,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             "strip": strip_html,
             "table": table_html,
             "groups": groups_html(now, look, words),
-            "legend": legend_html(now, look, words),
-            "told": told_html(now, look, words),
+            "legend": legend_html(now, look, words, addresses.href("share", words.lang)),
+            "told": told_html(now, look, words, most_plots(clinic)),
             "configs": config_now(now, words, differences_only=differences_only),
             "address": look.query(),
         }

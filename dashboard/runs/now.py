@@ -30,6 +30,7 @@ from dashboard.runs.overlay import (
 )
 from dashboard.runs.selection import MOST_RUNS, Look
 from dashboard.runs.view import Colour, demo_strip, facts_by_run, runs_table
+from dashboard.sharing.form import address
 from dashboard.texts import Words
 from diagnostics.run import Run
 from diagnostics.run.refusal import said
@@ -119,7 +120,7 @@ def groups_html(seen: Seen, look: Look, words: Words) -> str:
 def plots_now(clinic: Clinic, seen: Seen, look: Look, words: Words) -> list[Plot]:
     """The plots of the look, in their order."""
     runs = seen.shown
-    tags = tags_drawn(look, groups_of(runs))[:MOST_PLOTS]
+    tags = tags_drawn(look, groups_of(runs))[: most_plots(clinic)]
     how = (look.x, look.smoothing, look.log, look.zoom, unit_of(runs, look))
     found = []
     for place, tag in enumerate(tags):
@@ -128,6 +129,11 @@ def plots_now(clinic: Clinic, seen: Seen, look: Look, words: Words) -> list[Plot
         ends = [] if look.x == "step" else [run.last_step for run in runs]
         found.append(Plot(tag, tag_html(tag, runs, place, words), (tag, how, *parts, *ends)))
     return found
+
+
+def most_plots(clinic: Clinic) -> int:
+    """How many plots are drawn: as many as the settings say, and are laid out."""
+    return min(MOST_PLOTS, clinic.settings.now().whole("plots"))
 
 
 def pin_marks(clinic: Clinic, run: Run, tag: str, look: Look) -> list[tuple[str, int]]:
@@ -160,8 +166,11 @@ def figure_of(clinic: Clinic, seen: Seen, look: Look, tag: str, words: Words) ->
     return overlay_figure(drawn, look, words, unit=unit, metric=one_metric(runs, tag))
 
 
-def legend_html(seen: Seen, look: Look, words: Words) -> str:
-    """The drawn runs with their colours, each a button that takes it away, and what the marks mean."""
+def legend_html(seen: Seen, look: Look, words: Words, share: str = "") -> str:
+    """The drawn runs with their colours, each a button that takes it away, a way to share them, and what the marks mean.
+
+    `share`: the address of the page that shares them.
+    """
     if not seen.drawn:
         return ""
     runs = "".join(
@@ -175,13 +184,16 @@ def legend_html(seen: Seen, look: Look, words: Words) -> str:
         if look.runs is None
         else f'<button type="button" class="chip" data-run="">{text(words("runs.first"))}</button>'
     )
+    sharing = (
+        f'<a class="chip" href="{text(address(share, seen.drawn))}">{text(words("share.these"))}</a>' if share else ""
+    )
     keys = (("▲", "runs.legend"), ("◆", "runs.legend_finding"), ("✕", "runs.legend_nan"), ("┈", "runs.legend_limit"))
     key = "".join(f"<span>{sign} {text(words(one))}</span>" for sign, one in keys)
-    return f'<div class="run-legend">{runs}{newest}<span class="keys quiet">{key}</span></div>'
+    return f'<div class="run-legend">{runs}{newest}{sharing}<span class="keys quiet">{key}</span></div>'
 
 
-def told_html(seen: Seen, look: Look, words: Words) -> str:
-    """What is to be said under the plots: why there are none, or what of the choice is not drawn."""
+def told_html(seen: Seen, look: Look, words: Words, most: int = MOST_PLOTS) -> str:
+    """What is to be said under the plots: why there are none, or what of the choice is not drawn. `most`: plots at most."""
     if not seen.runs:
         return ""
     if not seen.drawn:
@@ -194,8 +206,8 @@ def told_html(seen: Seen, look: Look, words: Words) -> str:
     told = []
     if not tags:
         told.append(words("runs.no_metric", metric=look.metric))
-    if len(tags) > MOST_PLOTS:
-        told.append(words("runs.more_plots", count=len(tags) - MOST_PLOTS))
+    if len(tags) > most:
+        told.append(words("runs.more_plots", count=len(tags) - most))
     if len(look.runs or ()) > MOST_RUNS:
         told.append(words("runs.more_runs", most=MOST_RUNS))
     if look.x != "step" and (names := lacking(runs, look.x)):

@@ -24,8 +24,6 @@ from diagnostics.run.refusal import said
 Colour = tuple[str, str]
 COLUMNS = ("run", "method", "state", "progress", "key", "score", "checkpoints", "worst")
 TITLES = {"score": "runs.score_help", "key": "runs.key_help"}
-# More rows than that are searched, not read.
-MOST_ROWS = 100
 FIRST_LOOK = Look()
 
 
@@ -89,18 +87,20 @@ def runs_table(
     archived = sum(one.mark.archived for one in facts.values())
     titles = {one: f' title="{text(words(key))}"' for one, key in TITLES.items()}
     head = "".join(f'<th scope="col"{titles.get(one, "")}>{text(words(f"runs.{one}"))}</th>' for one in COLUMNS)
+    # More rows than that are searched, not read.
+    most = clinic.settings.now().whole("rows")
     rows = [
         run_row(clinic, by_name[name], words, addresses, facts[name].mark, (colours or {}).get(name))
-        for name in names[:MOST_ROWS]
+        for name in names[:most]
     ]
     rows += [
         f'<tr><td><b>{text(name)}</b></td><td colspan="7">{pill(words("runs.unreadable"), "failed")} {text(said(why, words.lang))}</td></tr>'
         for name, why in broken.items()
         if not look.search and not look.filters
     ]
-    shown = min(len(names), MOST_ROWS)
+    shown = min(len(names), most)
     told = [words("runs.listed", shown=shown, count=len(runs))] if shown < len(runs) else []
-    if len(names) > MOST_ROWS:
+    if len(names) > most:
         told.append(words("runs.narrow"))
     if archived and "archived:shown" not in look.filters:
         told.append(words("runs.archived_count", count=archived))

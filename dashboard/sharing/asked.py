@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dashboard.sharing.doors import Mode
-from dashboard.sharing.limits import COMPARISON_BYTES, HOURS, HOURS_MOST, PASSWORD_LEAST, PASSWORD_MOST
+from dashboard.sharing.limits import CHECKPOINTS, COMPARISON_BYTES, HOURS, HOURS_MOST, PASSWORD_LEAST, PASSWORD_MOST
 from dashboard.texts import LANGS, Lang
+from diagnostics.compare.models.sources import checkpoints_of
 from diagnostics.report.as_html import POLICY
+from diagnostics.run import RunUnreadable
 from diagnostics.run.discover import RunStore
 
 Link = Literal["tunnel", "none"]
@@ -39,7 +41,10 @@ class TunnelPlan:
 
 @dataclass(frozen=True)
 class Asked:
-    """A whole order. `runs`: the names of runs below `root`; `comparisons`: HTML reports of `compare`."""
+    """A whole order. `runs`: the names of runs below `root`; `comparisons`: HTML reports of `compare`.
+
+    `checkpoints`: as RUN/checkpoint-N, what visitors may ask in `try`; none: the last of each run.
+    """
 
     root: str
     mode: Mode
@@ -52,6 +57,7 @@ class Asked:
     port: int = 0
     path: str = ""
     comparisons: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()
     generated: bool = True
     tunnel: TunnelPlan = TunnelPlan()
 
@@ -79,7 +85,10 @@ class Asked:
             raise ShareRefused(f"--share-port {self.port}: a number from 1 to 65535 was expected.")
         for one in self.comparisons:
             check_comparison(Path(one))
-        return replace(self, runs=chosen(Path(self.root), self.runs), path=self.path.rstrip("/"))
+        runs = chosen(Path(self.root), self.runs)
+        asked = tuple(dict.fromkeys(one.strip() for one in self.checkpoints if one.strip()))
+        check_checkpoints(Path(self.root), runs, asked, self.mode)
+        return replace(self, runs=runs, checkpoints=asked, path=self.path.rstrip("/"))
 
 
 PATH_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/.~")
@@ -105,6 +114,33 @@ def chosen(root: Path, names: Sequence[str]) -> tuple[str, ...]:
             f"--share-runs: there is no run {', '.join(missing) or 'yet'} in {root}; there are: {', '.join(there) or 'none'}."
         )
     return wanted
+
+
+def check_checkpoints(root: Path, runs: Sequence[str], names: Sequence[str], mode: Mode) -> None:
+    """Make sure that visitors may ask these checkpoints.
+
+    Raises:
+        ShareRefused: nobody may ask in `view`; one is not of the shared runs, or gives no text; or there are too many.
+    """
+    if not names:
+        return
+    if mode != "try":
+        raise ShareRefused("--share-checkpoints needs --share try: in view nobody asks a checkpoint.")
+    if len(names) > CHECKPOINTS:
+        raise ShareRefused(f"--share-checkpoints: {len(names)} were named; at most {int(CHECKPOINTS)} may be asked.")
+    store = RunStore(root)
+    there = []
+    for name in runs:
+        try:
+            run = store.get(name)
+        except (RunUnreadable, OSError):
+            continue
+        there += [one.name for one in checkpoints_of([run])] if run.method != "reward" else []
+    missing = [one for one in names if one not in there]
+    if missing:
+        raise ShareRefused(
+            f"--share-checkpoints: {', '.join(missing)} is no checkpoint of the shared runs that answers; there are: {', '.join(there) or 'none'}."
+        )
 
 
 def check_comparison(path: Path) -> None:
@@ -183,6 +219,7 @@ def of_object(raw: Mapping[str, Any]) -> Asked:
         **raw,
         "runs": tuple(raw["runs"]),
         "comparisons": tuple(raw["comparisons"]),
+        "checkpoints": tuple(raw["checkpoints"]),
         "tunnel": TunnelPlan(**raw["tunnel"]),
     }
     return Asked(**fields)

@@ -7,12 +7,18 @@ import hmac
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboard.sharing.state import Cause
+
 FETCH_SECONDS = 60
 MOST_BYTES = 100_000_000  # the largest of Gradio's is 12 MB
 
 
 class TunnelFailed(Exception):
-    """There is no link. The message says why, in one sentence."""
+    """There is no link. The message says why, in one sentence; `cause`: what kind of failure it is, if that is known."""
+
+    def __init__(self, message: str, cause: Cause = "") -> None:
+        super().__init__(message)
+        self.cause: Cause = cause
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,9 @@ def sound_bytes(program: Program) -> bytes:
         TunnelFailed: there is no checksum for this machine, the download is blocked, or the checksum does not match.
     """
     if not program.sha256:
-        raise TunnelFailed("There is no checksum for a tunnel's program on this kind of machine, so none is run.")
+        raise TunnelFailed(
+            "There is no checksum for a tunnel's program on this kind of machine, so none is run.", "program"
+        )
     try:
         data = program.path.read_bytes()
     except FileNotFoundError:
@@ -40,7 +48,7 @@ def sound_bytes(program: Program) -> bytes:
         keep(data, program.path)
         return data
     except OSError as error:
-        raise TunnelFailed(f"{program.path}: cannot be read ({error.strerror}).") from error
+        raise TunnelFailed(f"{program.path}: cannot be read ({error.strerror}).", "program") from error
     try:
         check(data, program, str(program.path))
     except TunnelFailed:
@@ -58,7 +66,8 @@ def check(data: bytes, program: Program, what: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if not hmac.compare_digest(found, program.sha256):
         raise TunnelFailed(
-            f"{what} is not the tunnel's program: its SHA-256 is {found[:16]}…, expected {program.sha256[:16]}…; it was deleted and not run."
+            f"{what} is not the tunnel's program: its SHA-256 is {found[:16]}…, expected {program.sha256[:16]}…; it was deleted and not run.",
+            "checksum",
         )
 
 
@@ -75,10 +84,13 @@ def fetched(url: str) -> bytes:
         answer.raise_for_status()
     except (httpx.HTTPError, OSError) as error:
         raise TunnelFailed(
-            f"The tunnel's program cannot be downloaded from {url} ({said(error)}): this network seems to block it."
+            f"The tunnel's program cannot be downloaded from {url} ({said(error)}): this network seems to block it.",
+            "blocked",
         ) from error
     if len(answer.content) > MOST_BYTES:
-        raise TunnelFailed(f"{url}: is {len(answer.content):,} bytes long, far more than the tunnel's program.")
+        raise TunnelFailed(
+            f"{url}: is {len(answer.content):,} bytes long, far more than the tunnel's program.", "checksum"
+        )
     return answer.content
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,6 +13,7 @@ from dashboard.sharing.limits import BODY_BYTES
 from dashboard.sharing.login_page import CSP as LOGIN_CSP
 from dashboard.sharing.login_page import language, login_html
 from dashboard.sharing.logins import Logins, Visitor
+from dashboard.texts import Lang
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,6 +26,7 @@ COOKIE = "clinic_share"
 VISITOR = b"x-clinic-visitor"
 LOGIN, LOGOUT = "/login", "/logout"
 LOGIN_BYTES = 16384
+NO_HOMES: Mapping[Lang, str] = {}
 # Escaping is the defence; this keeps what might slip through it from sending anything anywhere else.
 PAGE_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
@@ -45,9 +47,19 @@ class Gate:
     """An ASGI app around another. `public`: the public host, once there is a link; over it, cookies are for https only."""
 
     def __init__(
-        self, app: App, logins: Logins, doors: Doors | None, root_path: str = "", free: Collection[str] = ()
+        self,
+        app: App,
+        logins: Logins,
+        doors: Doors | None,
+        root_path: str = "",
+        free: Collection[str] = (),
+        homes: Mapping[Lang, str] = NO_HOMES,
     ) -> None:
-        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does. `free`: paths for anybody."""
+        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does.
+
+        `free`: paths for anybody. `homes`: where a login leads to, by the language of its form; else to the root.
+        """
+        self.homes = homes
         self.app = app
         self.logins = logins
         self.doors = doors
@@ -136,9 +148,12 @@ class Gate:
         came = self.logins.enter(fields.get("name", ""), fields.get("password", ""))
         if came.refused:
             status = 429 if came.refused == "locked" else 503 if came.refused == "full" else 403
-            await html(send, status, login_html(action, lang, came.refused, came.wait))
+            await html(send, status, login_html(action, lang, came.refused, came.wait, fields.get("name", "")))
             return
-        headers_out = [(b"location", self.address("/")), (b"set-cookie", self.cookie(came.token, headers))]
+        headers_out = [
+            (b"location", self.address(self.homes.get(lang, "/"))),
+            (b"set-cookie", self.cookie(came.token, headers)),
+        ]
         await answer(send, 303, "", headers_out)
 
     async def let_through(self, scope: Scope, path: str, visitor: Visitor, receive: Receive, send: Send) -> None:

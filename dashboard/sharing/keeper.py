@@ -27,6 +27,8 @@ READY_SECONDS = 240.0  # importing, building the pages and the tunnel, on a mach
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 CONSOLE = "console.log"
+# Set in the shared server, so that nothing in it can share anything.
+SERVER_VARIABLE = "CLINIC_SHARED_SERVER"
 
 
 class Keeper:
@@ -44,6 +46,8 @@ class Keeper:
             ShareRefused: it cannot be done, or something is shared already.
         """
         refuse_unsafe(environment, asked.host, asked.password)
+        if environment.get(SERVER_VARIABLE):
+            raise ShareRefused("this is a shared server: only the dashboard that started it shares anything.")
         order = asked.checked()
         before = read_state(self.root)
         if before is not None and is_on(self.root, before):
@@ -107,6 +111,10 @@ class Keeper:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
         self._kill_group()
+        found = read_state(self.root)
+        if found is not None and found.id == self._id and found.phase != "ended":
+            # It was ended before it could say so.
+            write_state(self.root, replace(found, phase="ended", reason="stopped", stage="", visitors=()))
         state = self.state()
         self._process = None
         return state
@@ -174,6 +182,7 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
         **kept,
         "PYTHONPATH": python_path(environment),
         "PYTHONUNBUFFERED": "1",
+        SERVER_VARIABLE: "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_HEARTBEAT_INTERVAL": "2",
     }

@@ -23,22 +23,24 @@ def language(accepted: str) -> Lang:
     return "en"
 
 
-def login_html(action: str, lang: Lang, refused: str | None = None, wait: float = 0.0) -> str:
-    """The page. `refused`: why the login before was not taken, with the seconds to wait."""
+def login_html(action: str, lang: Lang, refused: str | None = None, wait: float = 0.0, name: str = "") -> str:
+    """The page. `refused`: why the login before was not taken, with the seconds to wait; `name`: what it had for a name."""
     words = Words(lang)
     told = ""
     if refused:
         said = words(f"share.refused_{refused}", minutes=max(1, round(wait / 60)))
         told = f'<p class="refused" role="alert">{text(said)}</p>'
     title = text(words("share.login"))
+    typed = text(name[: int(NAME_MOST)])
+    here, there = ("", " autofocus") if typed else (" autofocus", "")
     return (
         f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8"><meta name="robots" content="noindex"><link rel="icon" href="data:,">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title} · TRL Clinic</title>'
         f"<style>{STYLE}</style></head><body><main><h1>{title}</h1>{told}"
         f'<form method="post" action="{text(action)}"><label for="name">{text(words("share.name"))}</label>'
-        f'<input id="name" name="name" maxlength="{int(NAME_MOST)}" autocomplete="nickname" required autofocus>'
+        f'<input id="name" name="name" maxlength="{int(NAME_MOST)}" autocomplete="nickname" value="{typed}" required{here}>'
         f'<label for="password">{text(words("share.password"))}</label>'
-        '<input id="password" name="password" type="password" autocomplete="current-password" required>'
+        f'<input id="password" name="password" type="password" autocomplete="current-password" required{there}>'
         f"<button>{text(words('share.enter'))}</button></form>"
         f'<p class="quiet">{text(words("share.name_help"))}</p></main></body></html>\n'
     )

@@ -27,6 +27,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--share", choices=MODES, help="view: read-only pages; try: prompting and blind voting besides")
     group.add_argument("--share-runs", default="", metavar="NAME,NAME", help="the runs to share; all: those there now")
     group.add_argument(
+        "--share-checkpoints",
+        default="",
+        metavar="RUN/checkpoint-N,...",
+        help="what visitors may ask in try (default: the last checkpoint of each run)",
+    )
+    group.add_argument(
         "--share-comparison",
         type=Path,
         action="append",
@@ -81,8 +87,10 @@ def asked_of(parsed: argparse.Namespace, password: str | None) -> Asked | None:
         ShareRefused: it cannot be carried out.
     """
     if parsed.share is None:
-        if parsed.share_runs or parsed.share_comparison:
-            raise ShareRefused("--share-runs and --share-comparison need --share view or --share try.")
+        if parsed.share_runs or parsed.share_comparison or parsed.share_checkpoints:
+            raise ShareRefused(
+                "--share-runs, --share-checkpoints and --share-comparison need --share view or --share try."
+            )
         return None
     return Asked(
         root=str(parsed.runs.resolve()),
@@ -94,6 +102,7 @@ def asked_of(parsed: argparse.Namespace, password: str | None) -> Asked | None:
         link=parsed.share_link,
         port=parsed.share_port,
         path=parsed.share_path,
+        checkpoints=tuple(parsed.share_checkpoints.split(",")),
         comparisons=tuple(str(one.resolve()) for one in parsed.share_comparison),
         generated=password is None,
     ).checked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from dashboard.sharing.gate import Gate
 from dashboard.sharing.logins import Logins
 from dashboard.sharing.server import Serving, Sharing
 from dashboard.sharing.shown import Shown
-from dashboard.sharing.state import State, new_id, share_folder, write_state
+from dashboard.sharing.state import Cause, State, new_id, share_folder, write_state
 from dashboard.sharing.trial import Trial
 from dashboard.sharing.tunnel import Server, Tunnel, command, public_server
 from dashboard.sharing.view import Content, all_pages
@@ -38,17 +39,25 @@ def sharing_of(asked: Asked, own: str, orphaned: Callable[[], bool]) -> Sharing:
     from dashboard.sharing.app.build import SharedApp
 
     root, logins = Path(asked.root), Logins(asked.password)
-    shown = Shown(root, asked.runs)
+    shown = Shown(root, asked.runs, asked.checkpoints)
     ends = time.time() + asked.hours * 3600
     trial = Trial(shown, logins.by_key) if asked.mode == "try" else None
     content = Content(shown, tuple(Path(one) for one in asked.comparisons), ends, asked.lang, trial)
     app = SharedApp(content, asked.path)
-    gate = Gate(app.asgi, logins, app.doors(), asked.path)
+    homes = {one.lang: f"/{one.path}" for one in content.places() if one.kind == "index"}
+    gate = Gate(app.asgi, logins, app.doors(), asked.path, homes=homes)
     serving = Serving(gate, asked.host, asked.port)
     local = f"http://{'127.0.0.1' if asked.host == EVERY_ADDRESS else asked.host}:{serving.port}{asked.path}/"
     state = State(own, "starting", os.getpid(), "", local, serving.port, asked.mode, asked.runs, ends)
     return Sharing(
-        root, gate, serving, state, orphaned=orphaned, refresh=refresher(content, app), release=shown.pool.close
+        root,
+        gate,
+        serving,
+        state,
+        orphaned=orphaned,
+        refresh=refresher(content, app),
+        release=shown.pool.close,
+        counted=trial.counted if trial else lambda: (0, 0),
     )
 
 
@@ -96,10 +105,12 @@ def tunnel_maker(asked: Asked, port: int) -> Callable[[], Tunnel] | None:
 def serve(asked: Asked, own: str, orphaned: Callable[[], bool] = lambda: False) -> int:
     """Share until it is over. 0: it ended as it should; 1: there was no link, or it broke; 2: it may not be started."""
     root = Path(asked.root)
+    write_state(root, State(own, "starting", os.getpid(), stage="pages"))
     try:
         sharing = sharing_of(asked, own, orphaned)
     except (ShareRefused, OSError) as error:
-        write_state(root, State(own, "ended", os.getpid(), reason="failed", detail=str(error)))
+        cause: Cause = "port" if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES) else ""
+        write_state(root, State(own, "ended", os.getpid(), reason="failed", detail=str(error), cause=cause))
         return BAD_INPUT
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

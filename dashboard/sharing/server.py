@@ -15,7 +15,7 @@ import uvicorn
 from dashboard.sharing.binary import TunnelFailed
 from dashboard.sharing.gate import Gate
 from dashboard.sharing.limits import CONNECTIONS, HEADER_BYTES
-from dashboard.sharing.state import Reason, State, asked_to_stop, forget_stop, touch_state, write_state
+from dashboard.sharing.state import Cause, Reason, State, asked_to_stop, forget_stop, touch_state, write_state
 from dashboard.sharing.tunnel import Tunnel
 from diagnostics.report.common import one_line
 
@@ -94,6 +94,8 @@ class Sharing:
     refresh: Callable[[], None] = lambda: None
     # Ends what was started for visitors.
     release: Callable[[], None] = lambda: None
+    # How many prompts and votes there were.
+    counted: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
     def __post_init__(self) -> None:
         """Set the end by a clock that nobody can set back, beside the one of the wall."""
@@ -111,13 +113,15 @@ class Sharing:
             self.serving.start()
             url = ""
             if make_tunnel is not None:
+                self.tell(replace(self.state, stage="program"))
                 self.tunnel = make_tunnel()
+                self.tell(replace(self.state, stage="tunnel"))
                 url = self.tunnel.start(wanted=lambda: self.over() == "")
                 self.gate.public = urlsplit(url).netloc
             told = self.tunnel.pid if self.tunnel else None
-            self.tell(replace(self.state, phase="on", url=url, tunnel_pid=told))
+            self.tell(replace(self.state, phase="on", stage="", url=url, tunnel_pid=told))
         except (TunnelFailed, OSError) as error:
-            self.close(self.over() or "failed", str(error))
+            self.close(self.over() or "failed", str(error), error.cause if isinstance(error, TunnelFailed) else "")
             raise
 
     def over(self) -> Reason:
@@ -141,22 +145,23 @@ class Sharing:
             if reason:
                 return self.close(reason, detail)
             visitors = tuple(one.name for one in self.gate.logins.who())
-            self.tell(replace(self.state, visitors=visitors, failed=self.gate.logins.failed))
+            prompts, votes = self.counted()
+            now = replace(self.state, visitors=visitors, failed=self.gate.logins.failed, prompts=prompts, votes=votes)
+            self.tell(now)
             if time.monotonic() - refreshed > REFRESH_SECONDS:
                 self.refresh()
                 refreshed = time.monotonic()
             touch_state(self.root)
             time.sleep(WATCH_SECONDS)
 
-    def close(self, reason: Reason, detail: str = "") -> State:
+    def close(self, reason: Reason, detail: str = "", cause: Cause = "") -> State:
         """End the link first, then the server behind it, and tell so once both are gone."""
         if self.tunnel is not None:
             self.tunnel.kill()
         self.serving.close()
         self.release()
-        self.tell(
-            replace(self.state, phase="ended", reason=reason, detail=one_line(detail), visitors=(), tunnel_pid=None)
-        )
+        over = replace(self.state, phase="ended", reason=reason, detail=one_line(detail), visitors=(), tunnel_pid=None)
+        self.tell(replace(over, cause=cause, stage=""))
         forget_stop(self.root)
         return self.state
 

@@ -16,9 +16,11 @@ from diagnostics.run.refusal import sentence_of
 class Shown(Clinic):
     """A clinic that knows the chosen runs only. Pages that are given it cannot show, or ask, another one."""
 
-    def __init__(self, root: Path, names: Sequence[str]) -> None:
+    def __init__(self, root: Path, names: Sequence[str], asked: Sequence[str] = ()) -> None:
+        """See the runs of these names. `asked`: the names of the checkpoints that visitors may ask; none: the last ones."""
         super().__init__(root)
         self.names = tuple(names)
+        self.asked = tuple(asked)
 
     def runs(self) -> tuple[list[Run], dict[str, str]]:
         """The chosen runs in the order of their choice, and why some cannot be read."""
@@ -40,7 +42,9 @@ class Shown(Clinic):
         return " ".join(f"{run.name} {id(run)}" for run in self.runs()[0])
 
     def offered(self, most: int) -> list[Source]:
-        """The checkpoints that may be asked: the last of each chosen run that answers prompts."""
+        """The checkpoints that may be asked: those that were chosen, else the last of each chosen run that answers prompts."""
+        if self.asked:
+            return [one for one in self.checkpoints() if one.name in self.asked][:most]
         last: dict[str, Source] = {}
         for one in self.checkpoints():
             last[str(one.run)] = one

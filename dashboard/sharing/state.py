@@ -19,12 +19,17 @@ STALE_SECONDS = 180.0  # making the tunnel takes up to 120, and nothing is said 
 Phase = Literal["starting", "on", "ended"]
 # Why it ended: a key of the texts, after `share.ended_`.
 Reason = Literal["", "expired", "stopped", "tunnel", "crashed", "parent", "failed"]
+# What kind of failure it was: a key of the texts, after `share.why_`.
+Cause = Literal["", "blocked", "checksum", "refused", "program", "port"]
+# How far a start is: a key of the texts, after `share.stage_`.
+Stage = Literal["", "pages", "program", "tunnel"]
 
 
 @dataclass(frozen=True)
 class State:
     """A shared link. `visitors`: the names of who is on; `failed`: wrong passwords so far; `ends`: seconds since 1970.
 
+    `stage`: what is being done while it starts; `prompts`, `votes`: of all visitors so far.
     No password and no cookie is ever in it.
     """
 
@@ -42,6 +47,10 @@ class State:
     reason: Reason = ""
     detail: str = ""
     tunnel_pid: int | None = None
+    cause: Cause = ""
+    stage: Stage = ""
+    prompts: int = 0
+    votes: int = 0
 
 
 def new_id() -> str:

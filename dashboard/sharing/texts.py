@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dashboard.sharing import panel_texts
+
 TEXTS: dict[str, tuple[str, str]] = {
+    **panel_texts.TEXTS,
     # The login
     "share.login": ("Shared training runs", "共享的训练"),
     "share.name": ("Your name, as the host will see it", "您的名字（分享者可见）"),
@@ -34,6 +37,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "share.prompt": ("Prompt", "提示"),
     "share.ask": ("Ask", "提问"),
+    "share.halt": ("Stop", "停止"),
+    "share.examples": ("Prompts that no shared run was trained on:", "共享的训练都没有见过的提示："),
     "share.checkpoints": ("Checkpoints", "检查点"),
     "share.temperature": ("Temperature", "温度"),
     "share.vote_title": ("Vote blindly", "盲评"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dashboard.compare.ballot import RANDOM as RANDOM_ORDER
 from dashboard.compare.ballot import Ballot, Shuffle, ballot_html, keep, new_ballot, next_prompt, waiting_html
 from dashboard.compare.panes_view import panes_html
+from dashboard.compare.prompt_sets import held_out
 from dashboard.html import note
 from dashboard.sharing.limits import (
     CHECKPOINTS,
@@ -32,6 +33,7 @@ from diagnostics.compare.models.writers import answer_rows
 
 HOTTEST = 2.0
 LONGEST_KEY = 2  # of a ballot: a number of answers, or a letter
+EXAMPLES, LONGEST_EXAMPLE = 6, 120  # prompts, characters: two lines of them
 MOST_OPEN = 500  # ballots that wait for a choice
 Answering = Callable[[WorkerPool, Sequence[Row]], Iterator[list[Pane]]]
 
@@ -42,6 +44,12 @@ class Caller:
 
     key: str
     session: str
+
+
+class Beside(str):
+    """A refusal as HTML that stands beside what was answered last, instead of in its place."""
+
+    __slots__ = ()
 
 
 class Trial:
@@ -65,7 +73,13 @@ class Trial:
         self._ballots: dict[Caller, Ballot] = {}
         self._asked: dict[Caller, tuple[str, ...]] = {}
         self._votes: dict[str, int] = {}
+        self._prompts = 0
         self._lock = threading.Lock()
+
+    def counted(self) -> tuple[int, int]:
+        """How many prompts were put to models so far, ballots included, and how many votes were kept."""
+        with self._lock:
+            return self._prompts, sum(self._votes.values())
 
     def ask(self, caller: Caller, prompt: object, names: object, temperature: object, words: Words) -> Iterator[str]:
         """The chosen checkpoints' answers as HTML, growing; or in one sentence why there are none."""
@@ -73,7 +87,7 @@ class Trial:
         told = self.refusal(caller, prompt, words) or ("" if sources else words("share.not_offered"))
         told = told or self.too_often(caller, words)
         if told:
-            yield note(told, "warning")
+            yield Beside(note(told, "warning"))
             return
         said = str(prompt).strip()
         rows = [row(one, said, heat(temperature)) for one in sources]
@@ -88,7 +102,6 @@ class Trial:
         said = str(prompt).strip() if isinstance(prompt, str) else ""
         with self._lock:
             asked = self._asked.get(caller, ())
-            self._ballots.pop(caller, None)
         if not said:
             found = next((one for name in self.shown.names if (one := next_prompt(self.shown, name, asked))), None)
             said = found.text if found else ""
@@ -99,8 +112,10 @@ class Trial:
             told = words("share.enough_votes", most=int(VOTES))
         told = told or self.too_often(caller, words)
         if told:
-            yield note(told, "warning")
+            yield Beside(note(told, "warning"))
             return
+        with self._lock:
+            self._ballots.pop(caller, None)
         blank = new_ballot([{"role": "user", "content": said}], list(self.offered), 0, self._shuffle)
         panes: list[Pane] = []
         for panes in self._answering(self.shown.pool, [row(self.offered[name], said, 0.0) for name in blank.shown]):
@@ -142,6 +157,15 @@ class Trial:
             return note(words("share.not_kept"), "error")
         return note(words("share.thanks", count=count), "good")
 
+    def examples(self, most: int = EXAMPLES) -> list[str]:
+        """Held-out prompts of the shared runs that visitors may start from, each once."""
+        found: dict[str, None] = {}
+        for run in self.shown.runs()[0]:
+            found |= dict.fromkeys(one.text for one in held_out(run) if len(one.text) <= LONGEST_EXAMPLE)
+            if len(found) >= most:
+                break
+        return list(found)[:most]
+
     def refusal(self, caller: Caller, prompt: object, words: Words, empty: str = "share.ask_something") -> str:
         """Why this prompt is not asked; empty if it may be."""
         if self._known(caller.key) is None:
@@ -155,6 +179,8 @@ class Trial:
     def too_often(self, caller: Caller, words: Words) -> str:
         """Why the visitor has to wait; empty if not, and then this prompt is counted."""
         wait = self._rates.take(caller.key)
+        with self._lock:
+            self._prompts += not wait
         return words("share.too_often", seconds=math.ceil(wait)) if wait else ""
 
     def sources(self, names: object) -> list[Source]:

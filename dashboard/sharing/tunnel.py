@@ -51,11 +51,13 @@ def public_server(directory: str, folder: Path) -> Server:
         found = answer.json()[0]
         host, port, certificate = str(found["host"]), int(found["port"]), str(found["root_ca"])
     except (httpx.HTTPError, OSError) as error:
-        raise TunnelFailed(f"{directory} cannot be reached ({said(error)}): this network seems to block it.") from error
+        raise TunnelFailed(
+            f"{directory} cannot be reached ({said(error)}): this network seems to block it.", "blocked"
+        ) from error
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise TunnelFailed(f"{directory} did not name a server ({type(error).__name__}).") from error
+        raise TunnelFailed(f"{directory} did not name a server ({type(error).__name__}).", "refused") from error
     if not HOST.fullmatch(host) or not 0 < port < 65536 or "BEGIN CERTIFICATE" not in certificate:
-        raise TunnelFailed(f"{directory} did not name a server with a certificate, so that no link is made.")
+        raise TunnelFailed(f"{directory} did not name a server with a certificate, so that no link is made.", "refused")
     path = folder / "certificate.pem"
     path.write_text(certificate, encoding="utf-8")
     return Server(host, port, path)
@@ -96,7 +98,9 @@ class Tunnel:
                 preexec_fn=dying_with_parent(),
             )
         except OSError as error:
-            raise TunnelFailed(f"The tunnel's program does not start ({error.strerror or error}).") from error
+            raise TunnelFailed(
+                f"The tunnel's program does not start ({error.strerror or error}).", "program"
+            ) from error
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, args=(lines,), name="tunnel", daemon=True).start()
         deadline = time.monotonic() + seconds
@@ -118,13 +122,14 @@ class Tunnel:
         except queue.Empty:
             if time.monotonic() > deadline:
                 raise TunnelFailed(
-                    f"The tunnel's server has given no link in {seconds:g} s: this network seems to block it.{self.last_words()}"
+                    f"The tunnel's server has given no link in {seconds:g} s: this network seems to block it.{self.last_words()}",
+                    "blocked",
                 ) from None
             return None
         if line is None:
-            raise TunnelFailed(f"The tunnel's program has ended.{self.last_words()}")
+            raise TunnelFailed(f"The tunnel's program has ended.{self.last_words()}", "blocked")
         if any(one in line for one in REFUSED):
-            raise TunnelFailed(f"The tunnel's server has refused.{self.last_words()}")
+            raise TunnelFailed(f"The tunnel's server has refused.{self.last_words()}", "refused")
         found = STARTED.search(line)
         return address(found[1]) if found else None
 
@@ -175,7 +180,7 @@ def address(found: str) -> str:
     where = parts.netloc.rpartition("@")[2]
     host, _, port = where.partition(":")
     if parts.scheme not in ("http", "https") or not HOST.fullmatch(host) or not (port or "0").isdecimal():
-        raise TunnelFailed("The tunnel's program has told an address that is none.")
+        raise TunnelFailed("The tunnel's program has told an address that is none.", "refused")
     return f"https://{where}"
 
 

@@ -64,8 +64,8 @@ def resume(folder: Path, lang: str = "en") -> None:
     carried_out("resume", str(folder), "--queue", "--detach", lang=lang)
 
 
-def carried_out(*command: str, lang: str = "en") -> None:
-    """Run a command of the training workers to its end; what it refuses is said in that language.
+def carried_out(*command: str, lang: str = "en") -> str:
+    """Run a command of the training workers to its end; what it printed. What it refuses is said in that language.
 
     Raises:
         Refused: it failed, or took too long.
@@ -92,6 +92,7 @@ def carried_out(*command: str, lang: str = "en") -> None:
             f"training {command[0]}: exit code {done.returncode}.", f"training {command[0]}：退出码 {done.returncode}。"
         )
         raise Refused(lines[-1] if lines else said(silent, lang))
+    return done.stdout
 
 
 def check(form: Form, options: Mapping[str, Option], root: Path, words: Words) -> Iterator[State]:

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from diagnostics.compare.models.sources import Source
 
 # Raised when the same weights and seed would be answered otherwise, so that older answers are not taken for new ones.
 VERSION = 1
+OURS = re.compile(r"[0-9a-f]{64}")
 KEPT = ("text", "tokens", "stop", "seconds", "special")
 
 
@@ -100,6 +102,21 @@ class AnswerCache:
         with self._lock, writing_into(self.folder), self._path(state).open("ab", buffering=0) as file:
             if file.write(data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def empty(self) -> tuple[int, int]:
+        """Delete all that is kept, and nothing else that may lie in the folder; how many states and bytes are gone.
+
+        Raises:
+            OSError: a file cannot be deleted.
+        """
+        count = size = 0
+        with self._lock:
+            for path in sorted(self.folder.glob("*.jsonl")):
+                if OURS.fullmatch(path.stem) and path.is_file():
+                    size += path.stat().st_size
+                    path.unlink(missing_ok=True)
+                    count += 1
+        return count, size
 
     def _path(self, state: str) -> Path:
         return self.folder / f"{state}.jsonl"

@@ -1,4 +1,4 @@
-"""The part of the document that comes before Gradio's scripts, and the tabs' signs of life."""
+"""Every document starts with the script, and the tabs give signs of life that hold no connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dashboard.early import SILENT_SECONDS, Early, Sessions
+from dashboard.early import Early
+from dashboard.tabs import HEARTBEAT, SILENT_SECONDS, Beats, Sessions
 
 PAGE = "<!doctype html><html><head><title>x</title></head><body><p>&lt;head></p></body></html>"
 
@@ -35,7 +36,9 @@ def client(sessions: Sessions) -> TestClient:
         return Response(b"<head>", media_type="text/html", headers={"content-encoding": "zstd"})
 
     routes = [Route("/", page), Route("/data", data), Route("/packed", packed)]
-    return TestClient(Starlette(routes=routes, middleware=[Middleware(Early, sessions=sessions)]))
+    return TestClient(
+        Starlette(routes=routes, middleware=[Middleware(Beats, sessions=sessions), Middleware(Early, script=HEARTBEAT)])
+    )
 
 
 def test_the_script_is_the_first_thing_in_a_documents_head(client: TestClient) -> None:
@@ -60,7 +63,7 @@ def test_a_sign_of_life_ends_at_once(client: TestClient, sessions: Sessions) -> 
     assert client.get("/gradio_api/heartbeat/a.b").status_code == 404
 
 
-def test_a_document_in_parts_is_sent_whole(sessions: Sessions) -> None:
+def test_a_document_in_parts_is_sent_whole() -> None:
     sent: list[dict[str, object]] = []
 
     async def app(scope: object, receive: object, send: object) -> None:
@@ -72,7 +75,7 @@ def test_a_document_in_parts_is_sent_whole(sessions: Sessions) -> None:
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    asyncio.run(Early(app, sessions)({"type": "http", "path": "/"}, None, send))  # type: ignore[arg-type]
+    asyncio.run(Early(app, HEARTBEAT)({"type": "http", "path": "/", "method": "GET"}, None, send))  # type: ignore[arg-type]
     start, body = sent
     assert body["body"].startswith(b"<head><script>")  # type: ignore[union-attr]
     assert body["body"].endswith(b"</script>rest..")  # type: ignore[union-attr]

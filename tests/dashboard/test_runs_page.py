@@ -24,7 +24,8 @@ from dashboard.runs.now import (
     told_html,
 )
 from dashboard.runs.selection import Look
-from dashboard.runs.view import MOST_ROWS, runs_table
+from dashboard.runs.view import runs_table
+from dashboard.settings.kept import MOST_ROWS
 from dashboard.texts import LANGS, Words
 from diagnostics.finding import Diagnosis
 from diagnostics.run.discover import RunStore

@@ -67,9 +67,13 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             filled,
             base,
             bool(wanted),
+            clinic.settings.now().whole("max_new_tokens"),
             gr.Tabs(selected=tab) if tab in TABS else gr.skip(),
             *boxes_for(tab),
         )
 
     gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=shared.signature, **QUIET)
-    return [(from_address, [shared.chosen, shared.base, shared.touched, tabs, *shared.boxes]), *opened]
+    return [
+        (from_address, [shared.chosen, shared.base, shared.touched, shared.sampling[-1], tabs, *shared.boxes]),
+        *opened,
+    ]

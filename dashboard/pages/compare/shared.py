@@ -11,6 +11,7 @@ from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.compare.comparison import base_choice, choices, first_choice, with_added
 from dashboard.html import note
+from dashboard.sharing.form import share_link
 from dashboard.texts import Words
 from diagnostics.compare.models.sources import Source, SourceUnusable
 from diagnostics.run.refusal import said
@@ -45,6 +46,7 @@ def chooser(clinic: Clinic, words: Words, addresses: Addresses) -> Shared:
             scale=5,
         )
         base = gr.Dropdown(label=words("compare.base"), elem_id="base", scale=2, min_width=200)
+    sharing = gr.HTML(elem_classes="tight", elem_id="share-compared")
     with gr.Accordion(words("compare.add"), open=False, elem_id="add") as adding_box:
         with gr.Row(equal_height=True):
             spec = gr.Textbox(
@@ -88,9 +90,13 @@ def chooser(clinic: Clinic, words: Words, addresses: Addresses) -> Shared:
     adding: dict[str, Any] = {"outputs": [chosen, shared.added, shared.touched, told, spec], **QUIET}
     gr.on([add.click, spec.submit], take, [spec, chosen, shared.added], **adding)
     chosen.input(lambda: True, outputs=shared.touched, **QUIET)
-    chosen.change(
-        lambda names, base: gr.update(choices=names, value=base_choice(names, base)), [chosen, base], base, **QUIET
-    )
+    share_page = addresses.href("share", words.lang)
+
+    def follow(names: list[str], base: str | None) -> tuple[Any, str]:
+        """What follows from another choice: the base is one of them, and the link that shares them."""
+        return gr.update(choices=names, value=base_choice(names, base)), share_link(clinic, names, share_page, words)
+
+    chosen.change(follow, [chosen, base], [base, sharing], **QUIET)
 
     def look(names: list[str], touched: bool, added: tuple[Source, ...]) -> Any:
         """The checkpoints that are there; new ones are chosen by themselves until the user has chosen.

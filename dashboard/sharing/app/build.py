@@ -9,6 +9,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from dashboard.app import HEAD, STYLE, theme
+from dashboard.settings.browser import script
 from dashboard.sharing.app import trying
 from dashboard.sharing.doors import Doors
 from dashboard.sharing.limits import QUEUE
@@ -51,13 +52,14 @@ class SharedApp:
             mcp_server=False,
             theme=theme(),
             css_paths=[STYLE, *OWN_STYLES],
-            head=HEAD,
+            head=HEAD + script(content.first),
         )
 
     def doors(self) -> Doors:
         """What of the app is to be reached: its pages, and the events that it has."""
         pages = {f"/{place.path}" for place, _ in self._shown}
-        return Doors(frozenset(pages), frozenset(self.blocks.fns))
+        # One that calls nothing here, such as Stop, which only cancels another, is none to be sent.
+        return Doors(frozenset(pages), frozenset(key for key, one in self.blocks.fns.items() if one.fn is not None))
 
     def refresh(self, pages: Mapping[str, str]) -> None:
         """Show newer pages to whoever loads them from now on."""

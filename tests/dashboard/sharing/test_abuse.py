@@ -127,8 +127,54 @@ def test_the_read_only_app_has_no_event_at_all(view: Served) -> None:
 
 
 def test_the_app_to_try_has_three_events_in_each_language(trying: Served) -> None:
-    names = sorted(fn.name for fn in trying.app.blocks.fns.values())
+    names = sorted(fn.name for key, fn in trying.app.blocks.fns.items() if key in trying.app.doors().events)
     assert names == ["asked", "asked", "choose", "choose", "next_ballot", "next_ballot"]
+
+
+# What the admin's pages are called with: the Share page's controls, and those of the Settings page.
+ADMINS = (
+    "begin",
+    "stop_sharing",
+    "call_off",
+    "to_file",
+    "now",
+    "tick",
+    "opened",
+    "keep_limits",
+    "emptying",
+    "sized",
+    "queue",
+    "start_demo",
+)
+
+
+@BOTH
+def test_no_handler_of_the_admin_s_pages_is_in_it(shared: Served) -> None:
+    """Neither by name nor by where it was written; and who asks for one by name or number finds nothing."""
+    functions = list(shared.app.blocks.fns.values())
+    assert not {fn.name for fn in functions} & set(ADMINS)
+    assert {getattr(fn.fn, "__module__", "dashboard.sharing") for fn in functions} <= {
+        "dashboard.sharing",
+        "dashboard.sharing.app.trying",
+    }
+    with shared.client("Mallory") as client:
+        for name in ADMINS:
+            body = {"data": [], "session_hash": "admins"}
+            assert client.post(f"/gradio_api/call/{name}", json=body).status_code == 404
+            assert client.post(f"/gradio_api/run/{name}", json=body).status_code == 404
+        known = shared.app.doors().events
+        for number in range(-2, 600):
+            if number not in known:
+                body = {
+                    "fn_index": number,
+                    "data": [],
+                    "session_hash": "admins",
+                    "event_data": None,
+                    "trigger_id": None,
+                }
+                assert client.post("/gradio_api/queue/join", json=body).status_code == 404, number
+        for page in ("share", "settings", "zh-share", "zh-settings", "runs", "train"):
+            assert client.get(f"/{page}").status_code == 404
 
 
 @BOTH

@@ -24,6 +24,7 @@ from dashboard.sharing.limits import (
 )
 from dashboard.sharing.login_page import language, login_html
 from dashboard.sharing.logins import Logins, shown_name
+from dashboard.texts import Lang
 
 PASSWORD = "correct horse battery staple"
 HTML = {"accept": "text/html"}
@@ -481,3 +482,25 @@ def test_the_local_dashboard_answers_its_own_machine_only() -> None:
     assert (
         browser("POST", "/gradio_api/queue/join", {}, host="127.0.0.1:7860", origin="http://127.0.0.1:7860")[0] == 200
     )
+
+
+@pytest.mark.parametrize(
+    ("accepted", "home"), [("zh-CN,en;q=0.5", "/clinic/zh"), ("en", "/clinic/"), ("de", "/clinic/")]
+)
+def test_a_login_leads_to_the_pages_in_its_own_language(accepted: str, home: str) -> None:
+    homes: dict[Lang, str] = {"en": "/", "zh": "/zh"}
+    gate = Gate(Behind(), Logins(PASSWORD, Clock()), Doors({"/", "/zh"}), "/clinic", homes=homes)
+    form = urlencode({"name": "Ann", "password": PASSWORD}).encode()
+    _, headers, _ = Browser(gate)("POST", "/login", form, accept_language=accepted)
+    assert headers["location"] == home
+
+
+def test_after_a_wrong_password_the_name_is_still_there() -> None:
+    browser = Browser(gated()[0])
+    form = urlencode({"name": '"><img src=x>' + "n" * 90, "password": "a wrong password"}).encode()
+    _, _, page = browser("POST", "/login", form)
+    assert "<img" not in page
+    assert f'value="&quot;&gt;&lt;img src=x&gt;{"n" * 27}"' in page
+    assert page.index("autofocus") > page.index('id="password"')
+    _, _, fresh = browser("GET", "/login")
+    assert fresh.index("autofocus") < fresh.index('id="password"')

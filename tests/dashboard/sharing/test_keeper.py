@@ -188,11 +188,14 @@ def test_the_dashboard_itself_on_its_own_machine_and_with_a_password(tmp_path: P
     try:
         address = f"http://127.0.0.1:{port}"
         assert httpx.get(address).status_code == 200
+        assert PASSWORD not in httpx.get(f"{address}/config").text
         assert httpx.get(address, headers={"host": "evil.example"}).status_code == 403
         foreign = {"origin": "http://evil.example"}
         assert httpx.post(f"{address}/gradio_api/queue/join", json={}, headers=foreign).status_code == 403
         assert httpx.post(f"{address}/gradio_api/run/predict", json={"data": [], "fn_index": 0}).status_code == 404
         assert httpx.get(f"{address}/monitoring").status_code in (403, 404)
+        page = httpx.get(f"{address}/settings").text
+        assert page.index("clinic-lang") < page.index("gradio_config")  # before anything is drawn
     finally:
         demo.close()
     port = free_port()

@@ -15,7 +15,7 @@ from dashboard.sharing.limits import PROMPT_CHARACTERS, PROMPTS_A_MINUTE, PROMPT
 from dashboard.sharing.logins import Visitor
 from dashboard.sharing.rates import Rates
 from dashboard.sharing.shown import Shown, votes_between
-from dashboard.sharing.trial import Caller, Trial, heat
+from dashboard.sharing.trial import Beside, Caller, Trial, heat
 from dashboard.texts import Words
 from tests.dashboard.sharing.shared_runs import EVIL, SECRET, Answering, make
 from tests.dashboard.sharing.test_gate import Clock
@@ -184,3 +184,26 @@ def test_votes_on_other_runs_are_not_told(tmp_path: Path) -> None:
     found = kept(trial.shown)
     assert len(votes_between(found, [EVIL, "plain"]).votes) == 1
     assert votes_between(found, ["plain"]).votes == ()
+
+
+def test_a_refusal_stands_beside_what_was_answered_last_and_leaves_the_ballot_open(tmp_path: Path) -> None:
+    trial, _, _ = started(tmp_path)
+    ready = list(trial.ballot(ANN, "which?", EN))
+    assert not any(isinstance(one, Beside) for one in ready)
+    for _ in range(int(PROMPTS_A_MINUTE) - 1):
+        assert not isinstance(last(trial.ask(ANN, "hello", ["plain/checkpoint-5"], 0, EN)), Beside)
+    for refused in (trial.ask(ANN, "hello", ["plain/checkpoint-5"], 0, EN), trial.ballot(ANN, "more?", EN)):
+        (told,) = refused
+        assert isinstance(told, Beside)
+        assert "Try again" in told
+    assert trial.choose(ANN, "1", EN) is not None  # the ballot from before is still there
+    assert trial.counted() == (int(PROMPTS_A_MINUTE), 1)
+
+
+def test_prompts_to_start_from_are_the_shared_runs_own(tmp_path: Path) -> None:
+    trial, _, _ = started(tmp_path)
+    assert trial.examples() == [f"{EVIL} {n}" for n in range(6)]
+    assert trial.examples(2) == [f"{EVIL} {n}" for n in range(2)]
+    (tmp_path / "plain" / "samples.jsonl").write_text("")
+    (tmp_path / EVIL / "samples.jsonl").write_text("")
+    assert trial.examples() == []
