@@ -31,6 +31,9 @@ WORKERS_FOLDER = ".workers"
 EXAMPLES = 6
 # The files are looked at once for all tabs that ask within this time.
 LOOK_SECONDS = 0.4
+# A row that was just logged is drawn within two seconds, of which the looks take at most these: the longer one while
+# nothing is known to be at work and nothing has changed for a while.
+QUICK_SECONDS, CALM_SECONDS, CALM_AFTER = 0.8, 1.4, 30.0
 
 
 class Clinic:
@@ -46,6 +49,7 @@ class Clinic:
         self._kept: dict[tuple[str, Hashable], tuple[Run, Any]] = {}
         self._looked: tuple[float, str] | None = None
         self._looking = threading.Lock()
+        self._changed = time.monotonic()
         self._demo: subprocess.Popen[bytes] | None = None
 
     def signature(self) -> str:
@@ -53,8 +57,15 @@ class Clinic:
         with self._looking:
             if self._looked is None or time.monotonic() - self._looked[0] > LOOK_SECONDS:
                 seen = f"{self.store.signature()} {self.demo_state()} {self.marks.stamp()}"
+                if self._looked is None or self._looked[1] != seen:
+                    self._changed = time.monotonic()
                 self._looked = (time.monotonic(), seen)
             return f"{self._looked[1]} {self._judge.count}"
+
+    def pace(self) -> float:
+        """Seconds that a page is to wait until its next look."""
+        calm = not self.store.active() and time.monotonic() - self._changed > CALM_AFTER
+        return CALM_SECONDS if calm else QUICK_SECONDS
 
     def runs(self) -> tuple[list[Run], dict[str, str]]:
         """All readable runs, and for each unreadable one why."""

@@ -12,6 +12,7 @@ from dashboard.clinic import Clinic
 from dashboard.diagnose.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
 from dashboard.html import link, note, text
 from dashboard.memory.crash import died_of_memory
+from dashboard.pages.beat import beat, drawn
 from dashboard.pages.header import header
 from dashboard.plots.curves import evidence_figure
 from dashboard.texts import Words
@@ -19,27 +20,26 @@ from diagnostics.finding import SeriesEvidence
 from diagnostics.report.words import FixInWords
 from diagnostics.run import Run
 
-POLL_SECONDS = 1.0
-
 
 def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     """Lay out the page and wire it. Returns what is to happen when the page is opened, and what it fills."""
     header("diagnose", words, addresses)
     chosen = gr.Dropdown(label=words("diagnose.run"), elem_id="run")
-    signature = gr.State("")
+    pulse = beat(lambda of: clinic.signature(), clinic.pace)
     shown = gr.State("")
 
-    def names_and_state(name: str | None) -> tuple[Any, str]:
-        """The runs to choose from, and a text that changes whenever the chosen one does."""
+    def names_and_state(name: str | None) -> tuple[Any, str, str]:
+        """The runs to choose from, a text that changes whenever the chosen one does, and what was seen of all."""
+        seen = clinic.signature()
         runs, _ = clinic.runs()
         names = [run.name for run in runs]
         if name not in names:
             name = worst(clinic)
         run = clinic.run(name) if name else None
         state = f"{name} {id(run)} {run.status.state if run else ''}"
-        return gr.update(choices=names, value=name), state
+        return gr.update(choices=names, value=name), state, drawn(seen)
 
-    def from_address(request: gr.Request) -> tuple[Any, str]:
+    def from_address(request: gr.Request) -> tuple[Any, str, str]:
         """The run that the address names."""
         return names_and_state(request.query_params.get("run"))
 
@@ -97,10 +97,9 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 fitting = text(words("diagnose.memory"))
                 gr.HTML(link(addresses.href("memory", words.lang), fitting, run=run.name), elem_classes="tight")
 
-    chosen.input(names_and_state, chosen, [chosen, shown], **quiet)
-    gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)
-    signature.change(names_and_state, chosen, [chosen, shown], **quiet)
-    return [(from_address, [chosen, shown])]
+    chosen.input(names_and_state, chosen, [chosen, shown, pulse], **quiet)
+    pulse.changed(names_and_state, chosen, [chosen, shown, pulse], trigger_mode="once", **quiet)
+    return [(from_address, [chosen, shown, pulse])]
 
 
 def worst(clinic: Clinic) -> str | None:

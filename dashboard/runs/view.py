@@ -1,4 +1,4 @@
-"""The runs as HTML: the demo's strip of stages and the table of all runs."""
+"""The runs as HTML: the demo's strip of stages, and a run as a row of the table."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ from dashboard.clinic import Clinic
 from dashboard.html import bar, link, note, pill, text
 from dashboard.plots.sparkline import key_series, sparkline
 from dashboard.progress import seconds_left, share_done, time_words
-from dashboard.runs.filter import Facts, facts_of, listed
+from dashboard.runs.filter import Facts, facts_of
 from dashboard.runs.marks import NOTHING, Mark
 from dashboard.runs.overlay import bare
-from dashboard.runs.selection import Look
+from dashboard.runs.selection import COLUMNS
 from dashboard.texts import Words
 from diagnostics.export.pieces import score_html
 from diagnostics.run import Run
 
 Colour = tuple[str, str]
-COLUMNS = ("run", "method", "state", "progress", "key", "score", "checkpoints", "worst")
-TITLES = {"score": "runs.score_help", "key": "runs.key_help"}
-# More rows than that are searched, not read.
-MOST_ROWS = 100
-FIRST_LOOK = Look()
 
 
 def demo_strip(clinic: Clinic, words: Words) -> str:
@@ -64,51 +59,6 @@ def stage_card(stage: dict[str, Any], run: Run | None, words: Words) -> str:
     )
 
 
-def runs_table(
-    clinic: Clinic,
-    words: Words,
-    addresses: Addresses,
-    look: Look = FIRST_LOOK,
-    colours: Mapping[str, Colour] | None = None,
-) -> str:
-    """The runs that pass the look's search and filters, a row each, with links to their diagnosis and to a comparison.
-
-    `colours`: of the runs that are drawn.
-    """
-    runs, broken = clinic.runs()
-    if not runs and not broken:
-        return note(words("runs.empty", root=clinic.root))
-    marks, _ = clinic.marks_now()
-    by_name = {run.name: run for run in runs}
-    facts = facts_by_run(clinic, runs, marks)
-    names = listed(facts, look.search, look.filters)
-    archived = sum(one.mark.archived for one in facts.values())
-    titles = {one: f' title="{text(words(key))}"' for one, key in TITLES.items()}
-    head = "".join(f'<th scope="col"{titles.get(one, "")}>{text(words(f"runs.{one}"))}</th>' for one in COLUMNS)
-    rows = [
-        run_row(clinic, by_name[name], words, addresses, facts[name].mark, (colours or {}).get(name))
-        for name in names[:MOST_ROWS]
-    ]
-    rows += [
-        f'<tr><td><b>{text(name)}</b></td><td colspan="7">{pill(words("runs.unreadable"), "failed")} {text(why)}</td></tr>'
-        for name, why in broken.items()
-        if not look.search and not look.filters
-    ]
-    shown = min(len(names), MOST_ROWS)
-    told = [words("runs.listed", shown=shown, count=len(runs))] if shown < len(runs) else []
-    if len(names) > MOST_ROWS:
-        told.append(words("runs.narrow"))
-    if archived and "archived:shown" not in look.filters:
-        told.append(words("runs.archived_count", count=archived))
-    foot = f'<p class="quiet">{text(" ".join(told))}</p>' if told else ""
-    if not rows:
-        return note(words("runs.none_listed")) + foot
-    return (
-        f'<div class="scroll"><table class="runs"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-        f"{foot}"
-    )
-
-
 def facts_by_run(clinic: Clinic, runs: Sequence[Run], marks: Mapping[str, Mark]) -> dict[str, Facts]:
     """What the filters ask for, of each run."""
     return {run.name: facts_of(run, clinic.latest_diagnosis(run), marks.get(run.name, NOTHING)) for run in runs}
@@ -135,7 +85,7 @@ def run_row(clinic: Clinic, run: Run, words: Words, addresses: Addresses, mark: 
     )
     kind = ' class="archived"' if mark.archived else ""
     return (
-        f"<tr{kind}>"
+        f'<tr{kind} data-row="{text(run.name)}">'
         + "".join(
             f'<td data-label="{text(words(f"runs.{column}"))}">{cell}</td>'
             for column, cell in zip(COLUMNS, cells, strict=True)

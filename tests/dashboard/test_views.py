@@ -17,7 +17,9 @@ from dashboard.compare.comparison import Question, asked_for, choices, first_cho
 from dashboard.compare.panes_view import panes_html, verdict
 from dashboard.diagnose.findings_view import child_command, finding_html, findings_in_words, summary_html
 from dashboard.plots.curves import evidence_figure, metric_figure, metrics_of, score_figure
-from dashboard.runs.view import COLUMNS, demo_strip, runs_table
+from dashboard.runs.selection import COLUMNS
+from dashboard.runs.table import runs_table
+from dashboard.runs.view import demo_strip
 from dashboard.texts import LANGS, TEXTS, Words
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
