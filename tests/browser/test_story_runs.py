@@ -132,8 +132,8 @@ def test_only_the_row_and_the_curves_of_a_live_run_are_touched(page: Page, board
     page.evaluate("""() => { window.rows = new Set();
       new MutationObserver(all => { for (const one of all) {
         const row = (one.target.closest ? one.target : one.target.parentElement).closest('tr');
-        window.rows.add(row ? row.dataset.row : 'the table'); } })
-        .observe(document.querySelector('#runs-table'), {subtree: true, childList: true, characterData: true}); }""")
+        window.rows.add(row ? row.dataset.row : one.target.nodeName); } })
+        .observe(document.querySelector('table.runs'), {subtree: true, childList: true, characterData: true}); }""")
     log_rows(board.runs / "bold", 61, 62)
     page.wait_for_function("window.rows.size > 0")
     page.wait_for_timeout(1500)
@@ -164,6 +164,7 @@ def test_many_runs_have_pages_that_keys_turn_and_a_link_keeps(page: Page, tmp_pa
         page.get_by_role("button", name="key metric").press("Enter")
         expect(rows.first).to_contain_text("r00")
         page.get_by_role("button", name="Page after").press("Enter")
+        expect(page).to_have_url(re.compile(r"\?sort=-key&page=2$"))
         second = browser.new_page()
         second.goto(served.address + "/zh" + page.url[page.url.index("?") :])
         expect(second.locator("nav.pages")).to_contain_text("第 26 至 50 次，共 60 次", timeout=MINUTE)
