@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
+from dashboard.packing import PagesPacked
 from dashboard.pages import diagnose, learn, memory, preflight, runs, train
 from dashboard.pages.compare import page as compare
 from dashboard.sharing.guarding import guards
@@ -87,7 +89,7 @@ def launch(
         OSError: the port is taken.
         ShareRefused: it would not be safe.
     """
-    middleware = guards(host, password)
+    middleware = [*guards(host, password), Middleware(PagesPacked)]
     demo = build(clinic, first)
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(

@@ -116,7 +116,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "runs.config_empty": ("None of these runs tells its config.", "这些训练都没有配置信息。"),
     "runs.marks": ("Tags, note, archive", "标签、备注、归档"),
     "runs.marks_of": ("For {names}.", "对象：{names}。"),
-    "runs.marks_none": ("Choose runs in the table first.", "请先在表格中选择训练。"),
+    "runs.marks_none": (
+        "Choose runs in the table first: tick the boxes before their names. Those that are drawn by themselves, "
+        "because they are the first in it, are not chosen.",
+        "请先在表格中选择训练：勾选名称前的方框。排在最前而自动绘制的训练不算已选择。",
+    ),
+    "runs.at_step": ("at step {step}", "第 {step} 步"),
     "runs.tags": ("Tags, between commas", "标签，用逗号隔开"),
     "runs.note": ("Note", "备注"),
     "runs.note_several": (

@@ -17,6 +17,7 @@ from dashboard.runs.marks import NOTHING, Mark
 from dashboard.runs.overlay import bare
 from dashboard.runs.selection import COLUMNS
 from dashboard.texts import Words
+from diagnostics.compare.statistics.scores import last_score
 from diagnostics.export.pieces import score_html
 from diagnostics.run import Run
 
@@ -79,7 +80,7 @@ def run_row(clinic: Clinic, run: Run, words: Words, addresses: Addresses, mark: 
         f"<span{reason}>{pill(words(f'state.{status.state}'), status.state)}</span>",
         progress_cell(run, words),
         clinic.kept(run, ("key", words.lang), partial(key_cell, words=words)),
-        clinic.kept(run, "score", score_html),
+        clinic.kept(run, ("score", words.lang), partial(score_cell, words=words)),
         checkpoints,
         findings_cell(clinic, run, words, diagnose),
     )
@@ -126,6 +127,14 @@ def key_cell(run: Run, words: Words) -> str:
     last = number(float(series.values[-1]))
     label = words("runs.spark", tag=series.tag, first=number(float(series.values[0])), last=last, count=len(series))
     return f'<span class="key">{sparkline(series, label)}<span>{text(last)}<small>{text(bare(series.tag))}</small></span></span>'
+
+
+def score_cell(run: Run, words: Words) -> str:
+    """The held-out score; with the step of the answers where the run has gone on since."""
+    last = last_score(run)
+    behind = last is not None and last.step < max(run.status.step, run.last_step)
+    told = f"<br><small>{text(words('runs.at_step', step=last.step))}</small>" if last is not None and behind else ""
+    return score_html(run) + told
 
 
 def findings_cell(clinic: Clinic, run: Run, words: Words, page: str) -> str:

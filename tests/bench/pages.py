@@ -8,12 +8,12 @@ the wire and after unpacking, from a browser without a cache; times are medians;
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
 import socket
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -119,17 +119,17 @@ def in_the_middle(loads: Sequence[Loaded]) -> Loaded:
     return Loaded(**{name: statistics.median(getattr(one, name) for one in loads) for name in names})  # type: ignore[arg-type]
 
 
-def bench_loads(browser: Browser, ours: Site, empty: Site, peer: Site) -> None:
+def bench_loads(browser: Browser, ours: Site, empty: Site, peer: Site, loads: int) -> None:
     """Print the weight and the times of every page, in turn with the peers'."""
     wanted = [
         (f"ours: {page}", ours.address + Addresses("en").path(page, "en"), USABLE.get(page, ANY_PAGE)) for page in PAGES
     ]
     wanted += [("empty Gradio app", empty.address, "main"), ("TensorBoard", peer.address, CHART)]
     seen: dict[str, list[Loaded]] = {name: [] for name, _, _ in wanted}
-    for _ in range(LOADS):
+    for _ in range(loads):
         for name, address, usable in wanted:
             seen[name].append(load(browser, address, usable))
-    found = {name: in_the_middle(loads) for name, loads in seen.items()}
+    found = {name: in_the_middle(measured) for name, measured in seen.items()}
     first, last = found["empty Gradio app"], found["TensorBoard"]
     rows = [
         [
@@ -139,7 +139,7 @@ def bench_loads(browser: Browser, ours: Site, empty: Site, peer: Site) -> None:
         for name, one in found.items()
     ]  # fmt: skip
     heads = ["page", "KiB, wire", "KiB, plain", "wire / empty", "wire / TB", "paint s", "usable s", "/ empty", "/ TB"]
-    print(f"\nPages on {RUNS} runs, without a cache, median of {LOADS} loads (TB: TensorBoard):")
+    print(f"\nPages on {RUNS} runs, without a cache, median of {loads} loads (TB: TensorBoard):")
     print(table(heads, rows), flush=True)
 
 
@@ -218,8 +218,8 @@ def bench_refresh(browser: Browser, ours: Site, peer: Site, root: Path, began: f
     )
 
 
-def bench_pages() -> None:
-    """Print both tables."""
+def bench_pages(loads: int = LOADS) -> None:
+    """Print both tables. `loads`: of each page."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
         make_runs(root)
@@ -236,10 +236,12 @@ def bench_pages() -> None:
             site("empty Gradio app", ["-c", EMPTY_APP, str(second)], second) as empty,
             site("TensorBoard", board, third) as peer,
         ):
-            bench_loads(browser, ours, empty, peer)
+            bench_loads(browser, ours, empty, peer, loads)
             bench_refresh(browser, ours, peer, root, began, 301)
         print(f"load of this machine at the end: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
-    sys.exit(bench_pages())
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.pages")
+    parser.add_argument("--loads", type=int, default=LOADS, help=f"how often each page is loaded (default: {LOADS})")
+    bench_pages(parser.parse_args().loads)

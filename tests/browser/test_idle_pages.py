@@ -13,7 +13,7 @@ from tests.browser.conftest import Served, free_port, start, stop
 from tests.browser.test_story_runs import log_rows, make_run
 
 pytestmark = pytest.mark.slow
-QUIET_MS, IDLE_MS, MOST_MS = 3_000, 12_000, 90_000
+QUIET_MS, IDLE_MS, MOST_MS = 3_000, 8_000, 90_000
 WATCH = """() => {
   window.last = performance.now(); window.touched = [];
   new MutationObserver(all => { window.last = performance.now();
