@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 RUNS ?= runs
 PORT ?= 7860
 
-.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose bench-preflight bench-postmortem bench-memory base setup test-setup clean doctor
+.PHONY: demo dashboard test lint types unit browser bench bench-compare bench-workers bench-ppo bench-diagnose bench-preflight bench-postmortem bench-memory bench-pages base setup test-setup clean doctor
 
 ## demo: train the embedded assistant in the background and open the dashboard on it
 demo: setup
@@ -40,6 +40,10 @@ bench: test-setup
 ## bench-compare: the comparison's part of it alone
 bench-compare: test-setup
 	$(BIN)/python -m tests.bench.compare
+
+## bench-pages: page weight, first paint and what an open page costs with 200 runs, beside an empty Gradio app and TensorBoard
+bench-pages: test-setup
+	$(BIN)/python -m tests.bench.pages $(ARGS)
 
 ## bench-workers: each worker's time per step beside a plain TRL script with the same arguments
 bench-workers: test-setup

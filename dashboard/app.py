@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from dashboard.addresses import PAGES, Addresses, Page
 from dashboard.clinic import Clinic
 from dashboard.early import Early
+from dashboard.packing import PagesPacked
 from dashboard.pages import diagnose, learn, memory, preflight, runs, settings, share, train
 from dashboard.pages.compare import page as compare
 from dashboard.settings.browser import script
@@ -102,7 +103,12 @@ def launch(
     """
     sessions = Sessions()
     early = HEARTBEAT + script(first, Addresses(first))
-    middleware = [*guards(host, password), Middleware(Beats, sessions=sessions), Middleware(Early, script=early)]
+    middleware = [
+        *guards(host, password),
+        Middleware(Beats, sessions=sessions),
+        Middleware(PagesPacked),
+        Middleware(Early, script=early),
+    ]
     demo = build(clinic, first, desk or Desk(clinic.root, shows_password=host in LOOPBACK))
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(

@@ -34,6 +34,9 @@ WORKERS_FOLDER = ".workers"
 EXAMPLES = 6
 # The files are looked at once for all tabs that ask within this time.
 LOOK_SECONDS = 0.4
+# A row that was just logged is drawn within two seconds, of which the looks take at most these: the longer one while
+# nothing is known to be at work and nothing has changed for a while.
+QUICK_SECONDS, CALM_SECONDS, CALM_AFTER = 0.8, 1.4, 30.0
 
 
 class Clinic:
@@ -53,6 +56,7 @@ class Clinic:
         self._kept: dict[tuple[str, Hashable], tuple[Run, Any]] = {}
         self._looked: tuple[float, str] | None = None
         self._looking = threading.Lock()
+        self._changed = time.monotonic()
         self._demo: subprocess.Popen[bytes] | None = None
 
     def take_settings(self) -> None:
@@ -72,8 +76,15 @@ class Clinic:
                 self.take_settings()
                 kept = f"{self.marks.stamp()} {self.settings.stamp()}"
                 seen = f"{self.store.signature()} {self.demo_state()} {kept}"
+                if self._looked is None or self._looked[1] != seen:
+                    self._changed = time.monotonic()
                 self._looked = (time.monotonic(), seen)
             return f"{self._looked[1]} {self._judge.count}"
+
+    def pace(self) -> float:
+        """Seconds that a page is to wait until its next look."""
+        calm = not self.store.active() and time.monotonic() - self._changed > CALM_AFTER
+        return CALM_SECONDS if calm else QUICK_SECONDS
 
     def runs(self) -> tuple[list[Run], dict[str, str]]:
         """All readable runs, and for each unreadable one why."""

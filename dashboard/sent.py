@@ -7,14 +7,20 @@ from typing import Any
 
 
 class Sent:
-    """Fingerprints of the parts as the page has them. `turn`: how often the user did something.
+    """Fingerprints of the parts as the page has them. `turn`: how often the user did something; `serial`: messages sent.
 
     No dataclass: Gradio would keep it as a dict.
     """
 
     def __init__(self) -> None:
         self.turn = 0
+        self.serial = 0
         self.parts: dict[str, Any] = {}
+
+    def forget(self) -> None:
+        """Nothing that was sent can be counted on: all is sent again, and messages are counted anew."""
+        self.serial = 0
+        self.parts = {}
 
     def differs(self, name: str, fingerprint: object) -> bool:
         """Whether a part is not as the page has it."""

@@ -60,8 +60,9 @@ class Ballot:
     def vote(self, key: str, by: str = "") -> Vote | None:
         """The vote that a key casts: `1` to the number of answers, `0` or `t` a tie, `b` both bad. None for any other."""
         chosen = CHOICES.get(key.lower())
-        if chosen is None and key.isdecimal() and 1 <= int(key) <= len(self.shown):
-            chosen = self.shown[int(key) - 1]
+        # Looked up and not read as a number: it comes from a browser, and may be thousands of digits.
+        keys = {str(place): name for place, name in enumerate(self.shown, 1)}
+        chosen = chosen or keys.get(key)
         if chosen is None or not self.open or len(self.shown) < 2:
             return None
         texts = dict(zip(self.shown, self.texts, strict=True))

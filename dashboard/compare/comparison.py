@@ -16,8 +16,11 @@ from diagnostics.compare.models.sources import Source, checkpoint, named_apart, 
 from diagnostics.compare.prompts import Message
 from diagnostics.compare.statistics.paired import difference, kept_rewards
 from diagnostics.compare.statistics.scores import reward_names
+from diagnostics.run.folder import CHECKPOINT
 from diagnostics.run.refusal import said
 
+# Where nothing lies: what a name that is no checkpoint's stands for.
+NOWHERE = Path(".workers") / "no-such-checkpoint"
 # The turns so far of each source's own conversation, by the source's name.
 Talk = Mapping[str, tuple[Message, ...]]
 
@@ -82,12 +85,18 @@ def with_added(clinic: Clinic, added: Sequence[Source], spec: str) -> tuple[Sour
 
 
 def named(clinic: Clinic, names: Sequence[str], added: Sequence[Source] = ()) -> list[Source]:
-    """The sources of these names, in their order; one that has gone keeps its place, and its pane will say so."""
+    """The sources of these names, in their order; one that has gone keeps its place, and its pane will say so.
+
+    The names come from a browser: only a checkpoint of a known run is looked for in the folder, no other path is.
+    """
     there = {one.name: one for one in (*clinic.checkpoints(), *added)}
+    runs = {run.name for run in clinic.runs()[0]}
     found = []
     for name in names:
         run, _, folder = name.partition("/")
-        found.append(there.get(name) or checkpoint(run, 0, clinic.root / run / folder))
+        known = run in runs and CHECKPOINT.fullmatch(folder)
+        gone = clinic.root / run / folder if known else clinic.root / NOWHERE
+        found.append(there.get(name) or replace(checkpoint(run, 0, gone), name=name))
     return found
 
 

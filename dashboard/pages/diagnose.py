@@ -9,9 +9,16 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.children import change_html, written_html
 from dashboard.clinic import Clinic
-from dashboard.diagnose.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
+from dashboard.diagnose.findings_view import (
+    finding_html,
+    findings_in_words,
+    not_checked_html,
+    not_there_html,
+    summary_html,
+)
 from dashboard.html import link, note, text
 from dashboard.memory.crash import died_of_memory
+from dashboard.pages.beat import beat, drawn
 from dashboard.pages.header import header
 from dashboard.plots.curves import evidence_figure
 from dashboard.sharing.form import address, share_this
@@ -20,29 +27,34 @@ from diagnostics.finding import SeriesEvidence
 from diagnostics.report.words import FixInWords
 from diagnostics.run import Run
 
-POLL_SECONDS = 1.0
-
 
 def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     """Lay out the page and wire it. Returns what is to happen when the page is opened, and what it fills."""
     header("diagnose", words, addresses)
+    told = gr.HTML(elem_classes="tight", elem_id="diagnose-told")
     chosen = gr.Dropdown(label=words("diagnose.run"), elem_id="run")
-    signature = gr.State("")
+    pulse = beat(lambda of: clinic.signature(), clinic.pace)
     shown = gr.State("")
 
-    def names_and_state(name: str | None) -> tuple[Any, str]:
-        """The runs to choose from, and a text that changes whenever the chosen one does."""
+    def names_and_state(name: str | None) -> tuple[Any, str, str]:
+        """The runs to choose from, a text that changes whenever the chosen one does, and what was seen of all."""
+        seen = clinic.signature()
         runs, _ = clinic.runs()
         names = [run.name for run in runs]
         if name not in names:
             name = worst(clinic)
         run = clinic.run(name) if name else None
         state = f"{name} {id(run)} {run.status.state if run else ''}"
-        return gr.update(choices=names, value=name), state
+        return gr.update(choices=names, value=name), state, drawn(seen)
 
-    def from_address(request: gr.Request) -> tuple[Any, str]:
-        """The run that the address names."""
-        return names_and_state(request.query_params.get("run"))
+    def from_address(request: gr.Request) -> tuple[Any, ...]:
+        """The run that the address names, or that there is none."""
+        asked = request.query_params.get("run")
+        return (not_there_html(clinic, asked, words), *names_and_state(asked))
+
+    def picked(name: str | None) -> tuple[Any, ...]:
+        """Another run was chosen."""
+        return ("", *names_and_state(name))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -99,10 +111,9 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 fitting = text(words("diagnose.memory"))
                 gr.HTML(link(addresses.href("memory", words.lang), fitting, run=run.name), elem_classes="tight")
 
-    chosen.input(names_and_state, chosen, [chosen, shown], **quiet)
-    gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)
-    signature.change(names_and_state, chosen, [chosen, shown], **quiet)
-    return [(from_address, [chosen, shown])]
+    chosen.input(picked, chosen, [told, chosen, shown, pulse], **quiet)
+    pulse.changed(names_and_state, chosen, [chosen, shown, pulse], trigger_mode="once", **quiet)
+    return [(from_address, [told, chosen, shown, pulse])]
 
 
 def worst(clinic: Clinic) -> str | None:

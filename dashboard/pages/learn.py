@@ -11,10 +11,12 @@ from dashboard.clinic import Clinic
 from dashboard.learn.course import BY_KEY, DAYS, EXERCISES, Exercise
 from dashboard.learn.progress import acted, answered, look_at_all, read
 from dashboard.learn.view import choices, day_html, exercise_html, head_html, shown_html
+from dashboard.pages.beat import beat, drawn
 from dashboard.pages.header import header
 from dashboard.texts import Words
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# An exercise takes minutes: nobody waits for its tick.
 LOOK_SECONDS = 3.0
 
 
@@ -25,29 +27,27 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     head = gr.HTML(elem_id="course-head", padding=False)
     told: dict[str, Any] = {}
     said: dict[str, Any] = {}
-    seen = gr.State("")
+    pulse = beat(lambda of: clinic.signature(), lambda: LOOK_SECONDS)
     for day in DAYS:
         gr.HTML(day_html(day, words), elem_classes="tight", padding=False)
         for one in (each for each in EXERCISES if each.day == day):
             told[one.key] = gr.HTML(elem_id=f"exercise-{one.key}", padding=False)
             asking(one, clinic, words, said, head, told, addresses)
-    shown = [head, *told.values(), *(said[one.key] for one in EXERCISES if one.look is not None), seen]
+    shown = [head, *told.values(), *(said[one.key] for one in EXERCISES if one.look is not None), pulse]
 
-    def all_of_it(before: str | None) -> list[Any]:
-        """The whole course as it stands; nothing where nothing has changed."""
+    def all_of_it() -> list[Any]:
+        """The whole course as it stands."""
         state = clinic.signature()
-        if state == before:
-            return [gr.skip()] * len(shown)
         progress, found = look_at_all(clinic)
         return [
             head_html(progress, words),
             *(exercise_html(BY_KEY[key], progress, words, addresses) for key in told),
             *(shown_html(one, found[one.key], words) for one in EXERCISES if one.look is not None),
-            state,
+            drawn(state),
         ]
 
-    gr.Timer(LOOK_SECONDS).tick(all_of_it, seen, shown, **QUIET)
-    return [(lambda: all_of_it(None), shown)]
+    pulse.changed(all_of_it, outputs=shown, trigger_mode="once", **QUIET)
+    return [(all_of_it, shown)]
 
 
 def asking(

@@ -12,13 +12,13 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import note
+from dashboard.pages.beat import beat, drawn
 from dashboard.texts import Words
 from dashboard.train.job import Refused, resume, stop
 from dashboard.train.live_view import CURVES, console_html, figures, order, signature, status_html
 from diagnostics.run import Run
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,37 +43,37 @@ def live(clinic: Clinic, words: Words, addresses: Addresses, started: gr.State) 
     with gr.Row(elem_classes="plots"):
         plots = [gr.Plot(visible=False, show_label=False, elem_id=f"live-curve-{at}") for at in range(CURVES)]
     console = gr.HTML(elem_id="live-console", padding=False)
-    seen = gr.State("")
-    shown = [status, *plots, console, halt, go_on, duplicate, seen]
+    pulse = beat(lambda name: signature(clinic.run(name) if name else None), clinic.pace)
+    shown = [status, *plots, console, halt, go_on, duplicate, pulse]
 
     def panel(run: Run | None) -> list[Any]:
         """All that the panel shows of a run."""
-        drawn: list[Any] = figures(run, words)
-        drawn += [None] * (CURVES - len(drawn))
+        seen = signature(run)
+        curves: list[Any] = figures(run, words)
+        curves += [None] * (CURVES - len(curves))
         active = run is not None and run.status.active
         ended = run is not None and not run.status.active
         return [
             status_html(run, words, addresses.href("diagnose", words.lang)),
-            *(gr.update(value=one, visible=one is not None) for one in drawn),
+            *(gr.update(value=one, visible=one is not None) for one in curves),
             console_html(run, words),
             gr.update(interactive=active),
             gr.update(
                 interactive=ended and run is not None and run.status.state != "finished" and bool(run.checkpoints)
             ),
             gr.update(interactive=run is not None and bool(run.asked)),
-            signature(run),
+            drawn(seen, of=run.name if run else ""),
         ]
 
-    def looked(name: str | None, before: str) -> list[Any]:
-        """The panel anew where something has changed; else nothing is sent."""
-        run = clinic.run(name) if name else None
-        return [gr.skip()] * len(shown) if signature(run) == before else panel(run)
+    def chosen_now(name: str | None) -> list[Any]:
+        """The panel of the run that is chosen."""
+        return panel(clinic.run(name) if name else None)
 
     def there(name: str | None) -> list[Any]:
         """The runs to choose from, the one at work first."""
         runs = [run.name for run in order(clinic.runs()[0])]
         name = name if name in runs else runs[0] if runs else None
-        return [gr.update(choices=runs, value=name), *panel(clinic.run(name) if name else None)]
+        return [gr.update(choices=runs, value=name), *chosen_now(name)]
 
     def halted(name: str | None) -> str:
         """Ask the run to end."""
@@ -83,8 +83,8 @@ def live(clinic: Clinic, words: Words, addresses: Addresses, started: gr.State) 
         """Go on with the run."""
         return done(clinic, name, resume, "train.resumed", words)
 
-    gr.Timer(POLL_SECONDS).tick(looked, [chosen, seen], shown, **QUIET)
-    chosen.input(lambda name: panel(clinic.run(name) if name else None), chosen, shown, **QUIET)
+    pulse.changed(chosen_now, chosen, shown, trigger_mode="once", **QUIET)
+    chosen.input(chosen_now, chosen, shown, **QUIET)
     started.change(there, started, [chosen, *shown], **QUIET)
     halt.click(halted, chosen, said, trigger_mode="once", **QUIET)
     go_on.click(gone_on, chosen, said, trigger_mode="once", **QUIET)

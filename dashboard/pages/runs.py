@@ -12,23 +12,24 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import text
+from dashboard.pages.beat import beat, drawn
 from dashboard.pages.header import header
-from dashboard.pages.runs_scripts import ADDRESS, PICK, PICK_GROUP, TOGETHER
+from dashboard.pages.runs_scripts import ADDRESS, LIVE, PICK, PICK_GROUP, TURN
 from dashboard.runs.marks_form import archive, marks_form, save
 from dashboard.runs.now import (
     config_now,
     demo_button,
-    figure_of,
     filter_words,
     groups_html,
     legend_html,
+    marks_broken,
     most_plots,
     plots_now,
     seen_now,
     strip_and_table,
     told_html,
 )
-from dashboard.runs.overlay import MOST_PLOTS
+from dashboard.runs.patch import drawn_plot, message, plots_changed, rows_changed
 from dashboard.runs.selection import (
     AXES,
     MOST_SMOOTHING,
@@ -43,8 +44,6 @@ from dashboard.runs.selection import (
 from dashboard.sent import Sent
 from dashboard.texts import Words
 
-# A row that was just logged is drawn within two seconds: half of them are left to the server and the browser.
-POLL_SECONDS = 0.8
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # One at a time: an answer that is longer on its way must not arrive after a newer one and undo it.
 DRAWS: dict[str, Any] = {**QUIET, "concurrency_id": "draw-runs", "concurrency_limit": 1}
@@ -59,7 +58,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     with gr.Row(elem_id="find-runs"):
         search = gr.Textbox(label=words("runs.search"), placeholder=words("runs.search_hint"), lines=1, scale=2)
         filters = gr.Dropdown(label=words("runs.filter"), multiselect=True, scale=3, elem_id="filter-runs")
-    table = gr.HTML(js_on_load=PICK, elem_id="runs-table")
+    broken = gr.HTML(elem_classes="tight")
+    table = gr.HTML(js_on_load=PICK + TURN, elem_id="runs-table")
     with gr.Accordion(words("runs.marks"), open=False, elem_id="runs-marks"):
         marked = gr.HTML(elem_classes="tight")
         with gr.Row(equal_height=True):
@@ -76,82 +76,84 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         smoothing = gr.Slider(0, MOST_SMOOTHING, 0, step=0.01, label=words("runs.smoothing"), scale=3, min_width=200)
         log = gr.Checkbox(label=words("runs.log_scale"), scale=1, min_width=150)
     legend = gr.HTML(js_on_load=PICK, elem_classes="tight", elem_id="run-legend")
-    together = gr.HTML(js_on_load=TOGETHER, elem_id="plots-together")
-    heads, plots = [], []
-    with gr.Row(elem_classes="plots"):
-        for _ in range(MOST_PLOTS):
-            with gr.Column(min_width=300, visible=False, elem_classes="plot") as column:
-                heads.append((column, gr.HTML(elem_classes="tight")))
-                plots.append(gr.Plot(show_label=False))
-    told = gr.HTML(elem_classes="tight")
+    live = gr.HTML("", html_template="", js_on_load=LIVE, elem_id="runs-plots")
+    told = gr.HTML(js_on_load=TURN, elem_classes="tight")
+    # Gradio loads Plotly for a plot of its own; this one shows nothing.
+    plotly = gr.Plot(show_label=False, elem_classes="offstage")
     with gr.Accordion(words("runs.config"), open=False, elem_id="runs-config"):
         differences = gr.Checkbox(value=True, label=words("runs.differences"))
         configs = gr.HTML()
     address = gr.HTML(html_template="", js_on_load=ADDRESS, elem_classes="unseen")
 
     # What a reload must not lose lives in the browser and in the address; what was `sent` may be lost any time.
-    chosen, zoom, group = (gr.Textbox(visible=False) for _ in range(3))
-    beat = gr.State("")
+    chosen, zoom, place, group = (gr.Textbox(visible=False) for _ in range(4))
     sent = gr.State(Sent())
-    timer = gr.Timer(POLL_SECONDS, active=False)
-    controls = [chosen, zoom, search, filters, group, metric, x, smoothing, log]
+    pulse = beat(lambda of: clinic.signature(), clinic.pace)
+    controls = [chosen, zoom, place, search, filters, group, metric, x, smoothing, log]
     parts = {
-        "strip": strip, "demo": demo, "table": table, "filters": filters, "groups": groups, "legend": legend,
-        "told": told, "configs": configs, "address": address,
-        **{f"column{place}": one for place, (one, _) in enumerate(heads)},
-        **{f"head{place}": one for place, (_, one) in enumerate(heads)},
-        **{f"plot{place}": one for place, one in enumerate(plots)},
+        "strip": strip, "demo": demo, "broken": broken, "table": table, "filters": filters, "groups": groups,
+        "legend": legend, "told": told, "configs": configs, "address": address,
     }  # fmt: skip
-    shown = list(parts.values())
+    shown = [*parts.values(), live, pulse]
 
     def draw(sent: Sent, look: Look, differences_only: bool) -> list[Any]:
         """Every part of the page as it is now; those that are as they were sent last are left alone."""
-        looked = (clinic.signature(), look, differences_only)
+        signature = clinic.signature()
         now = seen_now(clinic, look)
-        strip_html, table_html = strip_and_table(clinic, now, look, words, addresses)
+        strip_html, rows = strip_and_table(clinic, now, look, words, addresses)
         label, visible = demo_button(clinic)
         offers = [(filter_words(one, words), one) for one in dict.fromkeys((*now.filters, *look.filters))]
         texts = {
             "strip": strip_html,
-            "table": table_html,
+            "broken": marks_broken(clinic, words),
             "groups": groups_html(now, look, words),
             "legend": legend_html(now, look, words, addresses.href("share", words.lang)),
-            "told": told_html(now, look, words, most_plots(clinic)),
+            "told": told_html(now, look, words, most_plots(clinic, look)),
             "configs": config_now(now, words, differences_only=differences_only),
             "address": look.query(),
         }
-        marks: dict[str, Any] = {**texts, "demo": (label, visible), "filters": offers}
+        marks: dict[str, Any] = {**texts, "demo": (label, visible), "filters": offers, "table": rows.frame}
         make: dict[str, Callable[[], Any]] = {name: partial(str, value) for name, value in texts.items()}
         make |= {
+            # With a number, so that no table is taken for one that was sent before its rows changed.
+            "table": lambda: f'<div data-serial="{sent.serial}">{rows.html()}</div>',
             "demo": lambda: gr.update(value=words(label), visible=visible),
             # Its value is the user's once the page is open.
             "filters": lambda: gr.update(choices=offers, **({} if sent.parts else {"value": list(look.filters)})),
         }
-        plots = plots_now(clinic, now, look, words)
-        for place in range(MOST_PLOTS):
-            marks[f"column{place}"] = place < len(plots)
-            make[f"column{place}"] = partial(gr.update, visible=place < len(plots))
-        for place, plot in enumerate(plots):
-            marks |= {f"head{place}": plot.head, f"plot{place}": plot.fingerprint}
-            make[f"head{place}"] = partial(str, plot.head)
-            make[f"plot{place}"] = partial(figure_of, clinic, now, look, plot.tag, words)
-        changes = sent.changes({**marks, "looked": looked}, make)
-        return [changes.get(name, gr.skip()) for name in parts]
+        fresh = not sent.parts
+        some = rows_changed(sent, rows)
+        plots = plots_changed(
+            sent, plots_now(clinic, now, look, words), lambda plot: drawn_plot(clinic, now, look, words, plot)
+        )
+        if some or plots is not None or fresh:
+            sent.serial += 1
+            news: Any = message(sent.serial, some, plots)
+        else:
+            news = gr.skip()
+        changes = sent.changes(marks, make)
+        return [
+            *(changes.get(name, gr.skip()) for name in parts),
+            news,
+            drawn(signature, turn=sent.turn),
+        ]
 
     def answer(sent: Sent, look: Look, differences_only: bool) -> list[Any]:
         """What the user's doing changes."""
         sent.turn += 1
         return draw(sent, look, differences_only)
 
-    def tick(sent: Sent, differences_only: bool, *state: Any) -> Any:
-        """Look whether anything changed; if nothing did, nothing is sent and no run is read."""
-        looked = (clinic.signature(), look_from(*state), differences_only)
-        return f"{sent.turn} {looked}" if sent.differs("looked", looked) else gr.skip()
-
-    def again(beat: str, sent: Sent, differences_only: bool, *state: Any) -> Any:
+    def again(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> Any:
         """Something changed by itself; if the user did something since, that has drawn it."""
-        if beat.partition(" ")[0] != str(sent.turn):
+        if event.turn != sent.turn and sent.parts:
             return gr.skip()
+        return draw(sent, look_from(*state), differences_only)
+
+    def missed(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+        """A message did not arrive: all is sent again."""
+        kept = sent.turn
+        sent.forget()
+        sent.turn = kept
         return draw(sent, look_from(*state), differences_only)
 
     form = [marked, tags, note, keep, stow]
@@ -186,6 +188,16 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         look = replace(look_from(*state), group=str(event.group), metric="")
         return [look.group, "", *answer(sent, look, differences_only)]
 
+    def browsed(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+        """Another order or page of the table was chosen, or more plots."""
+        look = look_from(*state).turned(event.sort, event.page, event.more)
+        return [look.place(), *answer(sent, look, differences_only)]
+
+    def sought(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+        """Other runs are looked for: their first page."""
+        look = replace(look_from(*state), page=1)
+        return [look.place(), *answer(sent, look, differences_only)]
+
     def pick(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Runs were ticked or unticked, in the table or in the legend."""
         look = replace(look_from(*state), runs=chosen_of(event.runs))
@@ -203,12 +215,15 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
 
     def from_address(request: gr.Request) -> list[Any]:
         """The look that the address describes."""
+        import plotly.graph_objects as go  # here, because the page must not wait for it to be imported
+
         sent = Sent()
         look = look_of(request.query_params.multi_items())
         zoomed_to = zoom_text(look.zoom) if look.zoom else ""
         controls: list[Any] = [
             chosen_text(look),
             zoomed_to,
+            look.place(),
             look.group,
             look.search,
             look.metric,
@@ -216,18 +231,20 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             look.smoothing,
             look.log,
         ]
-        return [sent, *controls, *fill(look), gr.Timer(active=True), *draw(sent, look, True)]
+        return [sent, *controls, *fill(look), go.Figure(), *draw(sent, look, True)]
 
     given = [sent, differences, *controls]
-    # Apart, because every output of an event has work for the browser, changed or not: a look has but one, unseen.
-    timer.tick(tick, given, beat, trigger_mode="once", **QUIET)
-    beat.change(again, [beat, *given], shown, **DRAWS)
-    used = [search.input, filters.input, metric.input, smoothing.release, log.input, differences.input]
+    pulse.changed(again, given, shown, trigger_mode="once", **DRAWS)
+    live.missed(missed, given, shown, trigger_mode="once", **DRAWS)
+    used = [metric.input, smoothing.release, log.input, differences.input]
     gr.on(used, changed, given, shown, trigger_mode="always_last", **DRAWS)
+    gr.on([search.input, filters.input], sought, given, [place, *shown], trigger_mode="always_last", **DRAWS)
+    for one in (table, told):
+        one.turn(browsed, given, [place, *shown], trigger_mode="multiple", **DRAWS)
     x.input(turned, given, [zoom, *shown], **DRAWS)
     # What a click tells is told each time: "always_last" would keep the first of those that wait.
     groups.click(grouped, given, [group, metric, *shown], trigger_mode="multiple", **DRAWS)
-    together.zoom(zoomed, given, [zoom, *shown], trigger_mode="multiple", **DRAWS)
+    live.zoom(zoomed, given, [zoom, *shown], trigger_mode="multiple", **DRAWS)
     gr.on([table.click, legend.click], pick, given, [chosen, *form, *shown], trigger_mode="multiple", **DRAWS)
     gr.on(
         [keep.click, tags.submit],
@@ -238,4 +255,6 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     )
     stow.click(stow_runs, given, [kept_told, *form, *shown], **DRAWS)
     demo.click(lambda: clinic.start_demo(words.lang), **QUIET)
-    return [(from_address, [sent, chosen, zoom, group, search, metric, x, smoothing, log, *form, timer, *shown])]
+    return [
+        (from_address, [sent, chosen, zoom, place, group, search, metric, x, smoothing, log, *form, plotly, *shown])
+    ]

@@ -13,12 +13,11 @@ from dashboard.plots.tag_help import one_metric, tag_html
 from dashboard.runs.answers import answers_html
 from dashboard.runs.config_diff import config_html
 from dashboard.runs.figure import overlay_figure
-from dashboard.runs.filter import listed, offered
-from dashboard.runs.marks import Mark
+from dashboard.runs.filter import offered
 from dashboard.runs.overlay import (
-    MOST_PLOTS,
     OTHERS,
     OVERVIEW,
+    Curve,
     colours_of,
     curve_of,
     fingerprint,
@@ -28,10 +27,12 @@ from dashboard.runs.overlay import (
     tags_drawn,
     unit_of_time,
 )
-from dashboard.runs.selection import MOST_RUNS, Look
-from dashboard.runs.view import Colour, demo_strip, facts_by_run, runs_table
+from dashboard.runs.selection import FIRST_PLOTS, MOST_RUNS, Look
+from dashboard.runs.table import Listing, Table, listing, table_of
+from dashboard.runs.view import Colour, demo_strip
 from dashboard.sharing.form import address
 from dashboard.texts import Words
+from diagnostics.metrics import Metric
 from diagnostics.run import Run
 from diagnostics.run.refusal import said
 
@@ -41,13 +42,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is drawn of the runs at one moment."""
+    """What is listed and drawn of the runs at one moment."""
 
-    runs: tuple[Run, ...]
-    marks: Mapping[str, Mark]
+    found: Listing
     drawn: tuple[str, ...]
     colours: Mapping[str, Colour]
     filters: tuple[str, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs that can be read."""
+        return self.found.runs
 
     @property
     def shown(self) -> list[Run]:
@@ -58,29 +63,40 @@ class Seen:
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot: its tag, what stands over it, and a value that changes whenever it is to be drawn again."""
+    """One plot: its tag, what stands over it, and values that change whenever something in it is to be drawn again.
+
+    `how`: of all its curves, and `curves`: of each run's.
+    """
 
     tag: str
     head: str
-    fingerprint: tuple[Any, ...]
+    how: tuple[Any, ...]
+    curves: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """Changes whenever anything in it does."""
+        return (self.tag, self.how, tuple(self.curves.items()))
 
 
 def seen_now(clinic: Clinic, look: Look) -> Seen:
     """What is there, and what of it a look draws."""
-    runs, _ = clinic.runs()
-    marks, _ = clinic.marks_now()
-    facts = facts_by_run(clinic, runs, marks)
-    names = [run.name for run in runs]
-    drawn = look.drawn(listed(facts, look.search, look.filters), names)
-    return Seen(tuple(runs), marks, drawn, colours_of(drawn, names), tuple(offered(facts.values())))
+    found = listing(clinic, look)
+    names = [run.name for run in found.runs]
+    drawn = look.drawn(found.names, names)
+    return Seen(found, drawn, colours_of(drawn, names), tuple(offered(found.facts.values())))
 
 
-def strip_and_table(clinic: Clinic, seen: Seen, look: Look, words: Words, addresses: Addresses) -> tuple[str, str]:
-    """The two answers over the demo's stages, and the table of runs under what could not be read."""
-    _, broken = clinic.marks_now()
-    table = runs_table(clinic, words, addresses, look, seen.colours)
+def strip_and_table(clinic: Clinic, seen: Seen, look: Look, words: Words, addresses: Addresses) -> tuple[str, Table]:
+    """The two answers over the demo's stages, and the table of runs."""
     strip = answers_html(clinic, words, addresses) + demo_strip(clinic, words, addresses)
-    return strip, (note(said(broken, words.lang), "error") if broken else "") + table
+    return strip, table_of(clinic, seen.found, words, addresses, look, seen.colours)
+
+
+def marks_broken(clinic: Clinic, words: Words) -> str:
+    """Why the user's marks cannot be read; nothing if they can."""
+    _, broken = clinic.marks_now()
+    return note(said(broken, words.lang), "error") if broken else ""
 
 
 def demo_button(clinic: Clinic) -> tuple[str, bool]:
@@ -120,20 +136,27 @@ def groups_html(seen: Seen, look: Look, words: Words) -> str:
 def plots_now(clinic: Clinic, seen: Seen, look: Look, words: Words) -> list[Plot]:
     """The plots of the look, in their order."""
     runs = seen.shown
-    tags = tags_drawn(look, groups_of(runs))[: most_plots(clinic)]
-    how = (look.x, look.smoothing, look.log, look.zoom, unit_of(runs, look))
+    tags = tags_drawn(look, groups_of(runs))[: most_plots(clinic, look)]
+    how = (look.x, look.smoothing, look.log, look.zoom, unit_of(runs, look), len(runs))
     found = []
     for place, tag in enumerate(tags):
-        parts = [(*fingerprint(run, tag), seen.colours[run.name], *pin_marks(clinic, run, tag, look)) for run in runs]
-        # Over time and tokens a curve also moves where it is placed.
-        ends = [] if look.x == "step" else [run.last_step for run in runs]
-        found.append(Plot(tag, tag_html(tag, runs, place, words), (tag, how, *parts, *ends)))
+        curves = {
+            run.name: (
+                *fingerprint(run, tag),
+                seen.colours[run.name],
+                *pin_marks(clinic, run, tag, look),
+                # Over time and tokens a curve also moves where it is placed.
+                0 if look.x == "step" else run.last_step,
+            )
+            for run in runs
+        }
+        found.append(Plot(tag, tag_html(tag, runs, place, words), how, curves))
     return found
 
 
-def most_plots(clinic: Clinic) -> int:
-    """How many plots are drawn: as many as the settings say, and are laid out."""
-    return min(MOST_PLOTS, clinic.settings.now().whole("plots"))
+def most_plots(clinic: Clinic, look: Look) -> int:
+    """How many plots are drawn: at first as many as the settings say, then those that were asked for besides."""
+    return clinic.settings.now().whole("plots") + look.plots - FIRST_PLOTS
 
 
 def pin_marks(clinic: Clinic, run: Run, tag: str, look: Look) -> list[tuple[str, int]]:
@@ -146,8 +169,8 @@ def unit_of(runs: Sequence[Run], look: Look) -> tuple[str, float]:
     return unit_of_time(runs) if look.x == "time" else ("", 1.0)
 
 
-def figure_of(clinic: Clinic, seen: Seen, look: Look, tag: str, words: Words) -> Figure:
-    """The figure of one plot."""
+def curves_now(clinic: Clinic, seen: Seen, look: Look, tag: str) -> tuple[list[Curve], str, Metric | None]:
+    """The curves of one plot, the unit of the axis where it is time, and what is known of the tag."""
     runs = seen.shown
     unit, scale = unit_of(runs, look)
     curves = [
@@ -162,8 +185,13 @@ def figure_of(clinic: Clinic, seen: Seen, look: Look, tag: str, words: Words) ->
         )
         for run in runs
     ]
-    drawn = [one for one in curves if one is not None]
-    return overlay_figure(drawn, look, words, unit=unit, metric=one_metric(runs, tag))
+    return [one for one in curves if one is not None], unit, one_metric(runs, tag)
+
+
+def figure_of(clinic: Clinic, seen: Seen, look: Look, tag: str, words: Words) -> Figure:
+    """The figure of one plot."""
+    drawn, unit, metric = curves_now(clinic, seen, look, tag)
+    return overlay_figure(drawn, look, words, unit=unit, metric=metric)
 
 
 def legend_html(seen: Seen, look: Look, words: Words, share: str = "") -> str:
@@ -192,7 +220,7 @@ def legend_html(seen: Seen, look: Look, words: Words, share: str = "") -> str:
     return f'<div class="run-legend">{runs}{newest}{sharing}<span class="keys quiet">{key}</span></div>'
 
 
-def told_html(seen: Seen, look: Look, words: Words, most: int = MOST_PLOTS) -> str:
+def told_html(seen: Seen, look: Look, words: Words, most: int = FIRST_PLOTS) -> str:
     """What is to be said under the plots: why there are none, or what of the choice is not drawn. `most`: plots at most."""
     if not seen.runs:
         return ""
@@ -206,13 +234,24 @@ def told_html(seen: Seen, look: Look, words: Words, most: int = MOST_PLOTS) -> s
     told = []
     if not tags:
         told.append(words("runs.no_metric", metric=look.metric))
-    if len(tags) > most:
-        told.append(words("runs.more_plots", count=len(tags) - most))
+    more = more_plots_html(len(tags), most, words)
     if len(look.runs or ()) > MOST_RUNS:
         told.append(words("runs.more_runs", most=MOST_RUNS))
     if look.x != "step" and (names := lacking(runs, look.x)):
         told.append(words(f"runs.lacking_{look.x}", names=", ".join(names)))
-    return "".join(note(one) for one in told)
+    return more + "".join(note(one) for one in told)
+
+
+def more_plots_html(count: int, most: int, words: Words) -> str:
+    """How many of the curves are drawn, and a button that draws more; nothing if it is all of them."""
+    left = count - most
+    if left <= 0:
+        return ""
+    return (
+        f'<p class="more-plots">{text(words("runs.more_plots", shown=most, count=count))} '
+        f'<button type="button" class="chip" data-more="1">{text(words("runs.show_plots", count=min(left, FIRST_PLOTS)))}'
+        "</button></p>"
+    )
 
 
 def config_now(seen: Seen, words: Words, *, differences_only: bool) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 Axis = Literal["step", "tokens", "time"]
 AXES: tuple[Axis, ...] = ("step", "tokens", "time")
@@ -18,6 +18,12 @@ MOST_RUNS = 16
 MOST_SMOOTHING = 0.99
 # The group of curves that is shown until another is chosen.
 FIRST_GROUP = "overview"
+# The columns of the table, each of which it can be sorted by.
+COLUMNS = ("run", "method", "state", "progress", "key", "score", "checkpoints", "worst")
+# Plots that are drawn at first, and how many more are each time they are asked for.
+FIRST_PLOTS = 12
+# No folder has so many: a page beyond it is none, and no address makes a number that has no end.
+MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,9 @@ class Look:
 
     `search`, `filters`: what a listed run passes, see `dashboard.runs.filter`. `group`, `metric`: the curves that are
     drawn: a group of tags, or all whose name holds `metric`, if that is not empty. `smoothing`: 0 to below 1. `zoom`:
-    the part of the axis that is looked at, in its units; None for all of it.
+    the part of the axis that is looked at, in its units; None for all of it. `sort`: a column of the table, with a
+    minus before it from the highest down; empty: those that train, then the newest. `page`: of the table, from 1.
+    `plots`: how many are drawn at most.
     """
 
     runs: tuple[str, ...] | None = None
@@ -38,6 +46,9 @@ class Look:
     smoothing: float = 0.0
     log: bool = False
     zoom: tuple[float, float] | None = None
+    sort: str = ""
+    page: int = 1
+    plots: int = FIRST_PLOTS
 
     def drawn(self, listed: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:
         """The runs to draw. `listed`: those in the table, the first ones first; `there`: all that can be read."""
@@ -64,7 +75,28 @@ class Look:
             pairs.append(("log", "1"))
         if self.zoom:
             pairs.append(("zoom", zoom_text(self.zoom)))
-        return urlencode(pairs)
+        return urlencode([*pairs, *self._place()])
+
+    def place(self) -> str:
+        """Where in the table and among the plots one is, as a text that a page can keep."""
+        return urlencode(self._place())
+
+    def _place(self) -> list[tuple[str, str]]:
+        pairs = [("sort", self.sort)] if self.sort else []
+        pairs += [("page", str(self.page))] if self.page > 1 else []
+        return pairs + ([("plots", str(self.plots))] if self.plots != FIRST_PLOTS else [])
+
+    def turned(self, sort: object = None, page: object = None, more: object = None) -> Look:
+        """The look after a click on a column's head, on a page's number, or on more plots; a browser sent it.
+
+        A column is sorted from its lowest, then from its highest, then as at first again.
+        """
+        if isinstance(sort, str) and sort in COLUMNS:
+            after = {"": sort, sort: f"-{sort}"}
+            return replace(self, sort=after.get(self.sort if self.sort.strip("-") == sort else "", ""), page=1)
+        if page is not None:
+            return replace(self, page=counted(page if isinstance(page, str) else "", 1))
+        return replace(self, plots=self.plots + FIRST_PLOTS) if more else self
 
 
 def look_of(pairs: Iterable[tuple[str, str]]) -> Look:
@@ -83,7 +115,16 @@ def look_of(pairs: Iterable[tuple[str, str]]) -> Look:
         smoothing=share(last.get("smooth", "0")),
         log=last.get("log") == "1",
         zoom=zoom_of(last.get("zoom", "")),
+        sort=sort if (sort := last.get("sort", "")).removeprefix("-") in COLUMNS else "",
+        page=counted(last.get("page", ""), 1),
+        plots=max(FIRST_PLOTS, counted(last.get("plots", ""), FIRST_PLOTS)),
     )
+
+
+def counted(written: str, otherwise: int) -> int:
+    """A count of 1 or more as written in an address; `otherwise` if it is none."""
+    known = written.isascii() and written.isdigit() and len(written) <= MOST_DIGITS
+    return max(1, int(written)) if known else otherwise
 
 
 def share(written: str) -> float:
@@ -125,11 +166,12 @@ def zoom_of(kept: object) -> tuple[float, float] | None:
 
 
 def look_from(
-    kept: object, zoom: object, search: object, filters: object, group: object, metric: object, x: object,
+    kept: object, zoom: object, place: object, search: object, filters: object, group: object, metric: object, x: object,
     smoothing: object, log: object,
 ) -> Look:  # fmt: skip
     """The look that the controls of a page show; what comes from a browser may be anything."""
     pairs = [("q", str(search or "")), ("group", str(group or "")), ("metric", str(metric or "")), ("x", str(x))]
     pairs += [("filter", str(one)) for one in (filters if isinstance(filters, list) else ())]
     pairs += [("smooth", str(smoothing)), ("log", "1" if log else "0"), ("zoom", str(zoom))]
+    pairs += [one for one in parse_qsl(str(place or "")[:99]) if one[0] in ("sort", "page", "plots")]
     return replace(look_of(pairs), runs=chosen_of(kept))

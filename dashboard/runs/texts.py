@@ -44,7 +44,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "runs.filter_archived": ("archived too", "包括已归档"),
     "runs.filter_none": ("none", "无"),
     "runs.listed": ("{shown} of {count} runs are listed.", "共 {count} 次训练，列出 {shown} 次。"),
-    "runs.narrow": ("Search or filter to see the others.", "请搜索或筛选以查看其余训练。"),
+    "runs.pages": ("Pages of the table", "表格分页"),
+    "runs.page": ("Page {page}", "第 {page} 页"),
+    "runs.page_before": ("Page before", "上一页"),
+    "runs.page_after": ("Page after", "下一页"),
+    "runs.rows": ("{first} to {last} of {count}", "第 {first} 至 {last} 次，共 {count} 次"),
     "runs.archived_count": ("{count} archived.", "{count} 次已归档。"),
     "runs.none_listed": (
         "No run passes the search and the filters. Clear them to see all.",
@@ -60,10 +64,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "所选训练还没有曲线；记录两行之后即开始绘制。",
     ),
     "runs.no_metric": ("No curve has “{metric}” in its name.", "没有名称包含“{metric}”的曲线。"),
-    "runs.more_plots": (
-        "{count} more curves are not drawn; name one above.",
-        "还有 {count} 条曲线未绘制；请在上方输入名称。",
-    ),
+    "runs.more_plots": ("{shown} of {count} curves are drawn.", "共 {count} 条曲线，已绘制 {shown} 条。"),
+    "runs.show_plots": ("Draw {count} more", "再绘制 {count} 条"),
     "runs.more_runs": ("Only the first {most} chosen runs are drawn.", "只绘制所选的前 {most} 次训练。"),
     "runs.lacking_tokens": (
         "{names}: logged no num_tokens, so not drawn over tokens.",
@@ -114,7 +116,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "runs.config_empty": ("None of these runs tells its config.", "这些训练都没有配置信息。"),
     "runs.marks": ("Tags, note, archive", "标签、备注、归档"),
     "runs.marks_of": ("For {names}.", "对象：{names}。"),
-    "runs.marks_none": ("Choose runs in the table first.", "请先在表格中选择训练。"),
+    "runs.marks_none": (
+        "Choose runs in the table first: tick the boxes before their names. Those that are drawn by themselves, "
+        "because they are the first in it, are not chosen.",
+        "请先在表格中选择训练：勾选名称前的方框。排在最前而自动绘制的训练不算已选择。",
+    ),
+    "runs.at_step": ("at step {step}", "第 {step} 步"),
     "runs.tags": ("Tags, between commas", "标签，用逗号隔开"),
     "runs.note": ("Note", "备注"),
     "runs.note_several": (

@@ -1,4 +1,4 @@
-"""The runs as HTML: the demo's strip of stages and the table of all runs."""
+"""The runs as HTML: the demo's strip of stages, and a run as a row of the table."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from dashboard.clinic import Clinic
 from dashboard.html import bar, link, note, pill, text
 from dashboard.plots.sparkline import key_series, sparkline
 from dashboard.progress import doing, seconds_left, share_done, time_words
-from dashboard.runs.filter import Facts, facts_of, listed
+from dashboard.runs.filter import Facts, facts_of
 from dashboard.runs.marks import NOTHING, Mark
 from dashboard.runs.overlay import bare
-from dashboard.runs.selection import Look
+from dashboard.runs.selection import COLUMNS
 from dashboard.texts import Words
+from diagnostics.compare.statistics.scores import last_score
 from diagnostics.export.pieces import score_html
 from diagnostics.run import Run
 from diagnostics.run.refusal import said
 
 Colour = tuple[str, str]
-COLUMNS = ("run", "method", "state", "progress", "key", "score", "checkpoints", "worst")
-TITLES = {"score": "runs.score_help", "key": "runs.key_help"}
-FIRST_LOOK = Look()
 
 
 def demo_strip(clinic: Clinic, words: Words, addresses: Addresses) -> str:
@@ -66,53 +64,6 @@ def stage_card(stage: dict[str, Any], run: Run | None, words: Words, page: str) 
     )
 
 
-def runs_table(
-    clinic: Clinic,
-    words: Words,
-    addresses: Addresses,
-    look: Look = FIRST_LOOK,
-    colours: Mapping[str, Colour] | None = None,
-) -> str:
-    """The runs that pass the look's search and filters, a row each, with links to their diagnosis and to a comparison.
-
-    `colours`: of the runs that are drawn.
-    """
-    runs, broken = clinic.runs()
-    if not runs and not broken:
-        return note(words("runs.empty", root=clinic.root))
-    marks, _ = clinic.marks_now()
-    by_name = {run.name: run for run in runs}
-    facts = facts_by_run(clinic, runs, marks)
-    names = listed(facts, look.search, look.filters)
-    archived = sum(one.mark.archived for one in facts.values())
-    titles = {one: f' title="{text(words(key))}"' for one, key in TITLES.items()}
-    head = "".join(f'<th scope="col"{titles.get(one, "")}>{text(words(f"runs.{one}"))}</th>' for one in COLUMNS)
-    # More rows than that are searched, not read.
-    most = clinic.settings.now().whole("rows")
-    rows = [
-        run_row(clinic, by_name[name], words, addresses, facts[name].mark, (colours or {}).get(name))
-        for name in names[:most]
-    ]
-    rows += [
-        f'<tr><td><b>{text(name)}</b></td><td colspan="7">{pill(words("runs.unreadable"), "failed")} {text(said(why, words.lang))}</td></tr>'
-        for name, why in broken.items()
-        if not look.search and not look.filters
-    ]
-    shown = min(len(names), most)
-    told = [words("runs.listed", shown=shown, count=len(runs))] if shown < len(runs) else []
-    if len(names) > most:
-        told.append(words("runs.narrow"))
-    if archived and "archived:shown" not in look.filters:
-        told.append(words("runs.archived_count", count=archived))
-    foot = f'<p class="quiet">{text(" ".join(told))}</p>' if told else ""
-    if not rows:
-        return note(words("runs.none_listed")) + foot
-    return (
-        f'<div class="scroll"><table class="runs"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-        f"{foot}"
-    )
-
-
 def facts_by_run(clinic: Clinic, runs: Sequence[Run], marks: Mapping[str, Mark]) -> dict[str, Facts]:
     """What the filters ask for, of each run."""
     return {run.name: facts_of(run, clinic.latest_diagnosis(run), marks.get(run.name, NOTHING)) for run in runs}
@@ -133,13 +84,13 @@ def run_row(clinic: Clinic, run: Run, words: Words, addresses: Addresses, mark: 
         f"<span{reason}>{pill(words(f'state.{status.state}'), status.state)}</span>",
         progress_cell(run, words),
         clinic.kept(run, ("key", words.lang), partial(key_cell, words=words)),
-        clinic.kept(run, "score", score_html),
+        clinic.kept(run, ("score", words.lang), partial(score_cell, words=words)),
         checkpoints,
         findings_cell(clinic, run, words, diagnose),
     )
     kind = ' class="archived"' if mark.archived else ""
     return (
-        f"<tr{kind}>"
+        f'<tr{kind} data-row="{text(run.name)}">'
         + "".join(
             f'<td data-label="{text(words(f"runs.{column}"))}">{cell}</td>'
             for column, cell in zip(COLUMNS, cells, strict=True)
@@ -180,6 +131,14 @@ def key_cell(run: Run, words: Words) -> str:
     last = number(float(series.values[-1]))
     label = words("runs.spark", tag=series.tag, first=number(float(series.values[0])), last=last, count=len(series))
     return f'<span class="key">{sparkline(series, label)}<span>{text(last)}<small>{text(bare(series.tag))}</small></span></span>'
+
+
+def score_cell(run: Run, words: Words) -> str:
+    """The held-out score; with the step of the answers where the run has gone on since."""
+    last = last_score(run)
+    behind = last is not None and last.step < max(run.status.step, run.last_step)
+    told = f"<br><small>{text(words('runs.at_step', step=last.step))}</small>" if last is not None and behind else ""
+    return score_html(run) + told
 
 
 def findings_cell(clinic: Clinic, run: Run, words: Words, page: str) -> str:

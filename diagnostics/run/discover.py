@@ -63,3 +63,7 @@ class RunStore:
                 reader = self._readers.setdefault(name, RunReader(self.root / name))
                 parts.append(f"{name}:{reader.signature()}")
         return str(hash(tuple(parts)))
+
+    def active(self) -> bool:
+        """Whether any run was at work when the folder was looked at last."""
+        return any(reader.active for reader in tuple(self._readers.values()))

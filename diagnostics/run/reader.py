@@ -56,6 +56,11 @@ class RunReader:
         stats = [(str(path), *stamp(path)) for path in [*small, *event_files(self.folder), *logs]]
         return (tuple(stats), tuple(found), self._status().state)
 
+    @property
+    def active(self) -> bool:
+        """Whether more was being written to the run when it was looked at last."""
+        return self._stated is not None and self._stated[1].active
+
     def _status(self) -> Status:
         """The status as it can be seen now, read again only if the file changed or the worker may have died."""
         stamped = stamp(self.folder / STATUS_FILE)

@@ -16,6 +16,7 @@ from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.run import open_run
 from tests.bench.compare import bench_compare
 from tests.bench.curves import bench_curves
+from tests.bench.pages import bench_pages
 from tests.bench.sharing import bench_sharing
 from training.demo.recipes import SCORE, stages
 
@@ -121,6 +122,7 @@ if __name__ == "__main__":
     bench_import()
     bench_page()
     bench_curves()
+    bench_pages()
     bench_compare()
     bench_sharing()
     bench_demo()

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.chromium import FLAGS, installed
 
 ROOT = Path(__file__).parents[2]
+START_SECONDS = 240  # on a machine that others load as well
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(runs: Path, port: int, *arguments: str, patience: float = 60) -> Served:
+def start(runs: Path, port: int, *arguments: str, patience: float = START_SECONDS) -> Served:
     """Start a dashboard and wait until it answers, `patience` seconds at most."""
     log = runs.parent / "dashboard.log"
     with log.open("ab") as output:
@@ -76,7 +77,7 @@ def stop(served: Served) -> None:
 
 
 @contextmanager
-def serving(runs: Path, *more: str, patience: float = 60) -> Iterator[Served]:
+def serving(runs: Path, *more: str, patience: float = START_SECONDS) -> Iterator[Served]:
     """A dashboard of a runs folder, until the block ends."""
     served = start(runs, free_port(), *more, patience=patience)
     try:

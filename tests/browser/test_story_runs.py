@@ -57,8 +57,10 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def opened(page: Page, board: Served, query: str = "") -> None:
-    """Open the page and wait for its curves."""
+    """Open the page and wait for its curves: they are drawn once they are near what is seen."""
     page.goto(f"{board.address}/{query}")
+    expect(page.locator(".plots .plot").first).to_be_attached(timeout=MINUTE)
+    page.evaluate("document.querySelector('.plots').scrollIntoView()")
     expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
 
 
@@ -78,7 +80,7 @@ def test_ticked_runs_lie_over_each_other_and_a_link_reopens_the_view(
     expect(page).to_have_url(re.compile(r"run=calm&run=bold&group=rewards&x=tokens&log=1$"))
     page.wait_for_function(f"run => ({LAST})(run).join() === '3000'", arg="calm")
     second = browser.new_page()
-    second.goto(page.url)
+    opened(second, board, page.url.split("/")[-1])
     expect(second.locator("#run-legend .chip i")).to_have_count(2, timeout=MINUTE)
     second.wait_for_function(f"run => ({LAST})(run).join() === '2000'", arg="bold")
     expect(second.get_by_label("Logarithmic")).to_be_checked()
@@ -111,22 +113,88 @@ def test_what_is_pointed_at_and_zoomed_into_is_so_in_every_plot(page: Page, boar
     page.wait_for_function(f"one => ({RANGES})().every(two => two === one)", arg=zoomed[0])
 
 
-def test_an_idle_page_asks_for_nothing_but_a_look_and_draws_nothing_again(page: Page, board: Served) -> None:
+def test_an_idle_page_asks_for_nothing_but_a_look(page: Page, board: Served) -> None:
     opened(page, board)
     expect(page.locator("table.runs")).not_to_contain_text("being judged", timeout=MINUTE)
     page.wait_for_timeout(2500)
-    page.evaluate("""() => { window.changes = 0;
-      new MutationObserver(all => { window.changes += all.length; })
-        .observe(document.querySelector('main'), {subtree: true, childList: true, characterData: true}); }""")
-    calls: list[int] = []
-    page.on(
-        "request",
-        lambda one: calls.append(json.loads(one.post_data or "{}")["fn_index"]) if "queue/join" in one.url else None,
-    )
+    calls: list[str] = []
+    page.on("request", lambda one: calls.append(one.url.rstrip("/").rpartition("/")[2]))
     page.wait_for_timeout(4000)
     assert len(calls) >= 2
-    assert len(set(calls)) == 1
-    assert page.evaluate("window.changes") == 0
+    assert set(calls) == {"component_server"}
+
+
+def test_only_the_row_and_the_curves_of_a_live_run_are_touched(page: Page, board: Served) -> None:
+    opened(page, board, "?run=bold")
+    expect(page.locator("table.runs")).not_to_contain_text("being judged", timeout=MINUTE)
+    page.wait_for_function(f"run => ({LAST})(run).length > 0", arg="bold")
+    page.wait_for_timeout(2500)
+    page.evaluate("""() => { window.rows = new Set();
+      new MutationObserver(all => { for (const one of all) {
+        const row = (one.target.closest ? one.target : one.target.parentElement).closest('tr');
+        window.rows.add(row ? row.dataset.row : one.target.nodeName); } })
+        .observe(document.querySelector('table.runs'), {subtree: true, childList: true, characterData: true}); }""")
+    log_rows(board.runs / "bold", 61, 62)
+    page.wait_for_function("window.rows.size > 0")
+    page.wait_for_timeout(1500)
+    assert page.evaluate("[...window.rows]") == ["bold"]
+
+
+def test_many_runs_have_pages_that_keys_turn_and_a_link_keeps(page: Page, tmp_path: Path, browser: Browser) -> None:
+    runs = tmp_path / "runs"
+    for place in range(60):
+        folder = runs / f"r{place:02}"
+        folder.mkdir(parents=True)
+        log = {"log_history": [{"step": step, "loss": (60.0 - place) / step} for step in (1, 2)]}
+        (folder / "trainer_state.json").write_text(json.dumps(log))
+    served = start(runs, free_port())
+    try:
+        page.goto(served.address)
+        rows = page.locator("table.runs tbody tr")
+        expect(rows).to_have_count(25, timeout=MINUTE)
+        page.get_by_role("button", name="Page after").focus()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(r"\?page=2$"), timeout=MINUTE)
+        expect(page.locator("nav.pages")).to_contain_text("26 to 50 of 60", timeout=MINUTE)
+        page.locator("nav.pages").get_by_role("button", name="Page 3", exact=True).press("Space")
+        expect(rows).to_have_count(10, timeout=MINUTE)
+        page.get_by_role("button", name="key metric").press("Enter")
+        expect(page).to_have_url(re.compile(r"\?sort=key$"), timeout=MINUTE)
+        expect(rows.first).to_contain_text("r59", timeout=MINUTE)
+        page.get_by_role("button", name="key metric").press("Enter")
+        expect(rows.first).to_contain_text("r00", timeout=MINUTE)
+        page.get_by_role("button", name="Page after").press("Enter")
+        expect(page).to_have_url(re.compile(r"\?sort=-key&page=2$"), timeout=MINUTE)
+        second = browser.new_page()
+        second.goto(served.address + "/zh" + page.url[page.url.index("?") :])
+        expect(second.locator("nav.pages")).to_contain_text("第 26 至 50 次，共 60 次", timeout=MINUTE)
+        expect(second.locator("table.runs tbody tr").first).to_contain_text("r25", timeout=MINUTE)
+        second.close()
+        page.get_by_label("Search").fill("r1")
+        expect(rows).to_have_count(10, timeout=MINUTE)
+        expect(page).to_have_url(re.compile(r"\?q=r1&sort=-key$"), timeout=MINUTE)
+    finally:
+        stop(served)
+
+
+def test_more_curves_than_twelve_are_drawn_when_asked_for(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "wide"
+    folder.mkdir(parents=True)
+    for step in (1, 2):
+        with (folder / "events.out.tfevents.1.h.1.0").open("ab") as file:
+            for place in range(20):
+                file.write(event(f"train/own/{place:02}", step, 1.0 * place + step, 1000.0 + step))
+    served = start(tmp_path / "runs", free_port())
+    try:
+        page.goto(f"{served.address}/?group=own")
+        expect(page.locator(".plots .plot")).to_have_count(12, timeout=MINUTE)
+        page.get_by_role("button", name="Draw 8 more").press("Enter")
+        expect(page.locator(".plots .plot")).to_have_count(20, timeout=MINUTE)
+        expect(page).to_have_url(re.compile("group=own&plots=24$"), timeout=MINUTE)
+        page.locator(".plots .plot").last.scroll_into_view_if_needed()
+        expect(page.locator(".plots .plot").last.locator(".js-plotly-plot")).to_be_visible(timeout=MINUTE)
+    finally:
+        stop(served)
 
 
 def test_a_row_that_is_logged_moves_the_curves(page: Page, board: Served) -> None:

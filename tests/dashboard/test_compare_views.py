@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.clinic import Clinic
+from dashboard.compare.ballot import Ballot
 from dashboard.compare.comparison import Question, base_choice, choices, named, with_added
 from dashboard.compare.diff_view import changes_html, diff_html, share_kept
 from dashboard.compare.heat_view import heat_html, shade
@@ -229,3 +230,24 @@ def test_nothing_that_a_model_says_reaches_the_page_as_markup(words: Words) -> N
     for html in shown:
         assert "<img" not in html
         assert "&lt;img" in html
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["before/..", "before/../later/checkpoint-10", "../secret/model", "/etc/passwd", "before/secret", ".hidden/checkpoint-1",
+     "stranger/checkpoint-1", "before/checkpoint-10/deeper", "before/checkpoint-10\n", "", "before"],
+)  # fmt: skip
+def test_only_a_known_runs_checkpoint_is_looked_for(clinic: Clinic, name: str) -> None:
+    for folder in ("before/secret", ".hidden/checkpoint-1", "stranger/checkpoint-1", "before/checkpoint-10/deeper"):
+        (clinic.root / folder).mkdir(parents=True, exist_ok=True)
+    (source,) = named(clinic, [name])
+    assert source.name == name
+    assert not Path(source.path or "-").exists()
+
+
+def test_a_ballots_key_of_thousands_of_digits_is_none() -> None:
+    ballot = Ballot((), ("a", "b"), 0, ("x", "y"))
+    vote = ballot.vote("2")
+    assert vote is not None
+    assert vote.chosen == "b"
+    assert [ballot.vote(key) for key in ("9" * 5000, "3", "0" * 5000 + "1", "²", "-1", "")] == [None] * 6

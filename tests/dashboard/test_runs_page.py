@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import re
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from dashboard.addresses import Addresses
@@ -18,15 +24,20 @@ from dashboard.runs.now import (
     filter_words,
     groups_html,
     legend_html,
+    marks_broken,
+    most_plots,
     plots_now,
     seen_now,
     strip_and_table,
     told_html,
 )
-from dashboard.runs.selection import Look
-from dashboard.runs.view import runs_table
-from dashboard.settings.kept import MOST_ROWS
+from dashboard.runs.patch import drawn_plot, message, plots_changed, rows_changed
+from dashboard.runs.selection import COLUMNS, FIRST_PLOTS, Look
+from dashboard.runs.table import listing, runs_table, table_of
+from dashboard.sent import Sent
+from dashboard.settings.kept import PAGE_ROWS
 from dashboard.texts import LANGS, Words
+from diagnostics.engine import diagnose
 from diagnostics.finding import Diagnosis
 from diagnostics.run.discover import RunStore
 from diagnostics.run.reader import RunReader
@@ -34,7 +45,7 @@ from diagnostics.run.status import read_status
 from tests.conftest import event
 from tests.dashboard.test_views import EVIL, make_run
 
-EN = Words("en")
+EN, ZH = Words("en"), Words("zh")
 ADDRESSES = Addresses("en")
 
 
@@ -63,7 +74,10 @@ def judged(clinic: Clinic) -> None:
 
 def test_the_table_does_not_wait_for_a_diagnosis(clinic: Clinic) -> None:
     first = clinic.signature()
+    may = threading.Event()
+    clinic._judge = Judge(lambda run: diagnose(run) if may.wait(60) else pytest.fail("nobody said so"))
     assert "being judged" in runs_table(clinic, EN, ADDRESSES)
+    may.set()
     judged(clinic)
     assert clinic.signature() != first
     table = runs_table(clinic, EN, ADDRESSES)
@@ -164,17 +178,65 @@ def test_broken_marks_are_said_and_hide_no_run(clinic: Clinic) -> None:
     clinic.marks.path.parent.mkdir()
     clinic.marks.path.write_text("{")
     _, table = strip_and_table(clinic, seen_now(clinic, Look()), Look(), EN, ADDRESSES)
-    assert "marks.json cannot be read" in table
-    assert 'data-run="before"' in table
+    assert "marks.json cannot be read" in marks_broken(clinic, EN)
+    assert 'data-run="before"' in table.html()
 
 
-def test_a_folder_of_many_runs_is_searched_not_scrolled(tmp_path: Path) -> None:
-    for place in range(MOST_ROWS + 3):
-        (tmp_path / f"r{place:03}").mkdir()
-        (tmp_path / f"r{place:03}" / "trainer_state.json").write_text('{"log_history": [{"step": 1, "loss": 1.0}]}')
-    table = runs_table(Clinic(tmp_path), EN, ADDRESSES)
-    assert table.count("<tr") == MOST_ROWS + 1
-    assert f"{MOST_ROWS} of {MOST_ROWS + 3} runs are listed. Search or filter" in table
+def many(root: Path, count: int) -> Clinic:
+    """A folder of runs that each logged one loss, the later the lower."""
+    for place in range(count):
+        (root / f"r{place:03}").mkdir()
+        log = {"log_history": [{"step": 1, "loss": float(count - place)}]}
+        (root / f"r{place:03}" / "trainer_state.json").write_text(json.dumps(log))
+    return Clinic(root)
+
+
+def names_in(table: str) -> list[str]:
+    return re.findall(r'<tr data-row="(r\d+)"', table)
+
+
+def test_a_folder_of_many_runs_has_pages(tmp_path: Path) -> None:
+    clinic = many(tmp_path, 2 * PAGE_ROWS + 3)
+    pages = [names_in(runs_table(clinic, EN, ADDRESSES, Look(page=page))) for page in (1, 2, 3)]
+    assert [len(page) for page in pages] == [PAGE_ROWS, PAGE_ROWS, 3]
+    assert len({name for page in pages for name in page}) == 2 * PAGE_ROWS + 3
+    table = runs_table(clinic, EN, ADDRESSES, Look(page=2))
+    assert 'data-page="2" aria-label="Page 2" aria-current="page"' in table
+    assert f"{PAGE_ROWS + 1} to {2 * PAGE_ROWS} of {2 * PAGE_ROWS + 3}" in table
+    assert names_in(runs_table(clinic, EN, ADDRESSES, Look(page=999))) == pages[2]  # a link from when there were more
+    assert 'data-page="2" aria-label="Page after" disabled' not in table
+    assert f'data-page="4" aria-label="{ZH("runs.page_after")}" disabled' in runs_table(
+        clinic, ZH, ADDRESSES, Look(page=3)
+    )
+    assert "<nav" not in runs_table(clinic, EN, ADDRESSES, Look(search="r00"))
+
+
+def test_search_and_order_go_over_all_pages(tmp_path: Path) -> None:
+    clinic = many(tmp_path, PAGE_ROWS + 5)
+    last = f"r{PAGE_ROWS + 4:03}"
+    assert last not in names_in(runs_table(clinic, EN, ADDRESSES, Look(page=2)))[1:]
+    up = names_in(runs_table(clinic, EN, ADDRESSES, Look(sort="key")))
+    down = names_in(runs_table(clinic, EN, ADDRESSES, Look(sort="-key")))
+    assert (up[0], down[0]) == (last, "r000")
+    assert names_in(runs_table(clinic, EN, ADDRESSES, Look(sort="run", page=2)))[0] == f"r{PAGE_ROWS:03}"
+    assert names_in(runs_table(clinic, EN, ADDRESSES, Look(search="r000", page=7))) == ["r000"]
+    head = runs_table(clinic, EN, ADDRESSES, Look(sort="-key"))
+    assert head.count("aria-sort") == 1
+    assert 'aria-sort="descending"><button type="button" class="sort" data-sort="key"' in head
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "run.json").write_text('{"method": "sft", "config": {}}')
+    for sort in ("key", "-key"):  # a run without a value comes last whichever way
+        assert listing(clinic, Look(sort=sort)).names[-1] == "none"
+    for column in COLUMNS:
+        assert set(listing(clinic, Look(sort=column)).names) == set(listing(clinic, Look()).names)
+
+
+def test_five_hundred_runs_are_one_page_of_rows(tmp_path: Path) -> None:
+    clinic = many(tmp_path, 500)
+    table = table_of(clinic, listing(clinic, Look()), EN, ADDRESSES, Look(), {})
+    assert len(table.rows) == PAGE_ROWS
+    assert len(table.html()) < 60_000
+    assert table.html().count('class="page"') == 6  # before, 1 to 3, the last, after
 
 
 def test_only_the_plots_that_changed_are_drawn_again(tmp_path: Path) -> None:
@@ -198,6 +260,69 @@ def test_only_the_plots_that_changed_are_drawn_again(tmp_path: Path) -> None:
     assert fingerprints()["train/loss"] != second["train/loss"]
     (tmp_path / "live" / "checkpoint-2").mkdir()
     assert fingerprints()["train/reward"] != second["train/reward"]
+
+
+def sent_plots(sent: Sent, clinic: Clinic, look: Look) -> list[dict[str, Any]] | None:
+    """The plots as a page gets them, through JSON."""
+    now = seen_now(clinic, look)
+    plots = plots_changed(sent, plots_now(clinic, now, look, EN), lambda plot: drawn_plot(clinic, now, look, EN, plot))
+    found = json.loads(message(1, {}, plots))["plots"]
+    assert found is None or isinstance(found, list)
+    return found
+
+
+def test_a_page_gets_only_the_curves_that_grew(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        log_row(tmp_path / "live", step, loss=1.0 / step, reward=0.1 * step)
+        log_row(tmp_path / "done", step, loss=2.0 / step, reward=float("nan"))
+    clinic, sent = Clinic(tmp_path), Sent()
+    judged(clinic)
+    first = sent_plots(sent, clinic, Look())
+    assert first is not None
+    assert [(one["tag"], set(one["curves"])) for one in first] == [
+        ("train/loss", {"live", "done"}),
+        ("train/reward", {"live", "done"}),
+    ]
+    assert sent_plots(sent, clinic, Look()) is None
+    log_row(tmp_path / "live", 4, loss=0.25)
+    second = sent_plots(sent, clinic, Look())
+    assert second is not None
+    loss, reward = second
+    assert set(loss["curves"]) == {"live"}
+    assert sorted(loss["order"]) == ["done", "live"]
+    assert reward == {"tag": "train/reward"}
+    line = loss["curves"]["live"]["lines"][0]["y"]
+    assert line["dtype"] == "f4"
+    assert np.frombuffer(base64.b64decode(line["bdata"]), "<f4").tolist() == pytest.approx([1, 0.5, 1 / 3, 0.25])
+    third = sent_plots(sent, clinic, Look(smoothing=0.5))
+    assert third is not None
+    assert all(set(one["curves"]) == {"live", "done"} for one in third)
+    sent.forget()
+    whole = sent_plots(sent, clinic, Look(smoothing=0.5))
+    assert whole is not None
+    assert [(one["tag"], set(one["curves"])) for one in whole] == [(one["tag"], set(one["curves"])) for one in third]
+    assert all("head" in one for one in whole)
+
+
+def test_a_page_gets_only_the_rows_that_changed(clinic: Clinic) -> None:
+    sent = Sent()
+
+    def changed(look: Look) -> tuple[dict[str, str], bool]:
+        _, table = strip_and_table(clinic, seen_now(clinic, look), look, EN, ADDRESSES)
+        rows, whole = rows_changed(sent, table), sent.differs("table", table.frame)
+        sent.changes({"table": table.frame}, {})
+        return rows, whole
+
+    judged(clinic)
+    assert changed(Look()) == ({}, True)  # sent whole
+    assert changed(Look()) == ({}, False)
+    clinic.marks.change(["later"], tags=("best",))
+    rows, whole = changed(Look())
+    assert (list(rows), whole) == (["later"], False)
+    assert "best" in rows["later"]
+    assert changed(Look(search="later"))[1]  # another row fewer: the table is sent
+    clinic.marks.change(["before"], archived=True)
+    assert changed(Look())[1]
 
 
 def test_every_way_of_looking_is_a_change_of_the_plot(clinic: Clinic) -> None:
@@ -232,11 +357,16 @@ def test_empty_places_say_what_to_do(clinic: Clinic, tmp_path: Path) -> None:
 
 def test_many_curves_and_many_runs_say_what_is_left_out(tmp_path: Path) -> None:
     for step in (1, 2):
-        log_row(tmp_path / "a", step, **{f"x/{place}": 1.0 for place in range(20)})
+        log_row(tmp_path / "a", step, **{f"x/{place:02}": 1.0 for place in range(20)})
     clinic = Clinic(tmp_path)
     look = Look(("a", *(f"gone{place}" for place in range(20))), group="x")
     told = told_html(seen_now(clinic, look), look, EN)
-    assert "8 more curves" in told
+    assert f"{FIRST_PLOTS} of 20 curves are drawn" in told
+    assert ">Draw 8 more</button>" in told
+    assert len(plots_now(clinic, seen_now(clinic, look), look, EN)) == FIRST_PLOTS
+    more = look.turned(more="1")
+    assert len(plots_now(clinic, seen_now(clinic, more), more, EN)) == 20
+    assert "data-more" not in told_html(seen_now(clinic, more), more, EN, most_plots(clinic, more))
     assert "first 16 chosen" in told
     assert groups_html(seen_now(clinic, look), look, EN) == ""  # there is no other
     log_row(tmp_path / "a", 1, loss=1.0)

@@ -12,6 +12,8 @@ from dashboard.runs.filter import Facts, listed, offered, passes
 from dashboard.runs.marks import Mark
 from dashboard.runs.selection import (
     AXES,
+    COLUMNS,
+    FIRST_PLOTS,
     FIRST_RUNS,
     MOST_RUNS,
     Look,
@@ -35,6 +37,9 @@ LOOKS = st.builds(
     log=st.booleans(),
     zoom=st.none()
     | st.tuples(st.integers(-999, 0), st.integers(1, 99_999)).map(lambda one: (float(one[0]), float(one[1]))),
+    sort=st.sampled_from(("", *COLUMNS, *(f"-{one}" for one in COLUMNS))),
+    page=st.integers(1, 999_999),
+    plots=st.integers(FIRST_PLOTS, 999),
 )
 
 
@@ -54,7 +59,19 @@ def test_the_address_is_short_and_readable() -> None:
 
 @pytest.mark.parametrize(
     "pairs",
-    [[("x", "z")], [("smooth", "nan")], [("smooth", "-4")], [("zoom", "2~1")], [("zoom", "inf~nan")], [("zoom", "x")]],
+    [
+        [("page", "0")],
+        [("page", "9" * 5000)],
+        [("page", "²")],
+        [("plots", "-3")],
+        [("sort", "evil")],
+        [("x", "z")],
+        [("smooth", "nan")],
+        [("smooth", "-4")],
+        [("zoom", "2~1")],
+        [("zoom", "inf~nan")],
+        [("zoom", "x")],
+    ],
 )
 def test_an_address_that_says_nothing_is_the_first_look(pairs: list[tuple[str, str]]) -> None:
     assert look_of(pairs) == Look()
@@ -62,11 +79,34 @@ def test_an_address_that_says_nothing_is_the_first_look(pairs: list[tuple[str, s
 
 @pytest.mark.parametrize("junk", [None, 3, [], {}, "[", '{"a": 1}', "null", [["x"]], "0~1", "[1, 2]"])
 def test_anything_may_come_from_a_browser(junk: object) -> None:
-    look = look_from(junk, junk, junk, junk, junk, junk, junk, junk, junk)
+    look = look_from(junk, junk, junk, junk, junk, junk, junk, junk, junk, junk)
     assert look.x == "step"
     assert 0.0 <= look.smoothing < 1.0
     assert look.runs is None or look.runs == ()
     assert chosen_of(["a", 3, "a", "b"]) == ("a", "b")
+
+
+def test_a_column_is_sorted_up_then_down_then_as_at_first() -> None:
+    look = Look(page=3)
+    sorts = []
+    for _ in range(4):
+        look = look.turned(sort="score")
+        sorts.append(look.sort)
+    assert sorts == ["score", "-score", "", "score"]
+    assert look.page == 1
+    assert look.turned(sort="run").sort == "run"
+    assert look.turned(page="4").page == 4
+    assert look.turned(more="1").plots == 2 * FIRST_PLOTS
+
+
+@pytest.mark.parametrize("junk", [{"sort": "x"}, {"sort": ["run"]}, {"page": "-1"}, {"page": {}}, {"page": 10**6000}])
+def test_clicks_that_no_page_sends_change_nothing(junk: dict[str, object]) -> None:
+    assert Look().turned(**junk) == Look()
+
+
+def test_where_one_is_in_the_table_is_kept_by_the_page() -> None:
+    look = Look(sort="-key", page=7, plots=24)
+    assert look_from(None, "", look.place(), "", [], "", "", "step", 0, False) == look
 
 
 def test_the_newest_are_drawn_until_the_user_chooses() -> None:

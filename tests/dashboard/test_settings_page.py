@@ -17,7 +17,7 @@ from dashboard.clinic import Clinic
 from dashboard.early import Early
 from dashboard.runs.now import plots_now, seen_now, told_html
 from dashboard.runs.selection import Look
-from dashboard.runs.view import runs_table
+from dashboard.runs.table import runs_table
 from dashboard.settings import limits
 from dashboard.settings.browser import choices_html, script
 from dashboard.settings.folders import Sizes, places, size_of, size_words, writable
@@ -41,18 +41,18 @@ def settings(tmp_path: Path) -> Settings:
 def test_without_a_file_the_defaults_hold(settings: Settings) -> None:
     now = settings.now()
     assert now.memory_gib is None
-    assert [now.whole(name) for name in ("max_new_tokens", "rows", "plots")] == [128, 100, 12]
+    assert [now.whole(name) for name in ("max_new_tokens", "rows", "plots")] == [128, 25, 12]
     assert (now.damage, now.odd) == ("", ())
 
 
 def test_what_is_kept_holds_for_every_dashboard_of_the_folder(settings: Settings, tmp_path: Path) -> None:
     other = Settings(tmp_path)
-    assert other.now().whole("rows") == 100
+    assert other.now().whole("rows") == 25
     settings.change({"rows": 50, "model_memory_gib": 1.5})
     assert other.now().whole("rows") == 50
     assert other.now().memory_gib == 1.5
     settings.change({"rows": None})
-    assert other.now().whole("rows") == 100
+    assert other.now().whole("rows") == 25
     assert other.now().memory_gib == 1.5
     assert json.loads(settings.path.read_text()) == {"model_memory_gib": 1.5}
     assert [path.name for path in settings.path.parent.iterdir()] == ["settings.json"]
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path, content: str)
     clinic = Clinic(tmp_path)
     clinic.settings.path.parent.mkdir()
     clinic.settings.path.write_text(content)
-    assert clinic.settings.now().whole("rows") == 100
+    assert clinic.settings.now().whole("rows") == 25
     for words in (EN, ZH):
         assert str(clinic.settings.path) in told(clinic, words)
     with pytest.raises(SettingsDamaged):
@@ -86,7 +86,7 @@ def test_what_is_out_of_range_in_the_file_is_named_and_its_default_holds(tmp_pat
     clinic.settings.path.write_text('{"rows": 1, "plots": 5, "max_new_tokens": "many", "model_memory_gib": NaN}')
     now = clinic.settings.now()
     assert now.odd == ("model_memory_gib", "max_new_tokens", "rows")
-    assert [now.whole(name) for name in ("max_new_tokens", "rows", "plots")] == [128, 100, 5]
+    assert [now.whole(name) for name in ("max_new_tokens", "rows", "plots")] == [128, 25, 5]
     assert now.memory_gib is None
     assert "rows" in told(clinic, EN)
 

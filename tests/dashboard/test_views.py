@@ -6,6 +6,7 @@ import json
 import math
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,18 @@ from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
 from dashboard.compare.comparison import Question, asked_for, choices, first_choice, named, verdict_html, with_before
 from dashboard.compare.panes_view import panes_html, verdict
-from dashboard.diagnose.findings_view import child_command, finding_html, findings_in_words, summary_html
+from dashboard.diagnose.findings_view import (
+    child_command,
+    finding_html,
+    findings_in_words,
+    not_there_html,
+    summary_html,
+)
 from dashboard.html import link
 from dashboard.plots.curves import evidence_figure, metric_figure, metrics_of, score_figure
-from dashboard.runs.view import COLUMNS, demo_strip, runs_table
+from dashboard.runs.selection import COLUMNS
+from dashboard.runs.table import runs_table
+from dashboard.runs.view import demo_strip, score_cell
 from dashboard.texts import LANGS, TEXTS, Words
 from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
@@ -186,6 +195,24 @@ def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
     assert first_choice(clinic) == ["before/checkpoint-10", "of-the-user/checkpoint-10"]
     gone = named(clinic, ["before/checkpoint-99"])[0]
     assert gone.name == "before/checkpoint-99"
+
+
+def test_a_run_that_is_not_there_is_said(clinic: Clinic) -> None:
+    assert not_there_html(clinic, "before", EN) == not_there_html(clinic, None, EN) == ""
+    told = not_there_html(clinic, EVIL, ZH)
+    assert "没有这个训练" in told
+    assert "<img" not in told
+
+
+def test_a_score_says_its_step_where_the_run_has_gone_on(clinic: Clinic) -> None:
+    run = clinic.run("later")
+    assert run is not None
+    assert run.last_step == 10
+    assert "step" not in score_cell(run, EN)
+    gone_on = replace(run, status=replace(run.status, step=48))
+    assert "at step 10" in score_cell(gone_on, EN)
+    assert "第 10 步" in score_cell(gone_on, ZH)
+    assert score_cell(replace(gone_on, samples=()), EN) == "–"
 
 
 def test_an_address_names_checkpoints_or_runs() -> None:

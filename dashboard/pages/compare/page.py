@@ -11,12 +11,12 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.compare.comparison import asked_for, base_choice, choices, with_before
+from dashboard.pages.beat import beat, drawn
 from dashboard.pages.compare import bisect, prompt_set, side_by_side, timeline, vote
 from dashboard.pages.compare.shared import QUIET, Shared, chooser
 from dashboard.pages.header import header
 from dashboard.texts import Words
 
-POLL_SECONDS = 1.0
 # By the name that the address gives a tab. The choice of sources is hidden where a tab works on one run.
 TABS: dict[str, Callable[[Clinic, Words, Shared], Any]] = {
     "side": side_by_side.build,
@@ -54,6 +54,11 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 opened += build_tab(clinic, words, shared) or ()
                 tab.select(partial(boxes_for, name), outputs=[*shared.boxes], js=FOLLOW % name, **QUIET)
 
+    def looked() -> tuple[str, str]:
+        """What is there now: the tabs follow its change."""
+        seen = clinic.signature()
+        return drawn(seen), seen
+
     def from_address(request: gr.Request) -> tuple[Any, ...]:
         """The sources and the tab that the address names; the workers are started while the user reads."""
         clinic.pool.warm_up(2)
@@ -70,10 +75,19 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             clinic.settings.now().whole("max_new_tokens"),
             gr.Tabs(selected=tab) if tab in TABS else gr.skip(),
             *boxes_for(tab),
+            *looked(),
         )
 
-    gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=shared.signature, **QUIET)
-    return [
-        (from_address, [shared.chosen, shared.base, shared.touched, shared.sampling[-1], tabs, *shared.boxes]),
-        *opened,
+    pulse = beat(lambda of: clinic.signature(), clinic.pace)
+    pulse.changed(looked, outputs=[pulse, shared.signature], trigger_mode="once", **QUIET)
+    filled = [
+        shared.chosen,
+        shared.base,
+        shared.touched,
+        shared.sampling[-1],
+        tabs,
+        *shared.boxes,
+        pulse,
+        shared.signature,
     ]
+    return [(from_address, filled), *opened]
