@@ -193,11 +193,6 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         look = look_from(*state).turned(event.sort, event.page, event.more)
         return [look.place(), *answer(sent, look, differences_only)]
 
-    def sought(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
-        """Other runs are looked for: their first page."""
-        look = replace(look_from(*state), page=1)
-        return [look.place(), *answer(sent, look, differences_only)]
-
     def pick(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Runs were ticked or unticked, in the table or in the legend."""
         look = replace(look_from(*state), runs=chosen_of(event.runs))
@@ -236,9 +231,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     given = [sent, differences, *controls]
     pulse.changed(again, given, shown, trigger_mode="once", **DRAWS)
     live.missed(missed, given, shown, trigger_mode="once", **DRAWS)
-    used = [metric.input, smoothing.release, log.input, differences.input]
+    used = [search.input, filters.input, metric.input, smoothing.release, log.input, differences.input]
     gr.on(used, changed, given, shown, trigger_mode="always_last", **DRAWS)
-    gr.on([search.input, filters.input], sought, given, [place, *shown], trigger_mode="always_last", **DRAWS)
     for one in (table, told):
         one.turn(browsed, given, [place, *shown], trigger_mode="multiple", **DRAWS)
     x.input(turned, given, [zoom, *shown], **DRAWS)

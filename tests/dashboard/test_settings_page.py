@@ -195,9 +195,9 @@ def test_rows_and_plots_of_the_runs_page_follow_and_open_pages_are_told(tmp_path
     assert clinic.signature() != before
     table = runs_table(clinic, EN, Addresses("en"))
     assert table.count("<tr") == 11
-    assert "10 of 14 runs are listed" in table
+    assert "1 to 10 of 14" in table
     assert len(plots_now(clinic, seen_now(clinic, look), look, EN)) == 2
-    assert "4 more curves" in told_html(seen_now(clinic, look), look, EN, 2)
+    assert ">Draw 4 more</button>" in told_html(seen_now(clinic, look), look, EN, 2)
 
 
 # Folders
