@@ -41,7 +41,8 @@ SHORTEN = """long => {
   for (const one of document.querySelectorAll('input, textarea'))
     if (one.value.includes(long)) one.value = one.value.replaceAll(long, 'runs');
 }"""
-QUESTIONS: dict[Lang, str] = {"en": "Please cancel order C53.", "zh": "请帮我取消订单C53。"}
+# Held-out prompts of the demo.
+QUESTIONS: dict[Lang, str] = {"en": "My card was charged twice for order D16.", "zh": "订单C92到哪了？"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def memory(visit: Visit) -> bytes:
 def learn(visit: Visit) -> bytes:
     """The course."""
     visit.go("learn")
-    visit.still()
+    expect(visit.page.locator(".exercise-done").first).to_be_visible(timeout=PATIENCE)
     return between(visit, ".clinic-header", ".gradio-container", most=760)
 
 
