@@ -2,7 +2,7 @@
 
 import sys
 
-from dashboard.cli import main
+from diagnostics.starting import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("dashboard.cli"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from diagnostics.report.markup import note, pill, text
@@ -15,7 +16,7 @@ def bar(share: float) -> str:
     return f'<span class="bar"><span style="width:{percent:.1f}%"></span></span>'
 
 
-def link(page: str, label: str, **query: str) -> str:
-    """A link to another page of the dashboard. The label is HTML."""
-    address = page + ("?" + urlencode(query) if query else "")
+def link(page: str, label: str, **query: str | Sequence[str]) -> str:
+    """A link to another page of the dashboard, a name with several values repeated. The label is HTML."""
+    address = page + ("?" + urlencode(query, doseq=True) if query else "")
     return f'<a href="{text(address)}">{label}</a>'

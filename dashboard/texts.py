@@ -19,7 +19,7 @@ LANGS: tuple[Lang, ...] = ("en", "zh")
 TEXTS: dict[str, tuple[str, str]] = {
     "title": ("TRL Clinic", "TRL 诊所"),
     "tagline": ("Did it get better? Why did it fail?", "变好了吗？为什么失败？"),
-    "nav.runs": ("Runs", "训练"),
+    "nav.runs": ("Runs", "训练记录"),
     "nav.compare": ("Compare", "对比"),
     "nav.diagnose": ("Diagnose", "诊断"),
     "nav.learn": ("Learn", "课程"),

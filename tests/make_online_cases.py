@@ -253,6 +253,19 @@ def preferences() -> None:
     rule = "reward-disagrees-with-preferences"
     samples("bad-falls", lambda step, one: 0.8 - 0.005 * step + 0.01 * (one % 5), rule, "dpo", dpo(), (0, 40, 80))
     samples("near-miss-rises", lambda step, one: 0.4 + 0.005 * step + 0.01 * (one % 5), rule, "dpo", dpo(), (0, 40, 80))
+    rule = "held-out-score-falls"
+    log = rows(falling(2.0, 0.8, 40), steps=80, rate=lambda s: 1e-5)
+
+    def around(course: dict[int, float], width: float) -> Callable[[int, int], float]:
+        return lambda step, one: course[step] + width * ((one * 7 + step) * 2654435761 % 97 / 97 - 0.5)
+
+    back = {0: 0.3, 20: 0.6, 40: 0.8, 60: 0.5, 80: 0.45}
+    samples("bad-back", around(back, 0.3), rule, "sft", log, (*back,))
+    below = {0: 0.8, 40: 0.6, 80: 0.4}
+    samples("bad-from-the-start", around(below, 0.3), rule, "sft", log, (*below,))
+    # Lower at the end, but by less than prompts differ anyway.
+    weather = {0: 0.3, 20: 0.6, 40: 0.8, 60: 0.78, 80: 0.76}
+    samples("near-miss-weather", around(weather, 0.4), rule, "sft", log, (*weather,))
     rule = "reward-order-dependent"
     samples("bad-by-place", lambda step, one: float(one % 3), rule, "grpo", grpo(), (0, 80), repeats=3)
     samples("near-miss-pure", lambda step, one: float(one // 3 % 4), rule, "grpo", grpo(), (0, 80), repeats=3)

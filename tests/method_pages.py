@@ -10,6 +10,7 @@ from pathlib import Path
 from diagnostics.metrics import METHODS, Healthy, Lang, Metric
 from diagnostics.metrics.common import SHARED
 from diagnostics.metrics.words import range_words
+from diagnostics.report.page import source_of
 
 PAGES = Path(__file__).parents[1] / "docs" / "methods"
 FOLDERS: dict[Lang, Path] = {"en": PAGES, "zh": PAGES / "zh"}
@@ -21,7 +22,9 @@ LABELS: dict[Lang, dict[str, str]] = {
         "rules named beside them.",
         "shared": "Common to all methods",
         "head": "| tag | meaning | unit | in a healthy run | judged by |",
-        "source": "Source of",
+        "source": ". Source of ",
+        "colon": ": ",
+        "between": "; ",
         "title": "The methods",
         "other": "[中文](zh/README.md)",
         "index": "| method | what it does |",
@@ -31,6 +34,9 @@ LABELS: dict[Lang, dict[str, str]] = {
         "about": "训练时记为 `train/标签`，评估时记为 `eval/标签`。数值即右侧所列规则的阈值。",
         "shared": "各方法共有",
         "head": "| 标签 | 含义 | 单位 | 健康的运行 | 相关规则 |",
+        "source": "。来源：",
+        "colon": "：",
+        "between": "；",
         "title": "方法",
         "other": "[English](../README.md)",
         "index": "| 方法 | 做什么 |",
@@ -39,18 +45,15 @@ LABELS: dict[Lang, dict[str, str]] = {
 
 
 def healthy_text(healthy: Healthy, lang: Lang) -> str:
-    """How a metric looks in a healthy run, in words: range, what to watch, sources of the numbers.
-
-    The Chinese pages name no sources: they are English, as on the rules' pages.
-    """
-    text = range_words(healthy, lang)
-    sources = "; ".join(f"{one:g}: {one.source}" for one in healthy.limits)
-    return f"{text}. {LABELS[lang]['source']} {sources}" if sources and lang == "en" else text
+    """How a metric looks in a healthy run, in words: range, what to watch, sources of the numbers."""
+    text, label = range_words(healthy, lang), LABELS[lang]
+    sources = label["between"].join(f"{one:g}{label['colon']}{source_of(one, lang)}" for one in healthy.limits)
+    return f"{text}{label['source']}{sources}" if sources else text
 
 
 def row(metric: Metric, lang: Lang) -> str:
     """One metric as a row of a table."""
-    rules = "../rules" if lang == "en" else "../../rules"
+    rules = "../rules" if lang == "en" else "../../rules/zh"
     judges = ", ".join(f"[{name}]({rules}/{name}.md)" for name in metric.rules)
     cells = (
         f"`{metric.tag}`",

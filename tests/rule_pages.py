@@ -1,16 +1,17 @@
-"""The rules' pages below docs/rules, each from its rule's own file, and their table in the README: `python -m tests.rule_pages`."""
+"""The rules' pages in both languages, each from its rule's own file, and their table in each README: `python -m tests.rule_pages`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from diagnostics.report.page import markdown, methods_of
-from diagnostics.report.words import words_of
+from diagnostics.report.words import LANGS, Lang, words_of
 from diagnostics.rules import PREFLIGHT_RULES, RULES, RUN_RULES
 
 ROOT = Path(__file__).parents[1]
-PAGES = ROOT / "docs" / "rules"
-README = ROOT / "README.md"
+DOCS = ROOT / "docs" / "rules"
+PAGES: dict[Lang, Path] = {"en": DOCS, "zh": DOCS / "zh"}
+READMES: dict[Lang, Path] = {"en": ROOT / "README.md", "zh": ROOT / "README.zh.md"}
 START, END = "<!-- rules: written by python -m tests.rule_pages -->", "<!-- end of rules -->"
 # A rule's family, for the table. Whoever adds a rule adds it here: a test asks for it.
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -33,7 +34,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "convergence": (
         "loss-not-finite", "loss-diverged", "loss-spike", "gradient-explosion", "gradient-not-finite", "not-learning",
-        "nothing-trainable", "schedule-fault", "overfitting", "memorised", "kl-explosion", "kl-negative",
+        "nothing-trainable", "schedule-fault", "overfitting", "memorised", "held-out-score-falls", "kl-explosion", "kl-negative",
         "entropy-collapse", "policy-ratio-blowup", "value-function-failing", "length-explosion", "length-collapse",
         "completions-truncated", "preference-displacement", "preference-saturated", "preference-flat",
         "reference-mismatch", "loss-scale-artifact", "off-policy-drift", "run-too-short", "run-died",
@@ -55,39 +56,63 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def pages() -> dict[str, str]:
-    """Every page by its file name, the index among them."""
-    found = {f"{rule.NAME}.md": markdown(rule.NAME) for rule in RULES}
+HEADS: dict[Lang, str] = {
+    "en": "# The rules\n\n[中文](zh/README.md)\n\nWritten from the rules' own files by `python -m tests.rule_pages`.\n\n"
+    "| rule | fault | judges |\n|---|---|---|",
+    "zh": "# 规则\n\n[English](../README.md)\n\n由 `python -m tests.rule_pages` 根据各规则自己的文件写出。\n\n"
+    "| 规则 | 故障 | 适用于 |\n|---|---|---|",
+}
+COUNTED: dict[Lang, str] = {
+    "en": "{all} rules: {runs} judge runs by their curves, consoles and checkpoints, {before} judge a training before it starts.",
+    "zh": "{all} 条规则：{runs} 条根据曲线、控制台和检查点判断训练，{before} 条在训练开始之前判断。",
+}
+COLUMNS: dict[Lang, str] = {"en": "| family | rules |", "zh": "| 类别 | 规则 |"}
+FAMILIES_ZH = {
+    "data": "数据",
+    "reward": "奖励",
+    "config": "配置",
+    "convergence": "收敛",
+    "memory": "内存",
+    "environment": "环境",
+    "distributed": "分布式",
+    "persistence": "保存",
+}
+
+
+def pages(lang: Lang) -> dict[str, str]:
+    """Every page of a language by its file name, the index among them."""
+    found = {f"{rule.NAME}.md": markdown(rule.NAME, lang) for rule in RULES}
     rows = [
-        f"| [`{rule.NAME}`]({rule.NAME}.md) | {words_of(rule.NAME, 'en').title} | {words_of(rule.NAME, 'zh').title} "
-        f"| {methods_of(rule, 'en')} |"
+        f"| [`{rule.NAME}`]({rule.NAME}.md) | {words_of(rule.NAME, lang).title} | {methods_of(rule, lang)} |"
         for rule in sorted(RULES, key=lambda one: one.NAME)
     ]
-    head = "# The rules\n\nWritten from the rules' own files by `python -m tests.rule_pages`.\n"
-    found["README.md"] = "\n".join([head, "| rule | fault | 故障 | judges |", "|---|---|---|---|", *rows, ""])
+    found["README.md"] = "\n".join([HEADS[lang], *rows, ""])
     return found
 
 
-def families() -> str:
-    """The README's table: each family with its rules, and how many judge a run, how many a training before it starts."""
-    rows = [f"| {name} | {', '.join(f'`{rule}`' for rule in rules)} |" for name, rules in FAMILIES.items()]
-    counted = (
-        f"{len(RULES)} rules: {len(RUN_RULES)} judge runs by their curves, consoles and checkpoints, {len(PREFLIGHT_RULES)} "
-        "judge a training before it starts."
-    )
-    return "\n".join([START, "", counted, "", "| family | rules |", "|---|---|", *rows, "", END])
+def families(lang: Lang) -> str:
+    """A README's table: each family with its rules, and how many judge a run, how many a training before it starts."""
+    names = FAMILIES_ZH if lang == "zh" else {name: name for name in FAMILIES}
+    folder = PAGES[lang].relative_to(ROOT).as_posix()
+    rows = [
+        f"| {names[name]} | {', '.join(f'[`{rule}`]({folder}/{rule}.md)' for rule in rules)} |"
+        for name, rules in FAMILIES.items()
+    ]
+    counted = COUNTED[lang].format(all=len(RULES), runs=len(RUN_RULES), before=len(PREFLIGHT_RULES))
+    return "\n".join([START, "", counted, "", COLUMNS[lang], "|---|---|", *rows, "", END])
 
 
-def written(readme: str) -> str:
+def written(readme: str, lang: Lang) -> str:
     """A README with its table of rules made anew."""
     before, _, rest = readme.partition(START)
-    return before + families() + rest.partition(END)[2]
+    return before + families(lang) + rest.partition(END)[2]
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
-    PAGES.mkdir(parents=True, exist_ok=True)
-    for old in PAGES.glob("*.md"):
-        old.unlink()
-    for name, text in pages().items():
-        (PAGES / name).write_text(text, encoding="utf-8")
+    for lang in LANGS:
+        READMES[lang].write_text(written(READMES[lang].read_text(encoding="utf-8"), lang), encoding="utf-8")
+        PAGES[lang].mkdir(parents=True, exist_ok=True)
+        for old in PAGES[lang].glob("*.md"):
+            old.unlink()
+        for name, text in pages(lang).items():
+            (PAGES[lang] / name).write_text(text, encoding="utf-8")

@@ -7,13 +7,16 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from dashboard.command import MODULES
+from diagnostics.measure import limits
+from diagnostics.report.limit_words import SOURCES, UNITS
 from diagnostics.rules import RULES
 from tests import make_cases, record_cases
-from tests.rule_pages import FAMILIES, PAGES, pages
+from tests.rule_pages import FAMILIES, PAGES, READMES, pages
 from tests.rule_pages import written as with_rules
 from tests.tree import OTHERS, README, ROOT, role_of, written
 
@@ -38,21 +41,34 @@ def test_every_module_says_its_role() -> None:
 def test_readme_names_every_rule() -> None:
     named = [rule for rules in FAMILIES.values() for rule in rules]
     assert sorted(named) == sorted(rule.NAME for rule in RULES), "give the rule a family in tests/rule_pages.py"
-    assert with_rules(READ) == READ, "run: python -m tests.rule_pages"
+    for lang, path in READMES.items():
+        text = path.read_text(encoding="utf-8")
+        assert with_rules(text, lang) == text, "run: python -m tests.rule_pages"
 
 
 def test_pages_of_the_rules_come_from_their_files() -> None:
-    kept = {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
-    assert kept == pages(), "run: python -m tests.rule_pages"
+    for lang, folder in PAGES.items():
+        kept = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+        assert kept == pages(lang), "run: python -m tests.rule_pages"
 
 
-def test_linked_files_exist() -> None:
-    for document in (README, ROOT / "CONTRIBUTING.md", ROOT / "runs/README.md", ROOT / "docs/ci.md"):
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8")):
-            assert (document.parent / target).exists(), target
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.NAME)
+def test_every_threshold_has_its_unit_and_source_in_chinese(rule: ModuleType) -> None:
+    for name, limit in limits(rule).items():
+        assert limit.unit in UNITS, f"{name}: diagnostics/report/limit_words.py"
+        assert limit.source in SOURCES, f"{name}: diagnostics/report/limit_words.py"
 
 
-def test_commands_in_the_readme_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_word_of_a_threshold_is_left_over() -> None:
+    there = [limit for rule in RULES for limit in limits(rule).values()]
+    assert UNITS.keys() == {one.unit for one in there}
+    assert SOURCES.keys() == {one.source for one in there}
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/commands.md", "docs/demo.md", "docs/compare.md", "docs/sharing.md"]
+)
+def test_commands_in_the_documents_parse(document: str) -> None:
     """Every `python -m training` or `-m diagnostics` line is understood by its parser."""
     import argparse
 
@@ -64,8 +80,9 @@ def test_commands_in_the_readme_parse(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, module in (("training", training_cli), ("diagnostics", diagnostics_cli)):
         parsers[name] = argparse.ArgumentParser()
         module.add_commands(parsers[name].add_subparsers(required=True))
-    lines = re.findall(r"^    python -m (training|diagnostics) ([^#\n]+)", READ, re.MULTILINE)
-    assert len(lines) >= 4
+    text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"^    python -m (training|diagnostics) ([^#\n]+)", text, re.MULTILINE)
+    assert lines
     for module, words in lines:
         _, options = parsers[module].parse_known_args(shlex.split(words))
         if words.startswith("start "):

@@ -7,6 +7,6 @@ if __name__ == "__main__":
         from training.doctor.command import main as doctor
 
         sys.exit(doctor(sys.argv[2:]))
-    from training.cli import main
+    from diagnostics.starting import start
 
-    sys.exit(main())
+    sys.exit(start("training.cli"))

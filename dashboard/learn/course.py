@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import environ
 from pathlib import Path
@@ -49,7 +49,7 @@ class Exercise:
 
     key: str
     day: int
-    goes: tuple[tuple[Page, Mapping[str, str]], ...] = ()
+    goes: tuple[tuple[Page, Mapping[str, str | Sequence[str]]], ...] = ()
     look: Callable[[Clinic], Shown] | None = None
     question: Question | None = None
     act: Callable[[Clinic], Shown] | None = None
@@ -129,7 +129,9 @@ def demo_trained(clinic: Clinic) -> Shown:
 def own_ppo(clinic: Clinic) -> Shown:
     """See whether a PPO run with another weight of the KL penalty than the demo's has finished."""
     demo = clinic.run("ppo")
-    usual = (demo.asked or {}).get("kl_coef", 0.05) if demo is not None else 0.05
+    if demo is None:
+        return Shown(False, "early")
+    usual = demo.asked.get("kl_coef", 0.05)
     for run in own(clinic, "ppo"):
         mine = run.asked.get("kl_coef", run.asked.get("beta", 0.05))
         if mine != usual:
@@ -186,7 +188,9 @@ def accuracy_band(clinic: Clinic) -> str | None:
 def own_dpo(clinic: Clinic) -> Shown:
     """See whether a DPO run with another beta than the demo's has finished."""
     demo = clinic.run("dpo")
-    usual = (demo.asked or {}).get("beta", 0.1) if demo is not None else 0.1
+    if demo is None:
+        return Shown(False, "early")
+    usual = demo.asked.get("beta", 0.1)
     for run in own(clinic, "dpo"):
         if run.asked.get("beta", 0.1) != usual:
             return Shown(True, "found", {"run": run.name, "mine": run.asked.get("beta", 0.1), "usual": usual})
@@ -278,21 +282,25 @@ SFT_START = {"run": "sft"}
 EXERCISES: tuple[Exercise, ...] = (
     Exercise("environment", 1, act=environment),
     Exercise("demo", 1, (("runs", {}),), look=demo_trained),
-    Exercise("first", 1, (("compare", {}),), question=Question(("base", "sft"), higher("base", "sft"))),
+    Exercise(
+        "first", 1, (("compare", {"run": ("base", "sft")}),), question=Question(("base", "sft"), higher("base", "sft"))
+    ),
     Exercise("ppo", 2, (("train", {"run": "ppo"}),), look=own_ppo),
-    Exercise("drift", 2, (("runs", {}),), question=Question(("demo", "mine"), further)),
+    Exercise("drift", 2, (("runs", {"run": "ppo", "metric": "kl"}),), question=Question(("demo", "mine"), further)),
     Exercise("stages", 3, (("runs", {}), ("train", {"run": "ppo"})), look=three_stages),
     Exercise(
         "judge", 3, (("diagnose", {"run": "reward"}),), question=Question(("chance", "most", "all"), accuracy_band)
     ),
     Exercise("dpo", 4, (("train", {"run": "dpo"}),), look=own_dpo),
-    Exercise("against", 4, (("compare", {}),), question=Question(("dpo", "ppo"), higher("dpo", "ppo"))),
+    Exercise(
+        "against", 4, (("compare", {"run": ("dpo", "ppo")}),), question=Question(("dpo", "ppo"), higher("dpo", "ppo"))
+    ),
     Exercise("reward", 5, (("preflight", {"run": "grpo"}), ("train", {"run": "grpo"})), look=own_reward),
     Exercise("several", 5, (("train", {"run": "grpo"}),), look=several_rewards),
     Exercise("curriculum", 6, (("train", SFT_START),), look=own_curriculum),
     Exercise("project", 6, (("train", SFT_START), ("compare", {})), look=project),
     Exercise("fault", 7, (("diagnose", {"run": HOT}),), question=Question(FAULTS, named_fault)),
-    Exercise("cure", 7, (("diagnose", {"run": HOT}), ("train", {})), look=cured),
+    Exercise("cure", 7, (("diagnose", {"run": HOT}),), look=cured),
     Exercise("sampling", 7, (("compare", {}),), question=Question(("same", "different"), lambda _: "same")),
 )
 DAYS = tuple(sorted({one.day for one in EXERCISES}))

@@ -6,7 +6,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "course.intro": (
         "Seven days with TRL on the small model of the demo: each exercise is done in the other pages, and this page sees in the "
         "runs folder that it was. Start the demo on the Runs page first; it trains every method in some minutes on two cores.",
-        "用演示的小模型学习 TRL，共七天：每个练习都在其他页面完成，本页根据训练文件夹判断是否做到。请先在“训练”页启动演示；"
+        "用演示的小模型学习 TRL，共七天：每个练习都在其他页面完成，本页根据训练文件夹判断是否做到。请先在“训练记录”页启动演示；"
         "它在两个 CPU 核上几分钟内训练所有方法。",
     ),
     "course.day": ("Day {day}", "第 {day} 天"),
@@ -50,7 +50,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "course.demo.aim": ("see a whole post-training from the base model on", "看一次从基础模型开始的完整后训练"),
     "course.demo.steps": (
         "Start the demo on the Runs page.\nWatch the loss of the run sft fall while it trains.",
-        "在“训练”页启动演示。\n观察 sft 训练时损失的下降。",
+        "在“训练记录”页启动演示。\n观察 sft 训练时损失的下降。",
     ),
     "course.demo.not_started": ("The run sft is not there yet.", "还没有名为 sft 的训练。"),
     "course.demo.running": ("sft is at step {step} of {all}.", "sft 正在第 {step} 步，共 {all} 步。"),
@@ -88,6 +88,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No finished PPO run with another kl_coef than {usual} yet.",
         "还没有 kl_coef 不是 {usual} 且已完成的 PPO 训练。",
     ),
+    "course.ppo.early": (
+        "The demo's ppo has not begun yet: yours is told from it by its kl_coef.",
+        "演示的 ppo 还没有开始：要凭它的 kl_coef 与你的区分。",
+    ),
     "course.drift": ("How far did it go?", "走了多远？"),
     "course.drift.aim": (
         "read the KL to the reference: reward that is bought with a large KL is often no better answer",
@@ -95,7 +99,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "course.drift.steps": (
         "Lay the demo's ppo and your PPO run over each other on the Runs page.\nCompare the curves of the KL at their ends.",
-        "在“训练”页叠加演示的 ppo 和你的 PPO。\n比较两条 KL 曲线的末端。",
+        "在“训练记录”页叠加演示的 ppo 和你的 PPO。\n比较两条 KL 曲线的末端。",
     ),
     "course.drift.question": ("Which ended further from the reference?", "哪一个最终离参考模型更远？"),
     "course.drift.demo": ("the demo's", "演示的"),
@@ -109,7 +113,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "course.stages.steps": (
         "Look at the demo's stages on the Runs page: what does ppo go on from, what rewards it?\nIf the demo has not got that "
         "far: start the three yourself on Train, each from the last checkpoint before.",
-        "在“训练”页查看演示的各阶段：ppo 从哪里继续，由谁给奖励？\n若演示尚未进行到这里：在“开始训练”页自己依次训练三个阶段，"
+        "在“训练记录”页查看演示的各阶段：ppo 从哪里继续，由谁给奖励？\n若演示尚未进行到这里：在“开始训练”页自己依次训练三个阶段，"
         "每个都从上一个的最后检查点开始。",
     ),
     "course.stages.found": (
@@ -147,6 +151,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "On Train, start from the run dpo; change beta, for example to 0.01 or 0.5; start it.\nCompare margins and accuracies of "
         "the rewards with the demo's.",
         "在“开始训练”页以 dpo 为起点；修改 beta，例如 0.01 或 0.5；开始训练。\n与演示比较奖励的差距和准确率。",
+    ),
+    "course.dpo.early": (
+        "The demo's dpo has not begun yet: yours is told from it by its beta.",
+        "演示的 dpo 还没有开始：要凭它的 beta 与你的区分。",
     ),
     "course.dpo.found": (
         "{run} trained with beta {mine} (the demo: {usual}).",

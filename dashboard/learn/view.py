@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dashboard.addresses import Addresses
 from dashboard.html import bar, link, note, text
 from dashboard.learn.course import DAYS, EXERCISES, Exercise, Shown
@@ -34,7 +36,7 @@ def exercise_html(one: Exercise, progress: Progress, words: Words, addresses: Ad
     done = one.key in progress.done
     mark = f'<span class="tick" role="img" aria-label="{text(words("course.done" if done else "course.open"))}">{"✓" if done else "○"}</span>'
     steps = words(f"course.{one.key}.steps").splitlines()
-    told = "".join(f"<li>{text(step)}</li>" for step in steps)
+    told = "".join(f"<li>{with_code(step)}</li>" for step in steps)
     goes = " · ".join(
         link(addresses.href(page, words.lang), text(words(f"nav.{page}")), **query) for page, query in one.goes
     )
@@ -43,6 +45,11 @@ def exercise_html(one: Exercise, progress: Progress, words: Words, addresses: Ad
         f'<div class="exercise{" exercise-done" if done else ""}"><h3>{mark} {text(words(f"course.{one.key}"))}</h3>'
         f"<p><b>{text(words('course.aim'))}</b> {text(words(f'course.{one.key}.aim'))}</p><ol>{told}</ol>{where}</div>"
     )
+
+
+def with_code(step: str) -> str:
+    """A step in HTML: what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text(step))
 
 
 def shown_html(one: Exercise, shown: Shown | None, words: Words) -> str:

@@ -10,6 +10,7 @@ from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import note, text
 from dashboard.plots.tag_help import one_metric, tag_html
+from dashboard.runs.answers import answers_html
 from dashboard.runs.config_diff import config_html
 from dashboard.runs.figure import overlay_figure
 from dashboard.runs.filter import listed, offered
@@ -74,10 +75,11 @@ def seen_now(clinic: Clinic, look: Look) -> Seen:
 
 
 def strip_and_table(clinic: Clinic, seen: Seen, look: Look, words: Words, addresses: Addresses) -> tuple[str, str]:
-    """The demo's stages, and the table of runs under what could not be read."""
+    """The two answers over the demo's stages, and the table of runs under what could not be read."""
     _, broken = clinic.marks_now()
     table = runs_table(clinic, words, addresses, look, seen.colours)
-    return demo_strip(clinic, words), (note(said(broken, words.lang), "error") if broken else "") + table
+    strip = answers_html(clinic, words, addresses) + demo_strip(clinic, words, addresses)
+    return strip, (note(said(broken, words.lang), "error") if broken else "") + table
 
 
 def demo_button(clinic: Clinic) -> tuple[str, bool]:

@@ -135,4 +135,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "演示：客服助手，从随机权重到每一种训练方法",
     ),
     "runs.demo_broken": ("The demo ended early: {reason}", "演示提前结束：{reason}"),
+    "runs.better": ("Did it get better?", "变好了吗？"),
+    "runs.gain_better": (
+        "better: {difference:+.3f} [{low:+.3f}, {high:+.3f}] on the same {count} held-out prompts.",
+        "更好：相同的 {count} 个留出提示上 {difference:+.3f} [{low:+.3f}, {high:+.3f}]。",
+    ),
+    "runs.gain_worse": (
+        "worse: {difference:+.3f} [{low:+.3f}, {high:+.3f}] on the same {count} held-out prompts.",
+        "更差：相同的 {count} 个留出提示上 {difference:+.3f} [{low:+.3f}, {high:+.3f}]。",
+    ),
+    "runs.gain_open": (
+        "not shown to differ: {difference:+.3f} [{low:+.3f}, {high:+.3f}] on the same {count} held-out prompts.",
+        "看不出差别：相同的 {count} 个留出提示上 {difference:+.3f} [{low:+.3f}, {high:+.3f}]。",
+    ),
+    "runs.to_compare": ("Read the answers side by side", "并排查看回答"),
+    "runs.failed": ("Why did it fail?", "为什么失败？"),
+    "runs.lost": ("{title}, since step {step}.", "{title}，自第 {step} 步起。"),
+    "runs.lost_more": ("{count} more lost runs are in the table.", "表格中还有 {count} 次失败的训练。"),
+    "runs.to_diagnose": ("Diagnose", "诊断"),
 }

@@ -29,22 +29,25 @@ MOST_ROWS = 100
 FIRST_LOOK = Look()
 
 
-def demo_strip(clinic: Clinic, words: Words) -> str:
+def demo_strip(clinic: Clinic, words: Words, addresses: Addresses) -> str:
     """The demo's stages in their order: what is done, what runs how far, what waits. Empty if there is no demo."""
     plan = clinic.demo_plan()
     if not plan:
         return ""
-    cards = [stage_card(stage, clinic.run(stage["name"]), words) for stage in plan]
+    page = addresses.href("diagnose", words.lang)
+    cards = [stage_card(stage, clinic.run(stage["name"]), words, page) for stage in plan]
     error = clinic.demo_error()
     broken = note(words("runs.demo_broken", reason=error), "error") if error else ""
-    return (
-        f'<div class="strip"><div class="strip-title">{text(words("runs.demo"))}</div>'
-        f'<div class="stages">{"".join(cards)}</div>{broken}</div>'
-    )
+    title, stages = text(words("runs.demo")), f'<div class="stages">{"".join(cards)}</div>'
+    if all((run := clinic.run(stage["name"])) and run.status.state == "finished" for stage in plan):
+        # The table says it all by now.
+        done = pill(words("state.finished"), "finished")
+        return f'<details class="strip"><summary class="strip-title">{title} {done}</summary>{stages}</details>'
+    return f'<div class="strip"><div class="strip-title">{title}</div>{stages}{broken}</div>'
 
 
-def stage_card(stage: dict[str, Any], run: Run | None, words: Words) -> str:
-    """One stage of the demo."""
+def stage_card(stage: dict[str, Any], run: Run | None, words: Words, page: str) -> str:
+    """One stage of the demo; once it has begun it leads to its diagnosis. `page`: the address of the Diagnose page."""
     state = run.status.state if run else "waiting"
     steps = stage.get("steps") if isinstance(stage.get("steps"), int) else 0
     done = run.status.step / run.status.max_steps if run and run.status.max_steps else 0.0
@@ -57,8 +60,9 @@ def stage_card(stage: dict[str, Any], run: Run | None, words: Words) -> str:
     needs = stage.get("needs")
     needs = [str(one) for one in needs] if isinstance(needs, list) else []
     origin = words("runs.stage_from", stages=", ".join(needs)) if needs else ""
+    name = link(page, text(run.name), run=run.name) if run else text(stage["name"])
     return (
-        f'<div class="stage stage-{text(state)}"><b>{text(stage["name"])}</b> {pill(words(f"state.{state}"), state)}'
+        f'<div class="stage stage-{text(state)}"><b>{name}</b> {pill(words(f"state.{state}"), state)}'
         f"{bar(1.0 if state == 'finished' else done)}"
         f"<small><span>{text(detail)}</span><span>{text(origin)}</span></small></div>"
     )

@@ -23,7 +23,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "share.comparison": ("Comparison: {name}", "对比：{name}"),
     "share.gone": ("{name}: this run has gone, or cannot be read any more.", "{name}：该训练已不存在或无法读取。"),
-    "share.votes": ("What people chose, without knowing which was which", "盲选结果"),
+    "share.votes": ("What people chose, without knowing which was which", "盲评结果"),
     "share.leave": ("Log out", "退出"),
     # Trying
     "share.try": ("Try", "试用"),
@@ -36,7 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "share.ask": ("Ask", "提问"),
     "share.checkpoints": ("Checkpoints", "检查点"),
     "share.temperature": ("Temperature", "温度"),
-    "share.vote_title": ("Vote blindly", "盲选"),
+    "share.vote_title": ("Vote blindly", "盲评"),
     "share.vote_help": (
         "All shared checkpoints answer the same prompt; the answers are shuffled and have no names.",
         "所有共享检查点回答同一提示，回答打乱顺序且不显示名字。",
@@ -103,7 +103,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "不使用隧道的其他办法：\n"
         "  SSH 链接      --share-link none，然后：ssh -R 8080:127.0.0.1:{port} 您@对方可访问的机器\n"
         "  反向代理      --share-link none --share-path /clinic，置于带 TLS 的 nginx 或 Caddy 之后\n"
-        "  Space         三行的 app.py，见 docs/sharing.md\n"
+        "  Space         三行的 app.py，见 docs/zh/sharing.md\n"
         "  邮件附件      python -m diagnostics export {first} --out runs.html",
     ),
 }

@@ -72,7 +72,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "train.run": ("Run", "训练"),
     "train.no_runs": (
         "No run yet. Start one above, or the demo on the Runs page.",
-        "还没有训练。可在上方开始，或在“训练”页启动演示。",
+        "还没有训练。可在上方开始，或在“训练记录”页启动演示。",
     ),
     "train.stop": ("Stop after this step", "本步后停止"),
     "train.resume": ("Resume", "继续训练"),

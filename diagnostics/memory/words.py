@@ -63,6 +63,32 @@ LEVERS: dict[Lang, dict[str, str]] = {
         "smaller": "同系列的更小模型：{new}",
     },
 }
+# Why a change is priced as it is, in Chinese: the English stands with the prices. By the key of the price.
+PRICED_ZH: dict[str, str] = {
+    "batch": "我们的估计，每减半一次：矩阵变小，设备利用率略低；梯度相同；学到的相同",
+    "rollout": "我们的估计，每减半一次：同时生成的回答更少；学到的相同",
+    "evaluation-batch": "我们的估计：评估只占训练的一小部分；学到的相同",
+    "attention": "SDPA 比逐步写出的注意力快，结果相同；学到的相同",
+    "precompute": "第一步之前多过一遍数据，此后每一步都不再计算参考模型；学到的相同",
+    "checkpointing": "每步多一次前向：TRL 文档说 20 %，按运算次数算为 33 %；学到的相同",
+    "offloading": "我们的估计：激活值每步经过总线两次，部分与计算重叠；学到的相同",
+    "base-bf16": "在 autocast 下冻结的权重本来就以 bf16 使用；学到的相同",
+    "optimizer-8bit": "8 位状态的训练效果与 32 位相同（Dettmers 等 2022）；学到的相同",
+    "optimizer-paged": "我们的估计：放不下的状态每步都要经过总线；学到的相同",
+    "sleep": "我们的估计：训练策略时 vLLM 归还显存，之后再取回；学到的相同",
+    "vllm-share": "我们的估计：缓存更小，同时容纳的回答更少；学到的相同",
+    "zero1": "ZeRO（Rajbhandari 等 2020）第 7 节：通信量相同；学到的相同",
+    "zero2": "ZeRO 第 7 节：通信量相同；学到的相同",
+    "fsdp": "ZeRO 第 7 节：权重分摊后通信量为 1.5 倍；学到的相同",
+    "zero3": "ZeRO 第 7 节：与 FSDP 相同；学到的相同",
+    "bf16": "2 字节的权重读取更快；小于权重 1/256 的更新会丢失，微调常用的学习率与此接近",
+    "length": "词元更少；每减半一次：较长的行被截断，末尾的内容学不到",
+    "generations": "回答更少；每减半一次：优势由更少的回答估计",
+    "workers": "我们的估计：批次在两步之间准备，而不是同时准备；学到的相同",
+    "lora": "梯度和状态很少；LoRA 在小数据上与全参数微调相当，在大数据上不及（Thinking Machines，LoRA Without Regret，2025）",
+    "qlora": "每次前向和反向都要解包权重；QLoRA（Dettmers 等 2023）在其基准上没有发现 4 位 LoRA 有损失",
+    "smaller": "模型更小；每小一档：训练的是另一个模型",
+}
 NOTES: dict[Lang, dict[str, str]] = {
     "en": {
         "table": "The model's dimensions are those of {model} in the clinic's own table; the Hub was not asked.",

@@ -15,7 +15,7 @@ METRICS = (
         LOST,
         "One minus a sigmoid of how far an answer is on its right side of the batch's KL, times desirable_weight or "
         "undesirable_weight, mean over answers. It starts at 0.5 with both weights 1.",
-        "1 减去（回答在批内 KL 正确一侧的距离的 sigmoid），乘以 desirable_weight 或 undesirable_weight，对回答取平均。"
+        "一减去（回答在批内 KL 正确一侧的距离的 sigmoid），乘以 desirable_weight 或 undesirable_weight，对回答取平均。"
         "两个权重都为 1 时从 0.5 开始。",
         ("preference-saturated",),
     ),

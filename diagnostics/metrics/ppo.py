@@ -192,12 +192,12 @@ UPDATE = (
         Text(
             "How much of the returns' variance the value function knew beforehand: 1 all, 0 no more than a constant, below 0 "
             "worse than one.",
-            "价值函数事先解释了回报方差的多少：1 为全部，0 等于常数，负数比常数还差。",
+            "价值函数事先解释了回报方差的多少：1 为全部，0 等于常数，低于 0 比常数还差。",
         ),
         watch(
             "it rises above 0 within some updates; below 0 for "
             f"{value_function_failing.NEGATIVE:g} rows in a row is a critic that fails",
-            f"若干次更新后升到 0 以上；连续 {value_function_failing.NEGATIVE:g} 行为负说明价值函数失败",
+            f"若干次更新后升到 0 以上；连续 {value_function_failing.NEGATIVE:g} 行低于 0 说明价值函数失败",
         ),
         OURS,
         ("value-function-failing",),

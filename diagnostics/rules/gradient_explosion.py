@@ -11,7 +11,7 @@ from diagnostics.run import Run, Series
 
 NAME = "gradient-explosion"
 METHODS = None
-EXPLAINS = ("loss-spike", "reward-collapse", "not-learning")
+EXPLAINS = ("loss-spike", "reward-collapse", "not-learning", "held-out-score-falls")
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no level to rise from")
 TIMES = Limit(10, "times the run's median norm", "finetune-doctor 0.2.2 and rlprobe 0.1.0 count a spike there")

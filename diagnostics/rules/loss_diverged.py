@@ -21,6 +21,7 @@ NAME = "loss-diverged"
 METHODS = None
 EXPLAINS = (
     "not-learning",
+    "held-out-score-falls",
     "overfitting",
     "loss-spike",
     "gradient-explosion",

@@ -14,6 +14,7 @@ NAME = "loss-not-finite"
 METHODS = None
 EXPLAINS = (
     "checkpoint-not-finite",
+    "held-out-score-falls",
     "loss-diverged",
     "not-learning",
     "overfitting",

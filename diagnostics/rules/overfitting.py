@@ -11,7 +11,7 @@ from diagnostics.run import Run, Series
 
 NAME = "overfitting"
 METHODS = None
-EXPLAINS = ("memorised", "best-checkpoint-not-saved")
+EXPLAINS = ("memorised", "best-checkpoint-not-saved", "held-out-score-falls")
 
 EVALUATIONS = Limit(4, "evaluations", "finetune-doctor 0.2.2 and runmedic 0.1.1")
 NOISE = Limit(2.0, "standard deviations of the evaluations' noise", "finetune-doctor 0.2.2")

@@ -19,7 +19,14 @@ from diagnostics.run import Run
 
 NAME = "reward-collapse"
 METHODS = ONLINE
-EXPLAINS = ("not-learning", "length-collapse", "length-explosion", "completions-truncated", "reward-groups-constant")
+EXPLAINS = (
+    "not-learning",
+    "length-collapse",
+    "length-explosion",
+    "completions-truncated",
+    "reward-groups-constant",
+    "held-out-score-falls",
+)
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
 GIVEN_BACK = Limit(0.4, "of what had been gained", "ours: less is a plateau with weather")

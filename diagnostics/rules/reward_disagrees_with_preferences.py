@@ -12,7 +12,7 @@ from diagnostics.run import Run
 
 NAME = "reward-disagrees-with-preferences"
 METHODS = PREFERENCE
-EXPLAINS = ()
+EXPLAINS = ("held-out-score-falls",)
 
 PROMPTS = Limit(16, "prompts answered at both steps", "ours: fewer give an interval too wide to judge by")
 SIGMAS = Limit(3, "standard errors of the mean difference", "ours")

@@ -11,7 +11,7 @@ from diagnostics.run import Run, Series
 
 NAME = "reward-hacking-suspected"
 METHODS = ONLINE
-EXPLAINS = ("kl-explosion",)
+EXPLAINS = ("kl-explosion", "held-out-score-falls")
 
 ROWS = Limit(20, "logged rows", "ours: fewer have no trend")
 EVALUATIONS = Limit(4, "evaluations", "rl-doctor 0.2.0")

@@ -568,7 +568,7 @@ Sources: huggingface/trl#1267, unslothai/unsloth#1102.""",
 能识别其他格式（Alpaca、ShareGPT、OpenAI 的 messages、列名不同的偏好对、UltraFeedback、HH-RLHF、评分）：结论会给出列映射，或说明
 转换时每一列如何处理。
 
-各方法读取哪些列：docs/data.md。见 huggingface/trl#1267、axolotl#2415、ms-swift#1922。
+各方法读取哪些列：docs/zh/data.md。见 huggingface/trl#1267、axolotl#2415、ms-swift#1922。
 
 崩溃之后，在控制台里查找 TRL、transformers 与 datasets 关于列的报错：键为列名、或在读取数据行时抛出的 KeyError，
 `The model did not return a loss`，`No columns in the dataset match`。

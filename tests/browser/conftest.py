@@ -37,8 +37,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(runs: Path, port: int, *arguments: str) -> Served:
-    """Start a dashboard and wait until it answers."""
+def start(runs: Path, port: int, *arguments: str, patience: float = 60) -> Served:
+    """Start a dashboard and wait until it answers, `patience` seconds at most."""
     log = runs.parent / "dashboard.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -50,14 +50,16 @@ def start(runs: Path, port: int, *arguments: str) -> Served:
             env={**os.environ, "XDG_CACHE_HOME": str(runs.parent / "cache")},
         )
     address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience
     while True:
         try:
             urllib.request.urlopen(address, timeout=2).close()
             break
         except OSError:
             assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"no answer after {patience:.0f} s: {log.read_text()}") from None
             time.sleep(0.2)
     return Served(address, runs, process)
 
@@ -74,9 +76,9 @@ def stop(served: Served) -> None:
 
 
 @contextmanager
-def serving(runs: Path, *more: str) -> Iterator[Served]:
+def serving(runs: Path, *more: str, patience: float = 60) -> Iterator[Served]:
     """A dashboard of a runs folder, until the block ends."""
-    served = start(runs, free_port(), *more)
+    served = start(runs, free_port(), *more, patience=patience)
     try:
         yield served
     finally:

@@ -68,6 +68,27 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
     expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
 
 
+def test_both_answers_are_one_click_away(page: Page, served: Served) -> None:
+    """On the first page: which checkpoint is better, by how much; which run failed, since when. Each leads to its proof."""
+    for path, better, failed, differs in (
+        ("", "better", "The loss diverged", "better"),
+        ("zh", "更好", "损失发散", "更好"),
+    ):
+        page.goto(f"{served.address}/{path}")
+        gained, lost = page.locator(".first-answer").first, page.locator(".first-answer").nth(1)
+        expect(gained).to_contain_text("base → dpo", timeout=MINUTE)
+        expect(gained).to_contain_text(better)
+        expect(gained).to_contain_text("192")
+        expect(lost).to_contain_text("sft-too-hot")
+        expect(lost).to_contain_text(failed)
+        gained.locator("a").click()
+        expect(page.locator("#verdict")).to_contain_text(differs, timeout=MINUTE)
+        expect(page.locator("#verdict")).to_contain_text("base/checkpoint")
+        page.go_back()
+        page.locator(".first-answer").nth(1).locator("a").first.click()
+        expect(page.locator(".finding").first).to_contain_text(failed, timeout=MINUTE)
+
+
 def test_curves_are_drawn_again_only_on_change(page: Page, served: Served) -> None:
     """A finished folder draws its curves once: no plot is replaced while nothing changes."""
     page.goto(served.address)

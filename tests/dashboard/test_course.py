@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -231,13 +232,27 @@ def test_each_exercise_says_its_aim_its_steps_and_what_was_seen(root: Path, lang
         assert ("exercise-done" in html) == (one.key == "demo")
         for page, query in one.goes:
             assert page in PAGES
-            assert all(name in ("run",) for name in query)
+            assert set(query) <= {"run", "metric"}
+            for run in [query["run"]] if isinstance(query.get("run"), str) else query.get("run", ()):
+                assert f"run={run}" in html
+        assert "`" not in html
         if one.look is not None:
             assert shown_html(one, found[one.key], words)
         if one.question is not None:
             assert [value for _, value in choices(one, words)] == list(one.question.choices)
     assert "1" in head_html(progress, words)
     assert sorted({one.day for one in EXERCISES}) == list(DAYS) == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(("key", "usual"), [("ppo", "kl_coef"), ("dpo", "beta")])
+def test_before_the_demos_run_has_begun_no_value_is_told(tmp_path: Path, key: str, usual: str) -> None:
+    """It told TRL's default then, and the demo's own value later."""
+    a_run(tmp_path, "mine", key, {usual: 0.3})
+    shown = seen(tmp_path, key)
+    assert not shown.done
+    for lang in LANGS:
+        assert usual in (said := unescape(shown_html(BY_KEY[key], shown, Words(lang))))
+        assert not any(sign.isdigit() for sign in said)
 
 
 def test_a_state_without_words_of_its_own_is_said_too() -> None:

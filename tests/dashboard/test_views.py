@@ -16,6 +16,7 @@ from dashboard.clinic import Clinic
 from dashboard.compare.comparison import Question, asked_for, choices, first_choice, named, verdict_html, with_before
 from dashboard.compare.panes_view import panes_html, verdict
 from dashboard.diagnose.findings_view import child_command, finding_html, findings_in_words, summary_html
+from dashboard.html import link
 from dashboard.plots.curves import evidence_figure, metric_figure, metrics_of, score_figure
 from dashboard.runs.view import COLUMNS, demo_strip, runs_table
 from dashboard.texts import LANGS, TEXTS, Words
@@ -136,7 +137,7 @@ def test_unreadable_run_keeps_its_row_and_says_why(clinic: Clinic) -> None:
 
 def test_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     assert "Start the demo" in runs_table(Clinic(tmp_path), EN, Addresses("en"))
-    assert demo_strip(Clinic(tmp_path), EN) == ""
+    assert demo_strip(Clinic(tmp_path), EN, Addresses("en")) == ""
     assert Clinic(tmp_path / "nowhere").demo_state() == "none"
 
 
@@ -147,12 +148,29 @@ def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
         "stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7, "needs": ["before", "<b>"]}, "junk"]
     }
     (folder / "plan.json").write_text(json.dumps(plan))
-    strip = demo_strip(clinic, EN)
+    strip = demo_strip(clinic, EN, Addresses("en"))
     assert "failed" in strip
     assert "waiting" in strip
     assert "0 / 7" in strip
     assert "from before, &lt;b&gt;" in strip
     assert strip.count(">from ") == 1
+    assert 'href="./diagnose?run=before"' in strip
+    assert "run=coming" not in strip  # nothing to look at yet
+    assert "<details" not in strip
+
+
+def test_stages_fold_away_once_all_have_finished(clinic: Clinic) -> None:
+    folder = clinic.root / ".demo"
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps({"stages": [{"name": "before"}]}))
+    assert "<details" not in demo_strip(clinic, EN, Addresses("en"))  # it failed
+    status = clinic.root / "before" / "status.json"
+    status.write_text(json.dumps({"state": "finished", "exit_code": 0, "step": 20, "max_steps": 20, "started": 1.0}))
+    assert '<details class="strip">' in demo_strip(Clinic(clinic.root), EN, Addresses("en"))
+
+
+def test_a_link_names_several_runs() -> None:
+    assert link("./compare", "x", run=("a", "b&c")) == '<a href="./compare?run=a&amp;run=b%26c">x</a>'
 
 
 def test_comparison_offers_before_and_after(clinic: Clinic) -> None:

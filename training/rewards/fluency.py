@@ -55,3 +55,16 @@ def faults(answer: str) -> list[str]:
         "open bracket": any(answer.count(opened) != answer.count(closed) for opened, closed in PAIRS),
     }
     return [name for name, found in seen.items() if found]
+
+
+# The page of this reward in Chinese, for docs/zh/rewards.md: as the docstring on top.
+CHINESE = """回答是否像人写的，看表面可见的毛病。
+
+衡量：下列书写毛病。它没有语言模型：语法错误、用词错误或由真词组成的无意义句子都看不出来。
+做法：满分 1，每发现一类毛病扣四分之一：没有结尾（结尾没有句末标点、右括号或代码）、英文句子以小写字母开头、同一个词连写两次
+（“the the”；中文为同一个字连写三次）、标点堆叠（“!!!”）或前面有空格、括号或引号没有闭合。根本不成文字（乱码、四种文字混杂、
+没有元音）或露出对话模板控制词元的文本得 0。
+取值：0 到 1，每档 0.25，越高越好；空回答为 0。
+列：无。
+如何被钻空子：不论问什么都答一个正确的短句（“是的。”）；长度和切题不归它管。
+"""

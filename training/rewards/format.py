@@ -95,3 +95,16 @@ def open_tags(text: str) -> bool:
         elif not opened or opened.pop() != name:
             return True
     return bool(opened)
+
+
+# The page of this reward in Chinese, for docs/zh/rewards.md: as the docstring on top.
+CHINESE = """回答是否有所要求的形式；没有要求时，标记是否完整。
+
+衡量：只看形式，与内容无关。
+做法：该行有 `format` 列时，回答符合该形式得 1，否则得 0：`json`（整个回答可以解析）、`list`（至少两行以项目符号或编号开头）、
+`code`（一个闭合的代码块）、`sentence`（一行，以句末标点结束），其他写法视为整个回答必须匹配的正则表达式。没有该列或为空时：
+满分 1，每一类破损的标记扣 0.5：没有闭合的代码块、不成对的粗体标记、对话模板的控制词元或角色标记、没有闭合的 HTML 标签、开头的空行或中间三个以上的空行。
+取值：0 到 1，越高越好；空回答为 0。
+列：数据中有 `format` 时使用。
+如何被钻空子：只有形式的空壳：`{}` 也是 JSON。模式应当要求内容。
+"""

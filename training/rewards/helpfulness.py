@@ -65,3 +65,16 @@ def helpfulness(answer: str, question: str) -> float:
     strange = {one for one in codes(answer) - asked if CODE.fullmatch(one)}
     kept = asked <= codes(answer) and not strange
     return round(ANSWERED + CONCRETE * concrete + NUMBERS_KEPT * kept, 6)
+
+
+# The page of this reward in Chinese, for docs/zh/rewards.md: as the docstring on top.
+CHINESE = """回答是否对请求做了或说了具体的事，而不是推托。
+
+衡量：下列有帮助的迹象。它无从知道所承诺的是否属实、可行或正确。
+做法：空回答、拒绝、把顾客打发走（“not my problem”、“问别人去”）、与提问语言不同、或不成文字的回答得 0。否则为以下之和：作答得 0.4；
+有具体内容得 0.4，即一个动作（“I have cancelled”、“you can return it”、“我已为您取消”、“可以退货”）、一个步骤、一个时间、一个金额或一个链接；
+与顾客所说的号码一致得 0.2：这些号码全部出现在回答里，且没有别的字母数字编号。
+取值：0 到 1，越高越好。
+列：无。
+如何被钻空子：毫无根据地承诺（“已为您退款”），人会称之为说谎；以及给任何句子加上一个时间。办法是用一个以错误承诺为劣答训练的奖励模型。
+"""

@@ -53,3 +53,15 @@ def fit(answer: str, words: tuple[int, int], characters: tuple[int, int]) -> flo
 
 
 length_reward = length_within()
+
+
+# The page of this reward in Chinese, for docs/zh/rewards.md: as the docstring on top.
+CHINESE = """回答是否不太短也不太长，以词或汉字计。
+
+衡量：回答的长度，与内容无关。汉字占字母的十分之一以上时按汉字计，否则按词计；数字在两种情况下都算词。
+做法：范围之内得 1；低于范围时直线降到零长度处的 0，高于范围时直线降到上限两倍处的 0。范围为 8 到 60 个词，或 12 到 100 个汉字，
+即一到四句的客服回答的长度；`length_within` 可以生成其他范围的版本。
+取值：0 到 1，越高越好。
+列：无。
+如何被钻空子：长度合适的填充语。它是其他奖励旁边的护栏：与单纯奖励简短不同，它的顶部是平的，对已在范围内的回答不再施加影响。
+"""

@@ -46,3 +46,16 @@ def politeness(answer: str) -> float:
         return 0.0
     found = sum(re.search(pattern, answer, re.IGNORECASE) is not None for pattern in KINDS.values())
     return min(found, ENOUGH) / ENOUGH
+
+
+# The page of this reward in Chinese, for docs/zh/rewards.md: as the docstring on top.
+CHINESE = """回答是否有服务台的礼貌，看用语。
+
+衡量：礼貌用语的种类，以及粗鲁用语。它只认识文件里列出的用语，不懂语气和反讽。
+做法：五类各计一次：问候、感谢、道歉、表示愿意继续帮忙、祝愿或“请”，依据 Danescu-Niculescu-Mizil 等（2013）的礼貌策略。
+有两类即得 1，一类得 0.5。出现任何粗鲁用语得 0。每类只计一次，所以道歉三次不会多得分。
+取值：0、0.5 或 1，越高越好；空回答为 0。
+列：无。
+如何被钻空子：用客套话代替回答（“您好，谢谢！”）。在本项目的训练中，只按礼貌奖励的模型学会了把“I am sorry to hear that.”
+说三遍，别无其他。权重应低于 `helpfulness` 和 `relevance`，并加上 `repetition`。
+"""

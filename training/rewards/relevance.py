@@ -49,3 +49,17 @@ def agreement(answer: str, reference: str) -> float:
     """The F1 of the words of two texts."""
     said, wanted = content_words(answer), content_words(reference)
     return 2 * len(said & wanted) / (len(said) + len(wanted)) if said and wanted else 0.0
+
+
+# The page of this reward in Chinese, for docs/zh/rewards.md: as the docstring on top.
+CHINESE = """回答是否切题，看两者共有的词。
+
+衡量：提问与回答之间词的重合。它不懂含义：换一种说法的回答会算作离题，用词对而内容错的回答会算作切题。
+做法：比较承载内容的词（英文词干、汉字两两组合、数字；不含虚词）。得分是回答用到的提问词所占的比例，用到一半即满分。
+没有任何自己的词、只是把提问重复一遍的回答得 0。若该行有 `reference` 列，则改为回答与参考答案的词的 F1，即去掉虚词的
+ROUGE-1（Lin 2004）。
+取值：0 到 1，越高越好；空回答为 0。提问里没有这类词（“Hi”）时，任何回答都得 1。
+列：数据中有 `reference`（文本或消息）时使用。看不到 `completion` 列：TRL 不把它交给奖励函数。
+如何被钻空子：在填充语里重复提问的词（“您问的是订单 B14 的退款，是的”）。应与能看出说了什么的奖励一起用，例如
+`helpfulness` 或训练出来的奖励模型。
+"""

@@ -1,21 +1,32 @@
-"""The page on memory says what the code does."""
+"""The pages on memory say what the code does, in both languages."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 
 import pytest
 
 from diagnostics.memory import command
-from tests.memory_page import PAGE, page
+from diagnostics.memory.prices import PRICES
+from diagnostics.report.words import LANGS
+from tests.memory_page import PAGES, page, reason
 
-TEXT = PAGE.read_text(encoding="utf-8")
+TEXTS = {lang: PAGES[lang].read_text(encoding="utf-8") for lang in LANGS}
+TEXT = "\n".join(TEXTS.values())
 
 
 def test_the_prices_are_those_of_the_code() -> None:
-    assert page(TEXT) == TEXT, "run: python -m tests.memory_page"
-    assert TEXT.count("| ") > 60
+    for lang, text in TEXTS.items():
+        assert page(text, lang) == text, "run: python -m tests.memory_page"
+        assert text.count("| ") > 60
+
+
+@pytest.mark.parametrize("key", PRICES)
+def test_a_reason_says_the_same_numbers_in_both_languages(key: str) -> None:
+    english, chinese = (re.findall(r"\d[\d./]*", reason(key, PRICES[key], lang)) for lang in LANGS)
+    assert english == chinese
 
 
 @pytest.mark.parametrize(

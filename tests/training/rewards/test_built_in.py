@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from diagnostics.probes.reward_functions import load_reward
-from tests.reward_page import PAGE, page
+from diagnostics.report.words import LANGS
+from tests.reward_page import PAGES, page
 from training.demo.grammar import LANGUAGES, answer, draw_case
 from training.rewards import BUILT_IN
 from training.rewards.length import length_within
@@ -134,7 +135,8 @@ def test_every_reward_says_what_it_measures_and_how_it_is_gamed(name: str) -> No
 
 
 def test_the_page_of_the_rewards_comes_from_their_files() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.reward_page"
+    for lang in LANGS:
+        assert PAGES[lang].read_text(encoding="utf-8") == page(lang), "run: python -m tests.reward_page"
 
 
 def test_rewards_need_no_torch() -> None:

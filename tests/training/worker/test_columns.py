@@ -10,7 +10,8 @@ import pytest
 from datasets import Dataset
 from trl.scripts.utils import DatasetConfig, DatasetMixtureConfig
 
-from tests.data_page import PAGE, page
+from diagnostics.report.words import LANGS
+from tests.data_page import PAGES, page
 from tests.training.worker.runs import write_rows
 from training.request import METHODS, BadRequest, ClinicArguments, Request
 from training.worker.arguments import parse
@@ -215,7 +216,8 @@ def test_datasets_in_a_config_become_a_mixture(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_the_page_of_the_data_comes_from_what_is_checked() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.data_page"
+    for lang in LANGS:
+        assert PAGES[lang].read_text(encoding="utf-8") == page(lang), "run: python -m tests.data_page"
 
 
 def test_hint_for_pairs_does_not_leave_the_prompt_out() -> None:
