@@ -118,6 +118,10 @@ UNITS: dict[str, str] = {
     "weight of the KL penalty": "KL 惩罚的权重",
     "weighted good rows to weighted bad rows": "加权的好行与坏行之比",
     "words": "个词",
+    "of the whole range of the mean scores": "的平均评分变化范围",
+    "prompts scored at both steps": "个两步都评过分的提示",
+    "standard deviations of the scores": "倍评分标准差",
+    "standard errors of the paired difference": "倍配对差的标准误",
 }
 SOURCES: dict[str, str] = {
     "TRL 0.11's PPO trainer warns below it": "TRL 0.11 的 PPO 训练器低于此值时警告",
@@ -344,4 +348,7 @@ SOURCES: dict[str, str] = {
     "the inverse of the above": "上一项的倒数",
     "the inverse of the above; TRL's documentation names 0.1": "上一项的倒数；TRL 文档所说为 0.1",
     "twice is what chance alone would show": "两倍就是单凭偶然也会出现的",
+    "ours: the standard error of fewer is itself not known": "自定：更少时标准误本身就不可知",
+    "ours: the best of many checkpoints is high by luck": "自定：多个检查点中最好的那个含有运气",
+    "Cohen 1988: 0.2 is a small effect, 0.5 a medium one; between them": "Cohen 1988：0.2 为小效应，0.5 为中等效应；取两者之间",
 }
