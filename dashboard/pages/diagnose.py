@@ -9,8 +9,9 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.children import change_html, written_html
 from dashboard.clinic import Clinic
+from dashboard.diagnose.choosing import first_run, nothing_to_diagnose, runs_to_choose
 from dashboard.diagnose.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
-from dashboard.html import link, note, text
+from dashboard.html import link, text
 from dashboard.memory.crash import died_of_memory
 from dashboard.pages.header import header
 from dashboard.plots.curves import evidence_figure
@@ -31,13 +32,10 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
 
     def names_and_state(name: str | None) -> tuple[Any, str]:
         """The runs to choose from, and a text that changes whenever the chosen one does."""
-        runs, _ = clinic.runs()
-        names = [run.name for run in runs]
-        if name not in names:
-            name = worst(clinic)
+        name = name or first_run(clinic)
         run = clinic.run(name) if name else None
         state = f"{name} {id(run)} {run.status.state if run else ''}"
-        return gr.update(choices=names, value=name), state
+        return gr.update(choices=runs_to_choose(clinic, name, words), value=name), state
 
     def from_address(request: gr.Request) -> tuple[Any, str]:
         """The run that the address names."""
@@ -74,7 +72,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         """The diagnosis of the chosen run."""
         run = clinic.run(name) if name else None
         if run is None:
-            gr.HTML(note(words("diagnose.gone", name=name) if name else words("diagnose.none")))
+            gr.HTML(nothing_to_diagnose(clinic, name, words))
             return
         diagnosis = clinic.diagnosis(run)
         gr.HTML(summary_html(run, diagnosis, words))
@@ -101,13 +99,3 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     gr.Timer(POLL_SECONDS).tick(clinic.signature, outputs=signature, **quiet)
     signature.change(names_and_state, chosen, [chosen, shown], **quiet)
     return [(from_address, [chosen, shown])]
-
-
-def worst(clinic: Clinic) -> str | None:
-    """The run to show first: one with an error, else with a warning, else the newest."""
-    runs, _ = clinic.runs()
-    for severity in ("error", "warning"):
-        for run in runs:
-            if any(one.severity == severity for one in clinic.diagnosis(run).findings):
-                return run.name
-    return runs[-1].name if runs else None

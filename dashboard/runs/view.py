@@ -16,6 +16,7 @@ from dashboard.runs.filter import Facts, facts_of, listed
 from dashboard.runs.marks import NOTHING, Mark
 from dashboard.runs.overlay import bare
 from dashboard.runs.selection import Look
+from dashboard.runs.trouble import no_runs_html
 from dashboard.texts import Words
 from diagnostics.export.pieces import score_html
 from diagnostics.run import Run
@@ -76,7 +77,7 @@ def runs_table(
     """
     runs, broken = clinic.runs()
     if not runs and not broken:
-        return note(words("runs.empty", root=clinic.root))
+        return no_runs_html(clinic, words)
     marks, _ = clinic.marks_now()
     by_name = {run.name: run for run in runs}
     facts = facts_by_run(clinic, runs, marks)
