@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.html import text
-from dashboard.plots.curves import GRID, INK, MARK
+from dashboard.plots.curves import GRID, INK, MARK, flat_axis
 from dashboard.runs.overlay import Curve, Pin
 from dashboard.runs.selection import Look
 from dashboard.texts import Words
@@ -32,13 +32,18 @@ def overlay_figure(
     """The curves of one tag over each other. `unit`: that of the time axis; `metric`: its healthy limits are dotted lines."""
     import plotly.graph_objects as go  # here, because the page must not wait for it to be imported
 
-    traces: list[dict[str, Any]] = []
-    for curve in curves:
-        traces += lines(curve, look, words)
-    for curve in curves:
-        traces += marks(curve, look, words)
-    limits = limits_seen(curves, metric)
-    return go.Figure(data=traces, layout=layout(look, words, unit, limits), _validate=False)
+    traces = [one for curve in curves for one in lines(curve, look, words)]
+    traces += [one for curve in curves for one in marks(curve, look, words)]
+    return go.Figure(data=traces, layout=layout_of(curves, look, words, unit=unit, metric=metric), _validate=False)
+
+
+def layout_of(
+    curves: Sequence[Curve], look: Look, words: Words, *, unit: str = "", metric: Metric | None = None
+) -> dict[str, Any]:
+    """The frame of a figure of these curves."""
+    frame = layout(look, words, unit, limits_seen(curves, metric))
+    frame["yaxis"] |= {} if look.log else flat_axis([curve.raw for curve in curves])
+    return frame
 
 
 def limits_seen(curves: Sequence[Curve], metric: Metric | None) -> list[float]:

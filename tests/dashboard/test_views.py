@@ -134,10 +134,14 @@ def test_table_links_to_diagnosis_and_comparison(clinic: Clinic) -> None:
 def test_unreadable_run_keeps_its_row_and_says_why(clinic: Clinic) -> None:
     (clinic.root / "broken").mkdir()
     (clinic.root / "broken" / "trainer_state.json").write_text("{")
+    (clinic.root / EVIL).mkdir()
+    (clinic.root / EVIL / "trainer_state.json").write_text("{")
     table = runs_table(clinic, EN, Addresses("en"))
     assert "cannot be read" in table
     assert "trainer_state.json" in table
     assert "before" in table
+    assert "<img" not in table
+    assert "<b>&lt;img src=x" in table
 
 
 def test_empty_folder_says_what_to_do(tmp_path: Path) -> None:
@@ -264,7 +268,12 @@ def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
     folder = clinic.root / ".demo"
     folder.mkdir()
     plan = {
-        "stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7, "needs": ["before", "<b>"]}, "junk"]
+        "stages": [
+            {"name": "before", "steps": 20},
+            {"name": "coming", "steps": 7, "needs": ["before", "<b>"]},
+            {"name": EVIL},
+            "junk",
+        ]
     }
     (folder / "plan.json").write_text(json.dumps(plan))
     strip = demo_strip(clinic, EN)
@@ -273,6 +282,8 @@ def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
     assert "0 / 7" in strip
     assert "from before, &lt;b&gt;" in strip
     assert strip.count(">from ") == 1
+    assert "<img" not in strip
+    assert "&lt;img" in strip
 
 
 def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
