@@ -105,6 +105,10 @@ class Clinic:
         """The newest diagnosis of a run without waiting for one; None if it is not judged yet. `signature` tells when it is."""
         return self._judge.latest(run)
 
+    def known_diagnosis(self, run: Run) -> Diagnosis | None:
+        """The newest diagnosis of a run if it is judged already; it is not judged for this."""
+        return self._judge.known(run)
+
     def kept(self, run: Run, what: Hashable, make: Callable[[Run], Made]) -> Made:
         """What is made of a run, made again only when the run was read again. `what` tells one such thing from another."""
         known = self._kept.get((run.name, what))

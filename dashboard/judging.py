@@ -42,6 +42,11 @@ class Judge:
             known = self._made(run)
         return known.diagnosis
 
+    def known(self, run: Run) -> Diagnosis | None:
+        """The newest diagnosis of a run, None if there is none yet; none is asked for."""
+        known = self._known.get(run.name)
+        return known.diagnosis if known is not None else None
+
     def latest(self, run: Run) -> Diagnosis | None:
         """The newest diagnosis of a run, None if there is none yet; a newer one is asked for where the run has changed."""
         known = self._known.get(run.name)

@@ -29,6 +29,8 @@ RULES: dict[str, tuple[set[str], set[str], set[str]]] = {
 DIAGNOSTICS_CORE = ("diagnostics.rules", "diagnostics.engine", "diagnostics.finding", "diagnostics.measure")
 # `dashboard.cli` is the command line: the one plain file that starts the app, and does so late.
 LATE = {"dashboard.cli": {"dashboard.app", "dashboard.clinic"}, "dashboard.sharing.serve": {"dashboard.sharing.app"}}
+# What a page of the dashboard, or a room's file, may have: more of them are two.
+MOST_LINES = 300
 FILES = sorted(path for room in OURS for path in (ROOT / room).rglob("*.py"))
 
 
@@ -111,6 +113,12 @@ def test_pages_read_no_files() -> None:
         source = path.read_text(encoding="utf-8")
         for call in ("open(", "read_text(", "read_json(", "glob(", "iterdir("):
             assert call not in source, f"{path.name} reads files: {call}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dashboard").rglob("*.py")), ids=module_of)
+def test_no_file_of_the_dashboard_is_longer_than_one_reads(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{path.relative_to(ROOT)}: {lines} lines; at most {MOST_LINES}. Split it."
 
 
 def test_dashboard_process_never_imports_torch(tmp_path: Path) -> None:

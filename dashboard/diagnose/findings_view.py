@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 
-from dashboard.clinic import Clinic
 from dashboard.html import note, pill, text
 from dashboard.texts import Words
 from diagnostics.finding import Diagnosis, Edit
@@ -76,10 +75,3 @@ def child_command(run: Run, edits: tuple[Edit, ...]) -> str | None:
 def not_checked_html(diagnosis: Diagnosis, run: Run, words: Words) -> str:
     """The rules that could not judge, and why; and what the run's folder does not hold."""
     return unknown_html(run, diagnosis, words.lang)
-
-
-def not_there_html(clinic: Clinic, name: str | None, words: Words) -> str:
-    """That there is no run of the name that an address asks for, since another is shown instead; nothing if there is."""
-    if not name or clinic.run(name) is not None:
-        return ""
-    return note(words("diagnose.gone", name=name), "error")

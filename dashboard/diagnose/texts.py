@@ -6,7 +6,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Diagnose
     "diagnose.run": ("Run", "训练"),
     "diagnose.none": ("No run to diagnose yet.", "还没有可诊断的训练。"),
-    "diagnose.gone": ("{name}: there is no such run.", "{name}：没有这个训练。"),
+    "diagnose.gone": (
+        "{name}: there is no such run here. It was renamed or removed, or the link is mistyped; choose a run above.",
+        "{name}：这里没有这个训练。它可能已改名或被删除，也可能是链接有误；请在上方选择训练。",
+    ),
+    "diagnose.not_there": ("{name} (not there)", "{name}（不存在）"),
     "diagnose.command": ("A child run with this change", "带此修改的子训练"),
     "diagnose.show_change": ("Show the change: {title}", "查看修改：{title}"),
     "diagnose.write": ("Write this config for a child run", "写出子训练的配置"),

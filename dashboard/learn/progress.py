@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
+from dashboard.alone import alone
 from dashboard.clinic import Clinic
 from dashboard.learn.course import BY_KEY, EXERCISES, Exercise, Shown
 from diagnostics.run.files import read_json, write_json
@@ -18,9 +19,10 @@ WRITING = Lock()  # two tabs may answer at once
 
 @dataclass(frozen=True)
 class Progress:
-    """When each exercise was done, seconds since the epoch, by its key."""
+    """When each exercise was done, seconds since the epoch, by its key. `unkept`: why that could not be written, if so."""
 
     done: Mapping[str, float] = field(default_factory=dict)
+    unkept: str = ""
 
     @property
     def count(self) -> int:
@@ -43,24 +45,33 @@ def tick(root: Path, key: str, now: float | None = None) -> Progress:
     Raises:
         OSError: it cannot be written.
     """
-    with WRITING:
+    with WRITING, alone(root / KEPT):
         done = dict(read(root).done)
         if key in BY_KEY and key not in done:
             done[key] = time.time() if now is None else now
-            (root / KEPT).parent.mkdir(parents=True, exist_ok=True)
             write_json(root / KEPT, {"done": done})
     return Progress(done)
 
 
+def ticked(root: Path, key: str) -> Progress:
+    """What is done now that an exercise is, whether or not that can be kept: a full disk is no reason to learn nothing."""
+    try:
+        return tick(root, key)
+    except OSError as error:
+        return Progress({**read(root).done, key: time.time()}, str(error.strerror or error))
+
+
 def look_at_all(clinic: Clinic) -> tuple[Progress, dict[str, Shown]]:
     """What the runs show of each exercise that is judged by them; those that are done by now are ticked."""
-    progress, seen = read(clinic.root), {}
+    away = clinic.store.trouble()
+    progress, seen, unkept = read(clinic.root), {}, str(away.strerror or away) if away else ""
     for one in EXERCISES:
         if one.look is not None:
             seen[one.key] = one.look(clinic)
             if seen[one.key].done and one.key not in progress.done:
-                progress = tick(clinic.root, one.key)
-    return progress, seen
+                now = ticked(clinic.root, one.key)
+                progress, unkept = Progress({**progress.done, **now.done}), now.unkept or unkept
+    return Progress(progress.done, unkept), seen
 
 
 def answered(clinic: Clinic, exercise: Exercise, choice: str | None) -> Shown:
@@ -72,8 +83,7 @@ def answered(clinic: Clinic, exercise: Exercise, choice: str | None) -> Shown:
         return Shown(False, "too_early")
     if choice != right:
         return Shown(False, "wrong")
-    tick(clinic.root, exercise.key)
-    return Shown(True, "right")
+    return told(Shown(True, "right"), ticked(clinic.root, exercise.key))
 
 
 def acted(clinic: Clinic, exercise: Exercise) -> Shown:
@@ -81,6 +91,9 @@ def acted(clinic: Clinic, exercise: Exercise) -> Shown:
     if exercise.act is None:
         return Shown(False, "choose")
     shown = exercise.act(clinic)
-    if shown.done:
-        tick(clinic.root, exercise.key)
-    return shown
+    return told(shown, ticked(clinic.root, exercise.key)) if shown.done else shown
+
+
+def told(shown: Shown, progress: Progress) -> Shown:
+    """What a check saw, with why it could not be kept."""
+    return replace(shown, facts={**shown.facts, "unkept": progress.unkept}) if progress.unkept else shown

@@ -18,6 +18,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "course.day6": ("a curriculum, and the customer-service project end to end", "课程学习，以及完整的客服项目"),
     "course.day7": ("debugging", "调试"),
     "course.count": ("{done} of {all} exercises done", "已完成 {done} / {all} 个练习"),
+    "course.unkept": (
+        "What is done cannot be kept beside the runs: {reason}. Once the folder can be written again, it is kept at the next look.",
+        "完成情况无法保存在训练旁边：{reason}。文件夹恢复可写后，下次查看时会自动保存。",
+    ),
     "course.aim": ("Aim:", "目标："),
     "course.where": ("Where:", "在哪里做："),
     "course.done": ("done", "已完成"),

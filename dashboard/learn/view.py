@@ -23,7 +23,13 @@ def head_html(progress: Progress, words: Words) -> str:
         days.append(f'<li><a href="#day-{day}">{text(words("course.day", day=day))}</a> <small>{mark}</small></li>')
     share = progress.count / len(EXERCISES)
     count = words("course.count", done=progress.count, all=len(EXERCISES))
-    return f'<div class="course-head">{bar(share)} {text(count)}<ol class="course-days">{"".join(days)}</ol></div>'
+    head = f'<div class="course-head">{bar(share)} {text(count)}<ol class="course-days">{"".join(days)}</ol></div>'
+    return head + unkept_html(progress.unkept, words)
+
+
+def unkept_html(reason: object, words: Words) -> str:
+    """That a tick could not be written, and why; nothing if it could."""
+    return note(words("course.unkept", reason=reason), "error") if reason else ""
 
 
 def day_html(day: int, words: Words) -> str:
@@ -61,7 +67,7 @@ def shown_html(one: Exercise, shown: Shown | None, words: Words) -> str:
         key = "course.shown.state"
     said = words(key, **{"state": words_of_state(shown.key, words), **shown.facts})
     more = f" {words(f'course.{one.key}.why')}" if shown.done and f"course.{one.key}.why" in TEXTS else ""
-    return note(said + more, "good" if shown.done else "plain")
+    return note(said + more, "good" if shown.done else "plain") + unkept_html(shown.facts.get("unkept"), words)
 
 
 def words_of_state(key: str, words: Words) -> str:

@@ -9,14 +9,9 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.children import change_html, written_html
 from dashboard.clinic import Clinic
-from dashboard.diagnose.findings_view import (
-    finding_html,
-    findings_in_words,
-    not_checked_html,
-    not_there_html,
-    summary_html,
-)
-from dashboard.html import link, note, text
+from dashboard.diagnose.choosing import first_run, nothing_to_diagnose, runs_to_choose
+from dashboard.diagnose.findings_view import finding_html, findings_in_words, not_checked_html, summary_html
+from dashboard.html import link, text
 from dashboard.memory.crash import died_of_memory
 from dashboard.pages.beat import beat, drawn
 from dashboard.pages.header import header
@@ -31,7 +26,6 @@ from diagnostics.run import Run
 def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     """Lay out the page and wire it. Returns what is to happen when the page is opened, and what it fills."""
     header("diagnose", words, addresses)
-    told = gr.HTML(elem_classes="tight", elem_id="diagnose-told")
     chosen = gr.Dropdown(label=words("diagnose.run"), elem_id="run")
     pulse = beat(lambda of: clinic.signature(), clinic.pace)
     shown = gr.State("")
@@ -39,22 +33,14 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     def names_and_state(name: str | None) -> tuple[Any, str, str]:
         """The runs to choose from, a text that changes whenever the chosen one does, and what was seen of all."""
         seen = clinic.signature()
-        runs, _ = clinic.runs()
-        names = [run.name for run in runs]
-        if name not in names:
-            name = worst(clinic)
+        name = name or first_run(clinic)
         run = clinic.run(name) if name else None
         state = f"{name} {id(run)} {run.status.state if run else ''}"
-        return gr.update(choices=names, value=name), state, drawn(seen)
+        return gr.update(choices=runs_to_choose(clinic, name, words), value=name), state, drawn(seen)
 
     def from_address(request: gr.Request) -> tuple[Any, ...]:
-        """The run that the address names, or that there is none."""
-        asked = request.query_params.get("run")
-        return (not_there_html(clinic, asked, words), *names_and_state(asked))
-
-    def picked(name: str | None) -> tuple[Any, ...]:
-        """Another run was chosen."""
-        return ("", *names_and_state(name))
+        """The run that the address names."""
+        return names_and_state(request.query_params.get("run"))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -87,7 +73,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         """The diagnosis of the chosen run."""
         run = clinic.run(name) if name else None
         if run is None:
-            gr.HTML(note(words("diagnose.gone", name=name) if name else words("diagnose.none")))
+            gr.HTML(nothing_to_diagnose(clinic, name, words))
             return
         diagnosis = clinic.diagnosis(run)
         sharing = share_this(address(addresses.href("share", words.lang), [run.name]), words)
@@ -111,16 +97,6 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 fitting = text(words("diagnose.memory"))
                 gr.HTML(link(addresses.href("memory", words.lang), fitting, run=run.name), elem_classes="tight")
 
-    chosen.input(picked, chosen, [told, chosen, shown, pulse], **quiet)
+    chosen.input(names_and_state, chosen, [chosen, shown, pulse], **quiet)
     pulse.changed(names_and_state, chosen, [chosen, shown, pulse], trigger_mode="once", **quiet)
-    return [(from_address, [told, chosen, shown, pulse])]
-
-
-def worst(clinic: Clinic) -> str | None:
-    """The run to show first: one with an error, else with a warning, else the newest."""
-    runs, _ = clinic.runs()
-    for severity in ("error", "warning"):
-        for run in runs:
-            if any(one.severity == severity for one in clinic.diagnosis(run).findings):
-                return run.name
-    return runs[-1].name if runs else None
+    return [(from_address, [chosen, shown, pulse])]

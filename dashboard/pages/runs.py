@@ -87,6 +87,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
 
     # What a reload must not lose lives in the browser and in the address; what was `sent` may be lost any time.
     chosen, zoom, place, group = (gr.Textbox(visible=False) for _ in range(4))
+    form_shown = gr.Textbox(visible=False)
     sent = gr.State(Sent())
     pulse = beat(lambda of: clinic.signature(), clinic.pace)
     controls = [chosen, zoom, place, search, filters, group, metric, x, smoothing, log]
@@ -156,7 +157,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         sent.turn = kept
         return draw(sent, look_from(*state), differences_only)
 
-    form = [marked, tags, note, keep, stow]
+    form = [marked, tags, note, keep, stow, form_shown]
 
     def fill(look: Look) -> list[Any]:
         """The form for the chosen runs' marks."""
@@ -168,6 +169,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             gr.update(value=now.note, placeholder=now.note_hint, interactive=some),
             gr.update(interactive=some),
             gr.update(value=words("runs.unarchive" if now.archived else "runs.archive"), interactive=some),
+            now.kept(),
         ]
 
     def changed(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
@@ -198,15 +200,15 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         look = replace(look_from(*state), runs=chosen_of(event.runs))
         return [chosen_text(look), *fill(look), *answer(sent, look, differences_only)]
 
-    def keep_marks(sent: Sent, differences_only: bool, tags: str, note: str, *state: Any) -> list[Any]:
+    def keep_marks(shown: str, tags: str, note: str, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Keep what stands in the form."""
         look = look_from(*state)
-        return [save(clinic, look, tags, note, words), *fill(look), *answer(sent, look, differences_only)]
+        return [save(clinic, look, tags, note, words, shown), *fill(look), *answer(sent, look, differences_only)]
 
-    def stow_runs(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def stow_runs(shown: str, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Archive the chosen runs, or take them out again."""
         look = look_from(*state)
-        return [archive(clinic, look, words), *fill(look), *answer(sent, look, differences_only)]
+        return [archive(clinic, look, words, shown), *fill(look), *answer(sent, look, differences_only)]
 
     def from_address(request: gr.Request) -> list[Any]:
         """The look that the address describes."""
@@ -243,11 +245,11 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     gr.on(
         [keep.click, tags.submit],
         keep_marks,
-        [sent, differences, tags, note, *controls],
+        [form_shown, tags, note, *given],
         [kept_told, *form, *shown],
         **DRAWS,
     )
-    stow.click(stow_runs, given, [kept_told, *form, *shown], **DRAWS)
+    stow.click(stow_runs, [form_shown, *given], [kept_told, *form, *shown], **DRAWS)
     demo.click(lambda: clinic.start_demo(words.lang), **QUIET)
     return [
         (from_address, [sent, chosen, zoom, place, group, search, metric, x, smoothing, log, *form, plotly, *shown])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dashboard.html import text
 from dashboard.texts import Words
 from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.finding import SeriesEvidence
@@ -20,6 +22,7 @@ MOST_POINTS = 1500
 # Okabe and Ito's colours, told apart with any colour vision, the blue lightened for the dark page.
 COLOURS = ("#2F8FD0", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D31", "#7F7F7F")
 INK = "#8a8f98"  # the one grey that is legible on both backgrounds
+LONGEST_LABEL = 24  # characters
 GRID = "rgba(138, 143, 152, 0.25)"
 MARK = "#D5202A"
 FIRST_METRICS = ("train/loss", "eval/loss", "train/rewards/accuracies", "train/grad_norm", "train/learning_rate")
@@ -44,13 +47,16 @@ def metric_figure(runs: list[Run], tag: str, words: Words, *, log_scale: bool = 
             x=drawn.steps.tolist(),
             y=drawable(drawn.values),
             mode="lines+markers" if len(drawn) < 12 else "lines",
-            name=run.name,
+            name=text(run.name),
             line={"color": colour, "width": 2},
             connectgaps=False,
         )
         mark_not_finite(figure, series, colour, run.name)
     if log_scale:
         figure.update_yaxes(type="log")
+    else:
+        known = [series for run in runs if (series := run.get(tag)) is not None]
+        figure.update_yaxes(flat_axis([series.values for series in known]))
     return figure
 
 
@@ -68,7 +74,7 @@ def evidence_figure(run: Run, shown: SeriesEvidence, words: Words) -> Figure | N
         marker={"size": 4},
         line={"color": COLOURS[0], "width": 2},
         showlegend=False,
-        name=shown.tag,
+        name=text(shown.tag),
     )
     mark_not_finite(figure, series, COLOURS[0], shown.tag)
     for step in shown.marks[:1]:
@@ -85,6 +91,8 @@ def evidence_figure(run: Run, shown: SeriesEvidence, words: Words) -> Figure | N
         )
     if wants_log_scale(series.values):
         figure.update_yaxes(type="log")
+    else:
+        figure.update_yaxes(flat_axis([series.values]))
     figure.update_layout(height=230, margin={"l": 55, "r": 15, "t": 45, "b": 40})
     return figure
 
@@ -92,14 +100,14 @@ def evidence_figure(run: Run, shown: SeriesEvidence, words: Words) -> Figure | N
 def score_figure(runs: list[Run], reward: str, words: Words) -> Figure | None:
     """The score of every checkpoint in the order of training, with 95 % intervals; None if there are none."""
     figure = empty_figure(reward, "")
-    drawn = False
+    named: list[tuple[str, str]] = []
     for place, run in enumerate(runs):
         scores = scores_of(run, reward)
         if not scores:
             continue
-        drawn = True
+        named.append((text(f"{run.name} {scores[-1].step}"), text(short(run.name))))
         figure.add_scatter(
-            x=[f"{run.name} {score.step}" for score in scores],
+            x=[text(f"{run.name} {score.step}") for score in scores],
             y=[score.mean for score in scores],
             error_y={
                 "type": "data",
@@ -111,10 +119,30 @@ def score_figure(runs: list[Run], reward: str, words: Words) -> Figure | None:
             mode="lines+markers",
             marker={"size": 8},
             line={"color": COLOURS[place % len(COLOURS)], "width": 1, "dash": "dot"},
-            name=run.name,
+            name=text(run.name),
         )
-    figure.update_layout(height=320)
-    return figure if drawn else None
+    # A run is named once below its points: a legend of ten would leave a narrow screen no room for the plot.
+    figure.update_xaxes(tickmode="array", tickvals=[one for one, _ in named], ticktext=[name for _, name in named])
+    figure.update_layout(height=320, showlegend=False)
+    return figure if named else None
+
+
+def short(name: str) -> str:
+    """A name that leaves a plot its room."""
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+
+
+def flat_axis(drawn: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The range of an axis whose values are all the same: half as much again to each side; nothing for any others.
+
+    Plotly draws such a line in the middle of 2, so that a learning rate of 1e-5 looks like none.
+    """
+    finite = [values[np.isfinite(values)] for values in drawn]
+    values = np.concatenate(finite) if finite else np.empty(0)
+    if not len(values) or values.min() != values.max() or values[0] == 0:
+        return {}
+    value = float(values[0])
+    return {"range": sorted((value / 2, value * 1.5)), "autorange": False}
 
 
 def drawable(values: np.ndarray) -> list[float | None]:
@@ -132,7 +160,7 @@ def mark_not_finite(figure: Any, series: Series, colour: str, name: str) -> None
             yaxis="y2",
             mode="markers",
             marker={"symbol": "x", "size": 7, "color": MARK, "line": {"color": colour, "width": 1}},
-            name=f"{name}: NaN",
+            name=text(f"{name}: NaN"),
             hovertemplate="NaN / inf, step %{x}<extra></extra>",
         )
         figure.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
@@ -146,7 +174,7 @@ def empty_figure(title: str, x_title: str) -> Figure:
     return go.Figure(
         layout={
             "template": "none",
-            "title": {"text": title, "font": {"size": 14}, "x": 0.01, "y": 0.97},
+            "title": {"text": text(title), "font": {"size": 14}, "x": 0.01, "y": 0.97},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"color": INK, "family": "system-ui, sans-serif", "size": 12},

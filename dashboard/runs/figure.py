@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.html import text
-from dashboard.plots.curves import GRID, INK, MARK
+from dashboard.plots.curves import GRID, INK, MARK, flat_axis
 from dashboard.runs.overlay import Curve, Pin
 from dashboard.runs.selection import Look
 from dashboard.texts import Words
@@ -41,7 +41,9 @@ def layout_of(
     curves: Sequence[Curve], look: Look, words: Words, *, unit: str = "", metric: Metric | None = None
 ) -> dict[str, Any]:
     """The frame of a figure of these curves."""
-    return layout(look, words, unit, limits_seen(curves, metric))
+    frame = layout(look, words, unit, limits_seen(curves, metric))
+    frame["yaxis"] |= {} if look.log else flat_axis([curve.raw for curve in curves])
+    return frame
 
 
 def limits_seen(curves: Sequence[Curve], metric: Metric | None) -> list[float]:

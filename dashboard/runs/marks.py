@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diagnostics.run.files import read_json, write_json
+from dashboard.alone import alone
+from diagnostics.run.files import read_json, whole, write_json
 from diagnostics.run.refusal import Refusal
 
 FOLDER = ".clinic"
@@ -72,13 +73,16 @@ class Marks:
         self.update({name: lambda mark: replace(mark, **changes) for name in names})
 
     def retag(self, names: Iterable[str], before: Iterable[str], after: Iterable[str]) -> None:
-        """Change the tags of some runs from what they were shown to share: each keeps those of its own.
+        """Change the tags of some runs from what they were shown to share; each keeps those of its own.
+
+        A tag that was shown and taken away since does not come back.
 
         Raises:
             MarksUnreadable: the file is there and is no file of marks; it is left as it is.
             OSError: the file cannot be written.
         """
-        gone, new = set(before) - set(after), tuple(after)
+        known, now = tuple(before), tuple(after)
+        gone, new = set(known) - set(now), [tag for tag in now if tag not in known]
 
         def tagged(mark: Mark) -> Mark:
             return replace(mark, tags=tidy([*(tag for tag in mark.tags if tag not in gone), *new]))
@@ -92,12 +96,11 @@ class Marks:
             MarksUnreadable: the file is there and is no file of marks; it is left as it is.
             OSError: the file cannot be written.
         """
-        with self._lock:
+        with self._lock, alone(self.path):
             marks = dict(read_marks(self.path)) if self.path.exists() else {}
             for name, changed in changes.items():
                 marks[name] = changed(marks.get(name, NOTHING))
             kept = {name: as_json(mark) for name, mark in sorted(marks.items()) if mark != NOTHING}
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.path, {"schema": 1, "runs": kept})
             self._read = None
 
@@ -135,7 +138,7 @@ def as_json(mark: Mark) -> dict[str, Any]:
 
 def tidy(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags without blanks, doubles and what is too long or too many."""
-    short = (" ".join(tag.split())[:LONGEST_TAG].strip() for tag in tags)
+    short = (" ".join(whole(tag).split())[:LONGEST_TAG].strip() for tag in tags)
     return tuple(dict.fromkeys(tag for tag in short if tag))[:MOST_TAGS]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
 from dashboard.clinic import Clinic
 from dashboard.html import note
 from dashboard.runs.marks import LONGEST_NOTE, NOTHING, MarksUnreadable, shared_tags, tags_of
 from dashboard.runs.selection import Look
 from dashboard.texts import Words
+from diagnostics.run.files import whole
 from diagnostics.run.refusal import said
 
 
@@ -22,6 +24,21 @@ class MarksForm:
     note: str
     note_hint: str
     archived: bool
+
+    def kept(self) -> str:
+        """What the form shows, as a text that a page can keep until it is saved."""
+        return json.dumps([self.tags, self.note, self.archived])
+
+    def as_shown(self, kept: object) -> MarksForm:
+        """The form with what a page has kept of it; as it is where that is nothing: it came back from a browser."""
+        try:
+            found = json.loads(kept) if isinstance(kept, str) else None
+        except ValueError:
+            return self
+        if not isinstance(found, list) or [type(one) for one in found] != [str, str, bool]:
+            return self
+        tags, note, archived = found
+        return replace(self, tags=tags, note=note, archived=archived)
 
 
 def marks_form(clinic: Clinic, look: Look, words: Words) -> MarksForm:
@@ -43,27 +60,29 @@ def marks_form(clinic: Clinic, look: Look, words: Words) -> MarksForm:
     )
 
 
-def save(clinic: Clinic, look: Look, tags: str, written: str, words: Words) -> str:
+def save(clinic: Clinic, look: Look, tags: str, written: str, words: Words, shown: object = "") -> str:
     """Keep the tags and the note of the form for the chosen runs; what is to be said then.
 
-    The tags of the form are those the runs share: their other tags stay. A note left empty where the runs have
-    different ones leaves them.
+    `shown`: what the form showed before the user wrote in it, see `MarksForm.kept`. Only what differs from that is the
+    user's: what another tab has kept since stays. The tags of the form are those the runs share: their other tags
+    stay. A note left empty where the runs have different ones leaves them.
     """
-    form = marks_form(clinic, look, words)
+    form = marks_form(clinic, look, words).as_shown(shown)
     if not form.names:
         return note(words("runs.marks_none"))
     try:
-        clinic.marks.retag(form.names, tags_of(form.tags), tags_of(tags))
+        if tags_of(tags) != tags_of(form.tags):
+            clinic.marks.retag(form.names, tags_of(form.tags), tags_of(tags))
         if written.strip() != form.note:
-            clinic.marks.change(form.names, note=written.strip()[:LONGEST_NOTE])
+            clinic.marks.change(form.names, note=whole(written).strip()[:LONGEST_NOTE])
     except (OSError, MarksUnreadable) as error:
         return note(words("runs.unsaved", reason=said(error, words.lang)), "error")
     return note(words("runs.saved", path=clinic.marks.path), "good")
 
 
-def archive(clinic: Clinic, look: Look, words: Words) -> str:
-    """Archive the chosen runs, or take them out again where all of them are archived; what is to be said then."""
-    form = marks_form(clinic, look, words)
+def archive(clinic: Clinic, look: Look, words: Words, shown: object = "") -> str:
+    """Archive the chosen runs, or take them out again where the form, as it was `shown`, says that they are archived."""
+    form = marks_form(clinic, look, words).as_shown(shown)
     if not form.names:
         return note(words("runs.marks_none"))
     try:

@@ -104,7 +104,7 @@ def demo_button(clinic: Clinic) -> tuple[str, bool]:
     plan = clinic.demo_plan()
     state = clinic.demo_state()
     unfinished = any((run := clinic.run(stage["name"])) is None or run.status.state != "finished" for stage in plan)
-    visible = state != "running" and (state == "none" or unfinished)
+    visible = clinic.store.trouble() is None and state != "running" and (state == "none" or unfinished)
     return ("runs.resume_demo" if plan else "runs.start_demo", visible)
 
 

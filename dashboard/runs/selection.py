@@ -75,7 +75,7 @@ class Look:
             pairs.append(("log", "1"))
         if self.zoom:
             pairs.append(("zoom", zoom_text(self.zoom)))
-        return urlencode([*pairs, *self._place()])
+        return urlencode([*pairs, *self._place()], errors="replace")
 
     def place(self) -> str:
         """Where in the table and among the plots one is, as a text that a page can keep."""
@@ -152,7 +152,10 @@ def chosen_of(kept: object) -> tuple[str, ...] | None:
 
 def zoom_text(zoom: tuple[float, float]) -> str:
     """A part of an axis as an address and a page keep it."""
-    return f"{zoom[0]:.7g}~{zoom[1]:.7g}"
+    # As many digits as it takes to tell the two ends apart, and four more for where between them they lie.
+    apart = max(abs(zoom[0]), abs(zoom[1])) / (zoom[1] - zoom[0])
+    digits = min(17, max(7, math.ceil(math.log10(apart)) + 5)) if math.isfinite(apart) else 17
+    return f"{zoom[0]:.{digits}g}~{zoom[1]:.{digits}g}"
 
 
 def zoom_of(kept: object) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ from dashboard.runs.filter import Facts, listed
 from dashboard.runs.marks import NOTHING, Mark
 from dashboard.runs.selection import COLUMNS, Look
 from dashboard.runs.sorting import ordered
+from dashboard.runs.trouble import no_runs_html
 from dashboard.runs.view import Colour, facts_by_run, run_row
 from dashboard.texts import Words
 from diagnostics.run import Run
@@ -87,7 +88,7 @@ def table_of(
     `colours`: of the runs that are drawn. A page beyond the last is the last.
     """
     if not found.runs and not found.broken:
-        return Table("", {}, "", note(words("runs.empty", root=clinic.root)))
+        return Table("", {}, "", no_runs_html(clinic, words))
     by_name = {run.name: run for run in found.runs}
     page = min(look.page, found.pages)
     rows = {

@@ -9,6 +9,21 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{root} 下还没有训练。点击开始演示，看同一个模型用每一种方法训练，其中一次会按设计失败；也可以自己训练："
         "python -m training start --method sft --help",
     ),
+    "runs.vanished": (
+        "{root} is not there any more: it was moved or renamed, or its disk is not mounted. Nothing is lost by that: put "
+        "it back, and its runs are shown again; or start the dashboard anew with --runs and its new place.",
+        "{root} 已不存在：它可能被移动或改名，或其磁盘未挂载。数据并未因此丢失：放回原处后训练会自动重新显示；"
+        "也可以用 --runs 指定新位置重新启动面板。",
+    ),
+    "runs.no_folder": (
+        "{root} is a file now, where a folder of runs is expected. Move it away and put the folder back; its runs are "
+        "then shown again.",
+        "{root} 现在是一个文件，而这里应当是存放训练的文件夹。移走该文件并放回文件夹，训练会自动重新显示。",
+    ),
+    "runs.closed": (
+        "{root} cannot be listed ({reason}). Give this user the right to read it; its runs are then shown again.",
+        "无法列出 {root}（{reason}）。请给当前用户读取权限，训练会自动重新显示。",
+    ),
     "runs.run": ("run", "训练"),
     "runs.method": ("method", "方法"),
     "runs.state": ("state", "状态"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dashboard.alone import alone
 from diagnostics.run.files import read_json, write_json
 
 FOLDER, FILE = ".clinic", "settings.json"
@@ -102,13 +103,12 @@ class Settings:
         for name, value in changes.items():
             if value is not None and not RANGES[name].holds(value):
                 raise ValueError(f"{name}: {value} is not from {RANGES[name].least:g} to {RANGES[name].most:g}.")
-        with self._lock:
+        with self._lock, alone(self.path):
             content = content_of(self.path)
             for name, value in changes.items():
                 content.pop(name, None)
                 if value is not None and value != RANGES[name].default:
                     content[name] = int(value) if RANGES[name].whole else value
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.path, content)
             self._read = None
 

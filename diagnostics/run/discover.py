@@ -10,7 +10,12 @@ from pathlib import Path
 from diagnostics.run.folder import is_run
 from diagnostics.run.reader import RunReader
 from diagnostics.run.record import Run, RunUnreadable
-from diagnostics.run.refusal import sentence_of
+from diagnostics.run.refusal import Sentence, sentence_of
+
+
+def printable(name: str) -> str:
+    """The name of a file as a text that can be shown: what is not UTF-8 in it is written as escapes."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 
 @dataclass
@@ -24,10 +29,22 @@ class RunStore:
 
     def names(self) -> list[str]:
         """The names of the run folders, sorted. Folders whose name begins with a dot are not runs."""
+        return [name for name in self._folders() if printable(name) == name]
+
+    def trouble(self) -> OSError | None:
+        """Why the root cannot be listed: it is gone, no folder, or closed to this user; None if it can."""
+        try:
+            os.scandir(self.root).close()
+        except OSError as error:
+            return error
+        return None
+
+    def _folders(self) -> list[str]:
+        """As `names`, with those that no text can hold."""
         try:
             with os.scandir(self.root) as entries:
                 folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith((".", "_"))]
-        except FileNotFoundError:
+        except OSError:
             return []
         return sorted(name for name in folders if is_run(self.root / name))
 
@@ -53,11 +70,17 @@ class RunStore:
                 runs.append(self.get(name))
             except (RunUnreadable, OSError) as error:
                 broken[name] = sentence_of(error)
+        for name in self._folders():
+            if (shown := printable(name)) != name:
+                broken[shown] = Sentence(
+                    f"{self.root / shown}: its name is not UTF-8, so no page can name it; rename the folder.",
+                    f"{self.root / shown}：文件夹名不是 UTF-8，页面无法引用；请重命名该文件夹。",
+                )
         return sorted(runs, key=lambda run: (run.status.started or 0.0, run.name)), broken
 
     def signature(self) -> str:
         """A text that changes whenever a run appears, vanishes or changes."""
-        parts = []
+        parts = [str(self.trouble()), *(name for name in self._folders() if printable(name) != name)]
         with self._lock:
             for name in self.names():
                 reader = self._readers.setdefault(name, RunReader(self.root / name))

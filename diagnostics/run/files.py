@@ -5,9 +5,15 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# Half of a sign: JSON can spell a lone surrogate, as programs write it that cut a text inside a pair; no file and no
+# page can hold it.
+HALF = re.compile("[\ud800-\udfff]")
+INSTEAD = "\ufffd"  # as a decoder writes what it cannot read
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -34,15 +40,31 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text.
+    """The value of a JSON text. Halves of signs in it are replaced, see `whole`.
 
     Raises:
         ValueError: it is no JSON; the message says where it breaks off.
     """
     try:
-        return json.loads(text)
+        return whole(json.loads(text)) if spells_halves(text) else json.loads(text)
     except RecursionError as error:
         raise ValueError("nested too deeply to be a log") from error
+
+
+def spells_halves(text: str) -> bool:
+    """Whether a JSON text may spell halves of signs; most never do, and need not be looked through once more."""
+    return "\\ud" in text or "\\uD" in text
+
+
+def whole(value: Any) -> Any:
+    """A value of JSON with the lone surrogates in its texts and keys replaced, so that it can be written and shown."""
+    if isinstance(value, str):
+        return value if value.isascii() else HALF.sub(INSTEAD, value)
+    if isinstance(value, list):
+        return [whole(one) for one in value]
+    if isinstance(value, dict):
+        return {whole(key): whole(one) for key, one in value.items()}
+    return value
 
 
 def read_json_lines(path: Path) -> Iterator[Any]:
@@ -59,8 +81,8 @@ def parse_json_lines(text: str) -> Iterator[Any]:
     # Not splitlines: U+2028 and its like stand unescaped inside the strings of whole rows.
     for line in text.split("\n"):
         try:
-            yield json.loads(line)
-        except (ValueError, RecursionError):
+            yield parse_json(line)
+        except ValueError:
             continue
 
 

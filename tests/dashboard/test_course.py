@@ -14,6 +14,7 @@ import pytest
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
 from dashboard.learn import course
+from dashboard.learn import progress as progress_module
 from dashboard.learn import texts as course_texts
 from dashboard.learn.course import BY_KEY, DAYS, EXERCISES, Shown
 from dashboard.learn.progress import KEPT, acted, answered, look_at_all, read, tick
@@ -202,6 +203,45 @@ def test_ticks_outlive_runs_and_a_broken_file_is_no_progress(root: Path) -> None
     for broken in ("half {", "[]", '{"done": 3}', '{"done": {"dpo": "x"}}'):
         (root / KEPT).write_text(broken)
         assert read(root).count == 0
+
+
+@pytest.mark.parametrize("broken", ["full", "a file", "away"])
+def test_a_folder_that_cannot_be_written_ends_no_lesson(
+    root: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    clinic = Clinic(root)
+    clinic.runs()
+    if broken == "full":
+
+        def full(path: Path, value: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(progress_module, "write_json", full)
+    else:
+        root.rename(root.with_name(f"{root.name}-away"))
+        if broken == "a file":
+            root.write_text("a file")
+    progress, found = look_at_all(clinic)
+    reason = {"full": "No space left on device", "a file": "Not a directory", "away": "No such file or directory"}[
+        broken
+    ]
+    assert progress.unkept == reason
+    assert (progress.count, found["demo"].done) == ((1, True) if broken == "full" else (0, False))
+    for lang in LANGS:
+        assert reason in head_html(progress, Words(lang))
+        assert "note-error" in head_html(progress, Words(lang))
+    doctor = subprocess.CompletedProcess((), 0, json.dumps({"checks": [{"name": "disk", "well": True}]}), "")
+    monkeypatch.setattr(course.subprocess, "run", lambda command, **_: doctor)
+    shown = acted(clinic, BY_KEY["environment"])
+    assert shown.done
+    assert reason in shown_html(BY_KEY["environment"], shown, Words("en"))
+    if broken == "full":
+        one = next(each for each in EXERCISES if each.question and each.question.answer(clinic))
+        right = answered(clinic, one, one.question.answer(clinic))  # type: ignore[union-attr]
+        assert (right.done, right.facts["unkept"]) == (True, reason)
+        monkeypatch.undo()
+        progress, _ = look_at_all(clinic)
+        assert (progress.unkept, read(root).count) == ("", 1)
 
 
 def test_environment_is_what_the_doctor_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

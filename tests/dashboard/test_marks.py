@@ -3,19 +3,57 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dashboard import alone as alone_module
+from dashboard.alone import alone
 from dashboard.clinic import Clinic
 from dashboard.runs.marks import LONGEST_TAG, MOST_TAGS, Mark, Marks, MarksUnreadable, shared_tags, tags_of
 from dashboard.runs.marks_form import archive, marks_form, save
-from dashboard.runs.selection import Look
+from dashboard.runs.selection import Look, look_of
 from dashboard.texts import Words
+from diagnostics.compare.voting.votes import read_votes
 from tests.dashboard.test_views import EVIL, make_run
 
 EN = Words("en")
+ROOT = Path(__file__).parents[2]
+
+
+def at_once(code: str, root: Path) -> None:
+    """Run a program in two processes that begin together. It is told the folder and a letter."""
+    start = "import sys, time; from pathlib import Path; root, mine, at = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])\n"
+    lines = start + code
+    at = str(time.time() + 2.0)
+    both = [subprocess.Popen([sys.executable, "-c", lines, str(root), one, at], cwd=ROOT) for one in "ab"]
+    assert [one.wait(60) for one in both] == [0, 0]
+
+
+BOTH_MARK = """
+from dashboard.runs.marks import Marks
+marks = Marks(root)
+time.sleep(max(0, at - time.time()))
+for n in range(60): marks.change([f"{mine}{n}"], archived=True)
+"""
+BOTH_LEARN = """
+from dashboard.learn.course import EXERCISES
+from dashboard.learn.progress import tick
+time.sleep(max(0, at - time.time()))
+for one in EXERCISES[mine == "b" :: 2]: tick(root, one.key)
+"""
+BOTH_VOTE = """
+from diagnostics.compare.voting.votes import Vote, add_vote
+time.sleep(max(0, at - time.time()))
+for n in range(60):
+    add_vote(root / "votes.jsonl", Vote(({"role": "user", "content": f"{mine}{n}"},), {"x": "1" * 3000, "y": "2"}, ("x", "y"), "x", "person", 1.0))
+"""
 
 
 def test_marks_survive_a_restart_and_leave_the_runs_alone(tmp_path: Path) -> None:
@@ -28,7 +66,7 @@ def test_marks_survive_a_restart_and_leave_the_runs_alone(tmp_path: Path) -> Non
         "b": Mark(("best",), "looks right", archived=True),
     }
     assert {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()} == before
-    assert [path.name for path in (tmp_path / ".clinic").iterdir()] == ["marks.json"]
+    assert sorted(path.name for path in (tmp_path / ".clinic").iterdir()) == [".marks.json.lock", "marks.json"]
     assert Clinic(tmp_path).store.names() == ["a"]
 
 
@@ -113,3 +151,80 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     clinic = Clinic(tmp_path)
     (tmp_path / ".clinic").write_text("a file where the folder belongs")
     assert "Not kept" in save(clinic, Look(("a",)), EVIL, "", EN)
+
+
+def test_what_two_dashboards_keep_at_the_same_time_is_kept(tmp_path: Path) -> None:
+    at_once(BOTH_MARK, tmp_path)
+    assert len(Marks(tmp_path).all()) == 120
+
+
+def test_exercises_ticked_in_two_dashboards_at_the_same_time_are_kept(tmp_path: Path) -> None:
+    from dashboard.learn.course import EXERCISES
+    from dashboard.learn.progress import read
+
+    at_once(BOTH_LEARN, tmp_path)
+    assert read(tmp_path).count == len(EXERCISES)
+
+
+def test_votes_of_two_processes_are_kept(tmp_path: Path) -> None:
+    at_once(BOTH_VOTE, tmp_path)
+    found = read_votes(tmp_path / "votes.jsonl")
+    assert (len({one.prompt[0]["content"] for one in found.votes}), found.unreadable) == (120, 0)
+
+
+def test_a_dashboard_that_hangs_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path, "a", [0.1])
+    clinic = Clinic(tmp_path)
+    monkeypatch.setattr(alone_module, "WAIT_SECONDS", 0.05)
+    with alone(clinic.marks.path):
+        assert "held by another process" in save(clinic, Look(("a",)), "x", "", EN)
+    assert "untouched" in save(clinic, Look(("a",)), "x", "", EN)
+
+
+def test_a_tab_that_was_opened_before_erases_nothing(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", [0.1])
+    clinic = Clinic(tmp_path)
+    look = look_of([("run", "a")])
+    old = marks_form(clinic, look, EN)
+    save(clinic, look, "good", "best seed", EN, old.kept())
+    second = marks_form(clinic, look, EN)
+    archive(clinic, look, EN, old.kept())
+    save(clinic, look, "mine", old.note, EN, old.kept())
+    assert clinic.marks.all()["a"] == Mark(("good", "mine"), "best seed", archived=True)
+    archive(clinic, look, EN, old.kept())  # its button says "Archive"
+    assert clinic.marks.all()["a"].archived
+    now = marks_form(clinic, look, EN)
+    save(clinic, look, "mine", "", EN, now.kept())
+    save(clinic, look, "good, third", second.note, EN, second.kept())  # "good" was taken away meanwhile
+    save(clinic, look, "", "", EN, replace(now, tags="third").kept())
+    archive(clinic, look, EN, now.kept())
+    assert clinic.marks.all()["a"] == Mark(("mine",))
+
+
+@pytest.mark.parametrize("junk", ["", None, "{", "[]", "[1, 2, 3]", '["a", "b"]', "3", {}, '{"a": 1, "b": 2, "c": 3}'])
+def test_what_a_form_showed_may_come_back_as_anything(tmp_path: Path, junk: object) -> None:
+    make_run(tmp_path, "a", [0.1])
+    clinic = Clinic(tmp_path)
+    clinic.marks.change(["a"], tags=("old",), note="said")
+    save(clinic, Look(("a",)), "new", "said", EN, junk)
+    assert clinic.marks.all()["a"] == Mark(("new",), "said")
+
+
+def test_half_a_sign_in_a_note_or_tag_is_kept_as_what_it_is(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", [0.1])
+    clinic = Clinic(tmp_path)
+    assert "untouched" in save(clinic, Look(("a",)), "cut \ud83d", "note \ud83d", EN)
+    assert clinic.marks.all()["a"] == Mark(("cut \ufffd",), "note \ufffd")
+
+
+def test_marks_changed_to_the_same_length_are_seen(tmp_path: Path) -> None:
+    marks = Marks(tmp_path)
+    marks.change(["a"], note="one")
+    stat = marks.path.stat()
+    os.utime(marks.path, ns=(stat.st_atime_ns, stat.st_mtime_ns - 10**9))
+    first = marks.stamp()
+    assert marks.all()["a"].note == "one"
+    other = marks.path.read_text().replace("one", "two")
+    marks.path.write_text(other)
+    assert marks.stamp() != first
+    assert marks.all()["a"].note == "two"

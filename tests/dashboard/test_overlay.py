@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from dashboard.clinic import Clinic
-from dashboard.plots.curves import COLOURS
+from dashboard.html import text
+from dashboard.plots.curves import COLOURS, evidence_figure, flat_axis, metric_figure, score_figure
 from dashboard.plots.sparkline import WIDTH, key_series, sparkline
 from dashboard.plots.tag_help import one_metric, tag_html
 from dashboard.progress import seconds_left, share_done, time_words
@@ -20,9 +21,10 @@ from dashboard.runs.figure import overlay_figure
 from dashboard.runs.overlay import along, colours_of, curve_of, groups_of, lacking, pins_of, tags_drawn, unit_of_time
 from dashboard.runs.selection import Look
 from dashboard.texts import Words
-from diagnostics.finding import Diagnosis
+from diagnostics.finding import Diagnosis, SeriesEvidence
 from diagnostics.metrics import metric_of
 from diagnostics.run import Run, Series, open_run
+from diagnostics.run.record import Sample
 from diagnostics.run.status import Status
 from tests.conftest import event
 from tests.dashboard.test_views import CASES, EVIL
@@ -160,6 +162,73 @@ def test_a_part_of_the_axis_is_drawn_finer_and_its_line_goes_on() -> None:
     assert ((whole.x > 500) & (whole.x < 700)).sum() < 10
     figure = overlay_figure([part], Look(zoom=(500.5, 700.5)), EN)
     assert list(figure.layout.xaxis.range) == [500.5, 700.5]
+
+
+def test_a_part_of_the_axis_is_smoothed_as_the_whole_is() -> None:
+    """What came before the part counts in its average: zooming in moves no curve."""
+    run = made(train__loss=[100.0] * 20 + [0.0] * 20)
+    look = Look(smoothing=0.9)
+    whole = curve_of(run, "train/loss", look, colour=BLUE, runs=1)
+    part = curve_of(run, "train/loss", replace(look, zoom=(22.0, 30.0)), colour=BLUE, runs=1)
+    assert whole is not None
+    assert part is not None
+    assert part.x.tolist() == list(range(21, 32))
+    assert part.y.tolist() == whole.y[20:31].tolist()
+    assert part.y[0] > 50
+
+
+def test_no_name_of_a_run_is_markup_in_a_plot() -> None:
+    """Plotly takes a name as a small HTML of its own: bold, links, line breaks."""
+    run = replace(made(EVIL, train__loss=[1.0, float("nan"), 3.0]), checkpoints={2: Path("checkpoint-2")})
+    found = Clinic(Path()).diagnosis(open_run(CASES / "loss-not-finite" / "bad-hidden-as-zero.json")).findings[0]
+    pins = pins_of(run, Diagnosis((replace(found, evidence=(), first_step=1),), (), 1), "train/loss", Look())
+    curve = curve_of(run, "train/loss", Look(), colour=BLUE, runs=1, pins=pins)
+    assert curve is not None
+    figure = overlay_figure([curve], Look(), EN)
+    assert len(figure.data) == 4  # the line, the checkpoint, the NaN, the finding
+    assert {one.name for one in figure.data} == {text(EVIL)}
+    for drawn in (
+        metric_figure([run], EVIL, EN),
+        metric_figure([run], "train/loss", EN),
+        score_figure([scored()], EVIL, EN),
+    ):
+        assert drawn is not None
+        assert "<img" not in json.dumps(drawn.to_plotly_json(), default=str)
+
+
+def test_a_constant_curve_is_drawn_on_a_range_of_its_own_size() -> None:
+    rate = made(train__learning_rate=[1e-5] * 9, train__loss=[1.0, 2.0, 1.5])
+    for look, tag, expected in (
+        (Look(), "train/learning_rate", [0.5e-5, 1.5e-5]),
+        (Look(smoothing=0.5), "train/learning_rate", [0.5e-5, 1.5e-5]),
+        (Look(log=True), "train/learning_rate", None),
+        (Look(), "train/loss", None),
+    ):
+        curve = curve_of(rate, tag, look, colour=BLUE, runs=1)
+        assert curve is not None
+        found = overlay_figure([curve], look, EN).layout.yaxis.range
+        assert (found and list(found)) == (expected and pytest.approx(expected))
+        plain = metric_figure([rate], tag, EN, log_scale=look.log).layout.yaxis.range
+        assert (plain and list(plain)) == (expected and pytest.approx(expected))
+    assert flat_axis([np.array([np.nan, -2.0]), np.array([-2.0])])["range"] == [-3.0, -1.0]
+    assert flat_axis([np.zeros(3)]) == flat_axis([]) == flat_axis([np.array([1.0, 1.1])]) == {}
+    evidence = evidence_figure(rate, SeriesEvidence("train/learning_rate", (), ()), EN)
+    assert evidence is not None
+    assert list(evidence.layout.yaxis.range) == pytest.approx([0.5e-5, 1.5e-5])
+
+
+def test_scores_of_many_runs_leave_a_narrow_screen_its_plot() -> None:
+    runs = [replace(scored(), name=f"a-run-with-quite-a-long-name-{place}") for place in range(9)]
+    figure = score_figure(runs, EVIL, EN)
+    assert figure is not None
+    assert figure.layout.showlegend is False
+    assert figure.layout.xaxis.tickvals[0] == "a-run-with-quite-a-long-name-0 1"
+    assert [len(one) for one in figure.layout.xaxis.ticktext] == [24] * 9
+
+
+def scored() -> Run:
+    """A run whose name and reward are markup."""
+    return replace(made(EVIL), samples=[Sample(1, f"p{n}", EVIL, {EVIL: n / 9}, {}) for n in range(6)])
 
 
 def test_healthy_limits_are_drawn_only_among_the_values() -> None:

@@ -22,6 +22,7 @@ from dashboard.runs.selection import (
     look_from,
     look_of,
     zoom_of,
+    zoom_text,
 )
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
@@ -70,6 +71,8 @@ def test_the_address_is_short_and_readable() -> None:
         [("smooth", "-4")],
         [("zoom", "2~1")],
         [("zoom", "inf~nan")],
+        [("zoom", "0~inf")],
+        [("zoom", "-inf~0")],
         [("zoom", "x")],
     ],
 )
@@ -120,6 +123,23 @@ def test_the_newest_are_drawn_until_the_user_chooses() -> None:
 def test_a_part_of_the_axis_is_two_numbers_in_their_order() -> None:
     assert zoom_of("-1.5~2e3") == (-1.5, 2000.0)
     assert [zoom_of(one) for one in ("", "1", "1~1", "2~1", "a~b", "nan~1", None, 3)] == [None] * 8
+
+
+@pytest.mark.parametrize(
+    "zoom", [(1e8, 1e8 + 1), (2.0**40, 2.0**40 + 0.5), (1.7e9, 1.7e9 + 0.001), (1.0, 1.0000000000000002)]
+)
+def test_a_narrow_part_far_along_the_axis_is_not_lost(zoom: tuple[float, float]) -> None:
+    kept = zoom_of(zoom_text(zoom))
+    assert kept is not None
+    width = zoom[1] - zoom[0]
+    assert abs(kept[0] - zoom[0]) <= width / 1000
+    assert abs(kept[1] - zoom[1]) <= width / 1000
+    assert zoom_text((500.5, 700.25)) == "500.5~700.25"
+    assert zoom_text((1 / 3, 2 / 3)) == "0.3333333~0.6666667"
+
+
+def test_half_a_sign_that_was_searched_for_is_an_address_too() -> None:
+    assert look_of(parse_qsl(Look(search="a\ud83d").query())).search == "a?"
 
 
 FACTS = {

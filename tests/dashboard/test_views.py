@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import shutil
 import string
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +18,11 @@ from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
 from dashboard.compare.comparison import Question, asked_for, choices, first_choice, named, verdict_html, with_before
 from dashboard.compare.panes_view import panes_html, verdict
-from dashboard.diagnose.findings_view import (
-    child_command,
-    finding_html,
-    findings_in_words,
-    not_there_html,
-    summary_html,
-)
+from dashboard.diagnose.choosing import first_run, nothing_to_diagnose, runs_to_choose
+from dashboard.diagnose.findings_view import child_command, finding_html, findings_in_words, summary_html
 from dashboard.html import link
 from dashboard.plots.curves import evidence_figure, metric_figure, metrics_of, score_figure
+from dashboard.runs.now import demo_button
 from dashboard.runs.selection import COLUMNS
 from dashboard.runs.table import runs_table
 from dashboard.runs.view import demo_strip, score_cell
@@ -34,6 +32,7 @@ from diagnostics.compare.models.sources import Source
 from diagnostics.compare.statistics.paired import Difference, difference
 from diagnostics.compare.statistics.scores import score_of
 from diagnostics.run import open_run
+from diagnostics.run.files import whole
 
 CASES = Path(__file__).parents[1] / "cases"
 EVIL = "<img src=x onerror=alert(1)>"
@@ -138,23 +137,146 @@ def test_table_links_to_diagnosis_and_comparison(clinic: Clinic) -> None:
 def test_unreadable_run_keeps_its_row_and_says_why(clinic: Clinic) -> None:
     (clinic.root / "broken").mkdir()
     (clinic.root / "broken" / "trainer_state.json").write_text("{")
+    (clinic.root / EVIL).mkdir()
+    (clinic.root / EVIL / "trainer_state.json").write_text("{")
     table = runs_table(clinic, EN, Addresses("en"))
     assert "cannot be read" in table
     assert "trainer_state.json" in table
     assert "before" in table
+    assert "<img" not in table
+    assert "<b>&lt;img src=x" in table
 
 
 def test_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     assert "Start the demo" in runs_table(Clinic(tmp_path), EN, Addresses("en"))
+    assert demo_button(Clinic(tmp_path)) == ("runs.start_demo", True)
     assert demo_strip(Clinic(tmp_path), EN, Addresses("en")) == ""
     assert Clinic(tmp_path / "nowhere").demo_state() == "none"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(EN, ("not there any more", "is a file")), (ZH, ("已不存在", "是一个文件"))]
+)
+def test_a_folder_that_is_away_is_not_an_empty_one_and_comes_back(
+    clinic: Clinic, words: Words, said: tuple[str, str]
+) -> None:
+    seen = [clinic.store.signature()]
+
+    def changed() -> bool:
+        seen.append(clinic.store.signature())
+        return seen[-1] != seen[-2]
+
+    away = clinic.root.with_name(f"{clinic.root.name}-away")
+    clinic.root.rename(away)
+    assert changed()
+    for page in (runs_table(clinic, words, Addresses("en")), nothing_to_diagnose(clinic, "before", words)):
+        assert said[0] in page
+        assert str(clinic.root) in page
+    assert demo_button(clinic)[1] is False
+    assert not clinic.root.exists()
+    clinic.root.write_text("a file")
+    assert changed()
+    assert said[1] in runs_table(clinic, words, Addresses("en"))
+    assert said[1] in nothing_to_diagnose(clinic, None, words)
+    clinic.root.unlink()
+    clinic.root.mkdir()
+    assert changed()
+    clinic.root.rmdir()
+    away.rename(clinic.root)
+    assert changed()
+    assert "before" in runs_table(clinic, words, Addresses("en"))
+
+
+def test_a_folder_that_cannot_be_listed_says_so(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: object = None) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("diagnostics.run.discover.os.scandir", refused)
+    assert "cannot be listed (Permission denied)" in runs_table(clinic, EN, Addresses("en"))
+
+
+def test_a_name_that_is_not_utf8_breaks_no_page(clinic: Clinic) -> None:
+    bad = os.fsencode(clinic.root) + b"/bad\xff\xfe"
+    try:
+        shutil.copytree(os.fsencode(clinic.root) + b"/before", bad)
+    except OSError:
+        pytest.skip("this file system holds UTF-8 names only")
+    table = runs_table(clinic, EN, Addresses("en"))
+    assert "<b>bad\\xff\\xfe</b>" in table
+    assert "rename the folder" in table
+    assert 'data-run="before"' in table
+    table.encode()
+    clinic.signature().encode()
+    assert clinic.store.names() == ["before", "later"]
+    seen = clinic.store.signature()
+    shutil.rmtree(bad)
+    assert clinic.store.signature() != seen
+
+
+def test_half_a_sign_in_a_run_reaches_no_page(clinic: Clinic) -> None:
+    folder = clinic.root / "before"
+    half = "cut \ud83d"
+    for name in ("run.json", "status.json"):
+        content = json.loads((folder / name).read_text())
+        content |= {"reason": half, "config": {"system_prompt": half, half: [half]}}
+        (folder / name).write_text(json.dumps(content))
+    (folder / "trainer_state.json").write_text(
+        json.dumps({"log_history": [{"step": step, half: 1.0, "loss": 1.0} for step in (1, 2)]})
+    )
+    (folder / "samples.jsonl").write_text(json.dumps({"step": 1, "prompt": half, "completion": half, "rewards": {}}))
+    run = clinic.run("before")
+    assert run is not None
+    assert run.config["system_prompt"] == "cut \ufffd"
+    assert run.samples[0].completion == "cut \ufffd"
+    everything = json.dumps([run.config, run.asked, run.status.reason, list(run.series)], ensure_ascii=False)
+    (everything + runs_table(clinic, EN, Addresses("en")) + "".join(clinic.example_prompts())).encode()
+    assert whole({"a": ["\U0001f600", half]}) == {"a": ["\U0001f600", "cut \ufffd"]}
+
+
+def test_diagnose_keeps_the_run_that_was_asked_for(clinic: Clinic) -> None:
+    there = [(one, one) for one in ("before", "later")]
+    assert runs_to_choose(clinic, "before", EN) == runs_to_choose(clinic, None, EN) == there
+    assert runs_to_choose(clinic, "typo", EN) == [("typo (not there)", "typo"), *there]
+    gone = nothing_to_diagnose(clinic, EVIL, EN)
+    assert "there is no such run here" in gone
+    assert "<img" not in gone
+    assert "No run to diagnose yet" in nothing_to_diagnose(clinic, None, EN)
+    (clinic.root / "later" / "trainer_state.json").write_text("{")
+    broken = Clinic(clinic.root)
+    (clinic.root / "hurt").mkdir()
+    (clinic.root / "hurt" / "trainer_state.json").write_text("{")
+    assert "trainer_state.json" in nothing_to_diagnose(broken, "hurt", EN)
+
+
+def test_diagnose_judges_no_run_to_find_the_one_to_show(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = Clinic(clinic.root)
+    monkeypatch.setattr(fresh._judge, "judge", lambda run: pytest.fail(f"{run.name} was judged"))
+    for name, state, started in (("before", "failed", 1.0), ("later", "finished", 2.0)):
+        status = json.loads((clinic.root / name / "status.json").read_text())
+        (clinic.root / name / "status.json").write_text(json.dumps({**status, "state": state, "started": started}))
+    assert first_run(fresh) == "before"  # it failed
+    status["state"], status["started"] = "finished", 1.0
+    (clinic.root / "before" / "status.json").write_text(json.dumps(status))
+    assert first_run(fresh) == "later"  # the newest
+    found = clinic.diagnosis(next(run for run in clinic.runs()[0]))
+    for severity, first in (("warning", "before"), ("info", "later"), ("error", "before")):
+        kept = replace(found, findings=tuple(replace(one, severity=severity) for one in found.findings[:1]))
+        assert kept.findings
+        monkeypatch.setattr(fresh, "known_diagnosis", lambda run, kept=kept: kept if run.name == "before" else None)
+        assert first_run(fresh) == first
+    assert first_run(Clinic(clinic.root / "nowhere")) is None
 
 
 def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
     folder = clinic.root / ".demo"
     folder.mkdir()
     plan = {
-        "stages": [{"name": "before", "steps": 20}, {"name": "coming", "steps": 7, "needs": ["before", "<b>"]}, "junk"]
+        "stages": [
+            {"name": "before", "steps": 20},
+            {"name": "coming", "steps": 7, "needs": ["before", "<b>"]},
+            {"name": EVIL},
+            "junk",
+        ]
     }
     (folder / "plan.json").write_text(json.dumps(plan))
     strip = demo_strip(clinic, EN, Addresses("en"))
@@ -163,6 +285,8 @@ def test_demo_strip_shows_waiting_stages(clinic: Clinic) -> None:
     assert "0 / 7" in strip
     assert "from before, &lt;b&gt;" in strip
     assert strip.count(">from ") == 1
+    assert "<img" not in strip
+    assert "&lt;img" in strip
     assert 'href="./diagnose?run=before"' in strip
     assert "run=coming" not in strip  # nothing to look at yet
     assert "<details" not in strip
@@ -195,13 +319,6 @@ def test_comparison_offers_before_and_after(clinic: Clinic) -> None:
     assert first_choice(clinic) == ["before/checkpoint-10", "of-the-user/checkpoint-10"]
     gone = named(clinic, ["before/checkpoint-99"])[0]
     assert gone.name == "before/checkpoint-99"
-
-
-def test_a_run_that_is_not_there_is_said(clinic: Clinic) -> None:
-    assert not_there_html(clinic, "before", EN) == not_there_html(clinic, None, EN) == ""
-    told = not_there_html(clinic, EVIL, ZH)
-    assert "没有这个训练" in told
-    assert "<img" not in told
 
 
 def test_a_score_says_its_step_where_the_run_has_gone_on(clinic: Clinic) -> None:

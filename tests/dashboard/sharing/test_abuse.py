@@ -86,7 +86,7 @@ class Served:
 def serve(root: Path, kind: str, path: str = "") -> Served:
     names, answering, logins = make(root), Answering(), Logins(PASSWORD)
     shown = Shown(root, names)
-    comparison = root / f"{SCRIPT.replace('/', '')}.html"
+    comparison = root / f"{NAMED}.html"
     comparison.write_text(f'<meta content="{POLICY}"><script>alert(3)</script> TRL Clinic "quoted" {root}')
     trial = Trial(shown, logins.by_key, answering) if kind == "try" else None
     app = SharedApp(Content(shown, (comparison,), time.time() + 60, "en", trial), path)
@@ -117,6 +117,7 @@ def shared(request: pytest.FixtureRequest) -> Served:
     return request.getfixturevalue(request.param)
 
 
+NAMED = SCRIPT.replace("/", "")  # of a comparison's file
 BOTH = pytest.mark.parametrize("shared", ["view", "trying"], indirect=True)
 
 
@@ -218,11 +219,12 @@ def test_after_a_login_only_pages_and_their_files_answer(shared: Served) -> None
 
 @BOTH
 def test_pages_run_nothing_and_tell_nothing_else(shared: Served) -> None:
+    everything = ""
     with shared.client() as client:
         for place in shared.app.content.places():
             page = client.get(f"/{place.path}").text
             config, _ = json.JSONDecoder().raw_decode(page[page.index("window.gradio_config = ") + 23 :])
-            shown = json.dumps(config, ensure_ascii=False)
+            everything += json.dumps(config, ensure_ascii=False)
             for told in (str(shared.root), str(Path.home()) + "/", SECRET, "hf_abcdef", PASSWORD):
                 assert told not in page, (place, told)
             for one in config["components"]:
@@ -231,7 +233,10 @@ def test_pages_run_nothing_and_tell_nothing_else(shared: Served) -> None:
                     assert Markup(value).bad == [], place
             # The script in the page that carries the config must not end before it should.
             assert SCRIPT not in page
-            assert shown
+            assert NAMED not in page
+    # They were there to be escaped; a file's name holds no slash.
+    assert html.escape(EVIL) in everything
+    assert html.escape(NAMED) in everything
 
 
 @BOTH
