@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from dashboard.clinic import Clinic
+from dashboard.memory.offers import found_model
 from dashboard.texts import Words
 from diagnostics.memory.arguments import check_names
 from diagnostics.memory.asking import config_of, large_enough
 from diagnostics.memory.contradictions import AskedWrong
 from diagnostics.memory.defaults import defaults_of, own_name
-from diagnostics.memory.devices import DEVICES, GIB, MPS_SHARE, NoDevice, device_bytes
-from diagnostics.memory.families import MODELS
-from diagnostics.memory.models import Model, NoModel, find_model
+from diagnostics.memory.devices import GIB, NoDevice, device_bytes
 from diagnostics.memory.records import METHODS
 from diagnostics.memory.resolve import MARKS, ONLINE, Question, of_kind, resolve
 from diagnostics.preflight import asking
@@ -27,8 +25,6 @@ from diagnostics.run.folder import RUN_FILE
 from diagnostics.run.refusal import said
 
 MOST_GIB = 1e6
-KEEP_SECONDS = 60.0  # for which a model that was looked up is not looked up again: a slider asks many times a second
-MACS = (16, 32, 64, 128)  # GiB of an Apple machine's memory
 # An argument of the config for each field that stands for one; what it is called in a config of the method.
 ARGUMENTS = {
     "model": "model_name_or_path",
@@ -286,40 +282,6 @@ def device_of(form: Form, words: Words) -> int | None:
 def device_name(form: Form) -> str:
     """The device by its name; nothing where its size was given."""
     return "" if form.gib else (form.device or "").strip()
-
-
-def devices() -> list[tuple[str, str]]:
-    """The known devices to choose from, small to large, with what CUDA reports of each, and Apple's machines."""
-    known = sorted(DEVICES.items(), key=lambda one: (one[1], one[0]))
-    macs = [(f"Apple {size} · {size * MPS_SHARE:g} GiB", f"mps-{size}") for size in MACS]
-    return [*((f"{name} · {size:g} GiB", name) for name, size in known), *macs]
-
-
-def models(clinic: Clinic) -> list[tuple[str, str]]:
-    """Models to choose from: our own checkpoints by name, then the known families."""
-    own = [(one.name, one.path) for one in clinic.checkpoints() if one.kind in ("model", "adapter")]
-    return [*own, *((name, name) for name in MODELS)]
-
-
-_FOUND: dict[str, tuple[float, Model | NoModel]] = {}
-
-
-def found_model(name: str, argument: str) -> Model:
-    """The config.json of a model by its name; for a minute what was found, or that nothing was, is remembered.
-
-    Raises:
-        NoModel: none has it.
-    """
-    known = _FOUND.get(name)
-    if known is None or time.monotonic() - known[0] > KEEP_SECONDS:
-        try:
-            found: Model | NoModel = find_model(name, argument)
-        except NoModel as error:
-            found = error
-        known = _FOUND[name] = (time.monotonic(), found)
-    if isinstance(known[1], NoModel):
-        raise NoModel.of(known[1])
-    return known[1]
 
 
 def is_ours(run: Run) -> bool:

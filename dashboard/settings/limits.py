@@ -21,7 +21,7 @@ SAID = re.compile(r"at most (\d+) at a time")
 
 
 class LimitRefused(Exception):
-    """A limit cannot be what was asked for. The message is one sentence in the page's language."""
+    """A limit cannot be what was asked for. The message is in the page's language."""
 
 
 def at_once() -> int:

@@ -21,7 +21,7 @@ CANCEL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Failed:
     """Why there is no link: a sentence, and the kind of failure if it is known. `asked`: what was wanted."""
 
     detail: str
@@ -42,7 +42,7 @@ class Standing:
     state: State | None = None
     asked: Asked | None = None
     since: float = 0.0
-    refusal: Refusal | None = None
+    refusal: Failed | None = None
     cancelled: bool = False
 
 
@@ -77,7 +77,7 @@ class Desk:
         self._thread: threading.Thread | None = None
         self._began = 0.0
         self._asked: Asked | None = None
-        self._refusal: Refusal | None = None
+        self._refusal: Failed | None = None
         self._cancelled = False
 
     def start(self, asked: Asked) -> None:
@@ -104,7 +104,7 @@ class Desk:
         except (ShareRefused, OSError) as error:
             state = read_state(self.root)
             ours = state is not None and state.phase == "ended"
-            self._refusal = Refusal(str(error), state.cause if state is not None and ours else "", order)
+            self._refusal = Failed(str(error), state.cause if state is not None and ours else "", order)
 
     def took(self, asked: Asked) -> None:
         """Take over what the command line has ordered with the same keeper."""

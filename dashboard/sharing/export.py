@@ -22,7 +22,7 @@ MOST_RUNS = 50  # in one file: more are searched, not read
 
 
 class FileRefused(Exception):
-    """There is no file. The message is one sentence in the page's language."""
+    """There is no file. The message is in the page's language."""
 
 
 def file_of(clinic: Clinic, names: Any, words: Words) -> tuple[Path, str]:

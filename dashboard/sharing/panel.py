@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dashboard.html import note, pill, text
 from dashboard.progress import time_words
-from dashboard.sharing.desk import Refusal, Standing
+from dashboard.sharing.desk import Failed, Standing
 from dashboard.sharing.keeper import READY_SECONDS
 from dashboard.sharing.limits import HOURS_MOST
 from dashboard.sharing.state import Cause, State
@@ -152,7 +152,7 @@ def off_html(standing: Standing, words: Words) -> str:
     return note(told, "good" if state.reason in ("stopped", "expired") else "warning")
 
 
-def refusal_html(refusal: Refusal, words: Words) -> str:
+def refusal_html(refusal: Failed, words: Words) -> str:
     """Why there is no link, what the machine said of it, and what else would do."""
     asked = refusal.asked
     known = WHY.get(refusal.cause)

@@ -15,7 +15,7 @@ from dashboard.clinic import Clinic
 from dashboard.runs.now import legend_html, seen_now
 from dashboard.runs.selection import Look
 from dashboard.sharing.asked import Asked, ShareRefused, TunnelPlan, of_object
-from dashboard.sharing.desk import Desk, Refusal, Standing
+from dashboard.sharing.desk import Desk, Failed, Standing
 from dashboard.sharing.export import FileRefused, file_of
 from dashboard.sharing.form import Form, FormRefused, address, order_of, share_link, wanted
 from dashboard.sharing.keeper import SERVER_VARIABLE, Keeper, server_environment
@@ -329,11 +329,11 @@ def test_every_end_and_every_failure_has_its_sentence(clinic: Clinic, words: Wor
         assert 'class="note' in shown
         assert "<img" not in shown
     for cause, key in WHY.items():
-        refusal = Refusal(EVIL, cause, order(clinic, link="none" if cause == "port" else "tunnel"))
+        refusal = Failed(EVIL, cause, order(clinic, link="none" if cause == "port" else "tunnel"))
         shown = panel_html(Standing("off", refusal=refusal), words, True)
         assert text(words(key)) in shown
         assert "<img" not in shown
-    unknown = panel_html(Standing("off", refusal=Refusal("odd", "", order(clinic))), words, True)
+    unknown = panel_html(Standing("off", refusal=Failed("odd", "", order(clinic))), words, True)
     assert words("share.ended_failed", detail="odd") in unknown
 
 
