@@ -10,7 +10,7 @@ from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import Clinic
 from dashboard.pages import diagnose, learn, memory, preflight, runs, train
 from dashboard.pages.compare import page as compare
-from dashboard.sharing.guarding import guards
+from dashboard.sharing.guarding import guards, guards_first
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
@@ -106,6 +106,7 @@ def launch(
         prevent_thread_lock=True,
         ssr_mode=False,
     )
+    guards_first(demo.app)
     if block:
         demo.block_thread()
     return demo

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,19 +38,32 @@ SAFE: Headers = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
 OURS = {name for name, _ in SAFE} | {b"content-security-policy", b"server"}
+# What lets pages of other sites read an answer. Gradio sends it to any site on an address that is not this machine's own.
+CORS = b"access-control-"
+OTHER_SITES = (b"cross-site", b"same-site")
 
 
 class Gate:
     """An ASGI app around another. `public`: the public host, once there is a link; over it, cookies are for https only."""
 
     def __init__(
-        self, app: App, logins: Logins, doors: Doors | None, root_path: str = "", free: Collection[str] = ()
+        self,
+        app: App,
+        logins: Logins,
+        doors: Doors | None,
+        root_path: str = "",
+        free: Collection[str] = (),
+        cookie: str = COOKIE,
     ) -> None:
-        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does. `free`: paths for anybody."""
+        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does. `free`: paths for anybody.
+
+        `cookie`: its name; a browser does not tell apart the cookies of two ports.
+        """
         self.app = app
         self.logins = logins
         self.doors = doors
         self.free = free
+        self.name = cookie
         self.root = root_path.rstrip("/")
         self.owners = Owners()
         self.public = ""
@@ -69,18 +81,19 @@ class Gate:
         method, headers = scope["method"], header_table(scope)
         if path == "/robots.txt":
             await answer(send, 200, "User-agent: *\nDisallow: /\n")
-        elif path in self.free:
-            await self.app(scope, receive, send)
-        elif method == "POST" and not same_origin(headers):
+        elif foreign(method, headers, self.public):
             await answer(send, 403, "This request came from another site.")
+        elif path in self.free:
+            await self.app(scope, receive, guarded(send, path, None))
         elif path == LOGIN:
             await self.log_in(method, headers, receive, send)
         else:
-            visitor = self.logins.visitor(token_of(headers))
+            token = token_of(headers, self.cookie_name(headers))
+            visitor = self.logins.visitor(token)
             if visitor is None:
                 await self.turn_away(method, path, headers, send)
             elif path == LOGOUT and method == "POST":
-                self.logins.leave(token_of(headers))
+                self.logins.leave(token)
                 await answer(
                     send, 303, "", [(b"location", self.address(LOGIN)), (b"set-cookie", self.cookie("", headers, 0))]
                 )
@@ -98,14 +111,27 @@ class Gate:
         """A path as the browser sees it."""
         return (self.root + path).encode("latin-1")
 
-    def cookie(self, token: str, headers: dict[bytes, bytes], seconds: int | None = None) -> bytes:
-        """The cookie's header. It is gone with the browser's window; over the public link it never goes without TLS."""
+    def secure(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether the browser has come by https."""
         host = headers.get(b"host", b"").decode("latin-1")
-        secure = (
-            "; Secure" if (self.public and host == self.public) or headers.get(b"x-forwarded-proto") == b"https" else ""
-        )
+        return (self.public != "" and host == self.public) or headers.get(b"x-forwarded-proto") == b"https"
+
+    def cookie_name(self, headers: dict[bytes, bytes]) -> str:
+        """By https, a name that a browser takes from this host alone: no sibling site sets the cookie in our place."""
+        if not self.secure(headers):
+            return self.name
+        return f"__Secure-{self.name}" if self.root else f"__Host-{self.name}"
+
+    def cookie(self, token: str, headers: dict[bytes, bytes], seconds: int | None = None) -> bytes:
+        """The cookie's header. It is gone with the browser's window; over the public link it never goes without TLS.
+
+        Lax, not Strict: a link in a mail leads whoever is logged in to its page, not to the form. Another site gets nothing by
+        it: only a whole page may be opened from there, which changes nothing, and which that site cannot read.
+        """
+        secure = "; Secure" if self.secure(headers) else ""
         age = f"; Max-Age={seconds}" if seconds is not None else ""
-        return f"{COOKIE}={token}; Path={self.root or '/'}; HttpOnly; SameSite=Lax{secure}{age}".encode("latin-1")
+        name = self.cookie_name(headers)
+        return f"{name}={token}; Path={self.root or '/'}; HttpOnly; SameSite=Lax{secure}{age}".encode("latin-1")
 
     async def turn_away(self, method: str, path: str, headers: dict[bytes, bytes], send: Send) -> None:
         """Without a login: to the form from a page in a browser, a plain refusal from anything else. Both for any path."""
@@ -201,25 +227,39 @@ def header_table(scope: Scope) -> dict[bytes, bytes]:
     return table
 
 
-def token_of(headers: dict[bytes, bytes]) -> str:
-    """The token in the cookie, empty if there is none."""
-    try:
-        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+def token_of(headers: dict[bytes, bytes], name: str) -> str:
+    """The token in the cookie of this name, empty if there is none. Whatever other cookies of the host look like."""
+    for part in headers.get(b"cookie", b"").decode("latin-1").split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name:
+            return value
+    return ""
 
 
-def same_origin(headers: dict[bytes, bytes]) -> bool:
-    """Whether a request was sent by a page of this site, or by no page at all.
+def foreign(method: str, headers: dict[bytes, bytes], public: str = "") -> bool:
+    """Whether a page of another site sends this. `public`: our host, where a proxy in front tells another one.
 
-    A browser always says where a POST comes from; a page of another site can neither leave that out nor set the hosts.
+    A browser says where a request comes from: by Origin with all that could change something, and by Sec-Fetch-Site. A page can
+    set neither, but any header else, such as X-Forwarded-Host: none of those is believed. Another port of this host is another
+    site. What other sites may do is to open a page of ours, whole, in the window's own place: a link.
     """
     origin = headers.get(b"origin")
-    if origin is None:
-        return headers.get(b"sec-fetch-site", b"same-origin") in (b"same-origin", b"none")
-    host = urlsplit(origin.decode("latin-1")).netloc.encode("latin-1")
-    return host != b"" and host in (headers.get(b"host"), headers.get(b"x-forwarded-host"))
+    if origin is not None:
+        host = netloc(origin)
+        if not host or host not in (headers.get(b"host", b"").decode("latin-1"), public):
+            return True
+    if headers.get(b"sec-fetch-site") not in OTHER_SITES:
+        return False
+    opens = headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
+    return not (opens and method in ("GET", "HEAD"))
+
+
+def netloc(origin: bytes) -> str:
+    """The host and port of an origin, empty if it names none."""
+    try:
+        return urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:
+        return ""
 
 
 async def body_of(receive: Receive, most: int) -> bytes | None:
@@ -256,6 +296,11 @@ def with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> Headers:
     return [*kept, (b"content-length", str(length).encode())]
 
 
+def closed(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """An answer's headers without those that let pages of other sites read it."""
+    return [one for one in headers if not one[0].lower().startswith(CORS)]
+
+
 def guarded(send: Send, path: str, keep: Callable[[bytes], None] | None) -> Send:
     """The app's answer with our headers; `keep` is given its body."""
     fresh = not path.startswith(("/assets/", "/static/"))
@@ -263,7 +308,7 @@ def guarded(send: Send, path: str, keep: Callable[[bytes], None] | None) -> Send
     async def guarded_send(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             taken = OURS | ({b"cache-control"} if fresh else set())
-            headers = [one for one in message.get("headers", []) if one[0].lower() not in taken]
+            headers = [one for one in closed(message.get("headers", [])) if one[0].lower() not in taken]
             headers += [*SAFE, (b"content-security-policy", PAGE_CSP.encode())]
             message = {**message, "headers": headers + ([(b"cache-control", b"no-store")] if fresh else [])}
         elif keep is not None and message["type"] == "http.response.body":

@@ -44,6 +44,8 @@ def sharing_of(asked: Asked, own: str, orphaned: Callable[[], bool]) -> Sharing:
     content = Content(shown, tuple(Path(one) for one in asked.comparisons), ends, asked.lang, trial)
     app = SharedApp(content, asked.path)
     gate = Gate(app.asgi, logins, app.doors(), asked.path)
+    # A Space's proxy may hand on another host than the browser's; this is what the browser's is.
+    gate.public = os.environ.get("SPACE_HOST", "")
     serving = Serving(gate, asked.host, asked.port)
     local = f"http://{'127.0.0.1' if asked.host == EVERY_ADDRESS else asked.host}:{serving.port}{asked.path}/"
     state = State(own, "starting", os.getpid(), "", local, serving.port, asked.mode, asked.runs, ends)

@@ -34,7 +34,7 @@ class Serving:
         Raises:
             OSError: the port is taken, or the address is not this machine's.
         """
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((host, port))
         self.port = int(self.socket.getsockname()[1])
