@@ -80,14 +80,15 @@ def launch(
     block: bool = True,
     host: str = "127.0.0.1",
     password: str | None = None,
+    token: str = "",
 ) -> gr.Blocks:
-    """Serve the dashboard on 127.0.0.1, or with a password on another address.
+    """Serve the dashboard on 127.0.0.1, or with a password on another address. `token`: asked for where there is no password.
 
     Raises:
         OSError: the port is taken.
         ShareRefused: it would not be safe.
     """
-    middleware = guards(host, password)
+    middleware = guards(host, password, token=token)
     demo = build(clinic, first)
     demo.queue(default_concurrency_limit=16, api_open=False)
     demo.launch(

@@ -1,4 +1,4 @@
-"""What stands before the admin's dashboard: on this machine's own address a look at who calls, on any other a password."""
+"""What stands before the admin's dashboard: on this machine's own address a look at who calls and a token, else a password."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from starlette.middleware import Middleware
 from dashboard.sharing.asked import LOOPBACK, refuse_unsafe
 from dashboard.sharing.gate import App, Gate, Receive, Scope, Send, answer, closed, foreign, header_table
 from dashboard.sharing.logins import Logins
+from dashboard.sharing.tokens import TokenGate
 
 # Gradio calls it itself while it starts; it starts nothing twice, and tells nothing.
 FREE = frozenset({"/gradio_api/startup-events"})
 ADMIN_COOKIE = "clinic_admin"
 
 
-def guards(host: str, password: str | None, environment: Mapping[str, str] = os.environ) -> list[Middleware]:
-    """The middleware for the admin's app.
+def guards(
+    host: str, password: str | None, environment: Mapping[str, str] = os.environ, token: str = ""
+) -> list[Middleware]:
+    """The middleware for the admin's app. `token`: what is asked for where there is no password; empty: nothing.
 
     Raises:
         ShareRefused: the address needs a password, or Gradio would let visitors change files.
@@ -27,7 +30,8 @@ def guards(host: str, password: str | None, environment: Mapping[str, str] = os.
     refuse_unsafe(environment, host, password)
     if password is not None:
         return [Middleware(Gate, logins=Logins(password), doors=None, free=FREE, cookie=ADMIN_COOKIE)]
-    return [Middleware(LocalOnly)]
+    asking = [Middleware(TokenGate, token=token, free=FREE)] if token else []
+    return [Middleware(LocalOnly), *asking]
 
 
 class LocalOnly:
@@ -74,7 +78,7 @@ def guards_first(app: Any) -> None:
     Gradio puts its own middleware before any that it is given; one of them answers a foreign page's question whether it may
     send (CORS) without asking anybody, and allows it to any page of this machine.
     """
-    ours = [one for one in app.user_middleware if one.cls in (LocalOnly, Gate)]
+    ours = [one for one in app.user_middleware if one.cls in (LocalOnly, TokenGate, Gate)]
     others = [one for one in app.user_middleware if one not in ours and "CORS" not in one.cls.__name__]
     app.user_middleware = [*ours, *others]
     app.middleware_stack = app.build_middleware_stack()
