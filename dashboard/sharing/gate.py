@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from dashboard.sharing.doors import CANCEL, Doors, Owners
+from dashboard.sharing.doors import CANCEL, JOIN, Doors, Owners
 from dashboard.sharing.limits import BODY_BYTES
 from dashboard.sharing.login_page import CSP as LOGIN_CSP
 from dashboard.sharing.login_page import language, login_html
 from dashboard.sharing.logins import Logins, Visitor
+from dashboard.sharing.turns import Line, Turns
+from dashboard.texts import Words
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,6 +27,7 @@ COOKIE = "clinic_share"
 VISITOR = b"x-clinic-visitor"
 LOGIN, LOGOUT = "/login", "/logout"
 LOGIN_BYTES = 16384
+NOTHING = "There is nothing here."
 # Escaping is the defence; this keeps what might slip through it from sending anything anywhere else.
 PAGE_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
@@ -54,10 +58,11 @@ class Gate:
         root_path: str = "",
         free: Collection[str] = (),
         cookie: str = COOKIE,
+        line: Line | None = None,
     ) -> None:
         """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does. `free`: paths for anybody.
 
-        `cookie`: its name; a browser does not tell apart the cookies of two ports.
+        `cookie`: its name; a browser does not tell apart the cookies of two ports. `line`: of which a visitor takes a part only.
         """
         self.app = app
         self.logins = logins
@@ -66,6 +71,7 @@ class Gate:
         self.name = cookie
         self.root = root_path.rstrip("/")
         self.owners = Owners()
+        self.turns = Turns(line or Line())
         self.public = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,10 +178,18 @@ class Gate:
         doors = self.doors
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
         handed: Receive | None = None
+        taken: AbstractContextManager[object] = nullcontext()
         if doors is None or (doors.reads(scope["method"], path) and "deep_link" not in query):
             handed = receive
         elif (session := doors.session_read(scope["method"], path, query)) is not None:
-            handed = receive if self.owners.session(session, visitor.key) else None
+            with self.turns.stream(visitor) as room:
+                if not room:
+                    await self.too_much(scope, "streams", send)
+                elif self.owners.session(session, visitor.key):
+                    await self.hand_on(scope, path, visitor, receive, send)
+                else:
+                    await answer(send, 404, NOTHING)
+            return
         elif doors.sends(scope["method"], path):
             body = await body_of(receive, int(BODY_BYTES))
             if body is None:
@@ -183,11 +197,27 @@ class Gate:
                 return
             event = doors.event(path, body)
             if event is not None and self.may_send(path, event, visitor):
+                if path == JOIN:
+                    if refused := self.turns.refusal(visitor, event["fn_index"]):
+                        await self.too_much(scope, refused, send)
+                        return
+                    taken = self.turns.on_its_way(visitor, event["fn_index"])
                 handed = replay(json.dumps(event).encode(), receive)
                 scope = {**scope, "headers": with_length(scope["headers"], len(json.dumps(event).encode()))}
         if handed is None:
-            await answer(send, 404, "There is nothing here.")
+            await answer(send, 404, NOTHING)
             return
+        with taken:
+            await self.hand_on(scope, path, visitor, handed, send)
+
+    async def too_much(self, scope: Scope, why: str, send: Send) -> None:
+        """Refuse for now, in a sentence that the page shows."""
+        accepted = header_table(scope).get(b"accept-language", b"").decode("latin-1")
+        told = json.dumps({"detail": Words(language(accepted))(f"share.much_{why}")})
+        await reply(send, 429, told, b"application/json", [])
+
+    async def hand_on(self, scope: Scope, path: str, visitor: Visitor, handed: Receive, send: Send) -> None:
+        """Hand a request to the app, with the visitor's key."""
         keep = self.event_keeper(scope["method"], path, visitor)
         # An answer that is read here must not come compressed.
         dropped = {VISITOR, b"accept-encoding"} if keep else {VISITOR}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -37,13 +38,13 @@ def sharing_of(asked: Asked, own: str, orphaned: Callable[[], bool]) -> Sharing:
     refuse_unsafe(os.environ, asked.host, asked.password)
     from dashboard.sharing.app.build import SharedApp
 
-    root, logins = Path(asked.root), Logins(asked.password)
+    root, logins = Path(asked.root), Logins(asked.password, generated=asked.generated)
     shown = Shown(root, asked.runs)
     ends = time.time() + asked.hours * 3600
     trial = Trial(shown, logins.by_key) if asked.mode == "try" else None
     content = Content(shown, tuple(Path(one) for one in asked.comparisons), ends, asked.lang, trial)
     app = SharedApp(content, asked.path)
-    gate = Gate(app.asgi, logins, app.doors(), asked.path)
+    gate = Gate(app.asgi, logins, app.doors(), asked.path, line=app.line())
     # A Space's proxy may hand on another host than the browser's; this is what the browser's is.
     gate.public = os.environ.get("SPACE_HOST", "")
     serving = Serving(gate, asked.host, asked.port)
@@ -101,7 +102,9 @@ def serve(asked: Asked, own: str, orphaned: Callable[[], bool] = lambda: False) 
     try:
         sharing = sharing_of(asked, own, orphaned)
     except (ShareRefused, OSError) as error:
-        write_state(root, State(own, "ended", os.getpid(), reason="failed", detail=str(error)))
+        print(error, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            write_state(root, State(own, "ended", os.getpid(), reason="failed", detail=str(error)))
         return BAD_INPUT
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

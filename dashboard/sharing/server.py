@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -14,8 +16,19 @@ import uvicorn
 
 from dashboard.sharing.binary import TunnelFailed
 from dashboard.sharing.gate import Gate
-from dashboard.sharing.limits import CONNECTIONS, HEADER_BYTES
-from dashboard.sharing.state import Reason, State, asked_to_stop, forget_stop, touch_state, write_state
+from dashboard.sharing.limits import CONNECTIONS, CONSOLE_BYTES, HEADER_BYTES
+from dashboard.sharing.patient import Patient
+from dashboard.sharing.state import (
+    CONSOLE,
+    FOLDER,
+    Reason,
+    State,
+    asked_to_stop,
+    forget_stop,
+    read_state,
+    touch_state,
+    write_state,
+)
 from dashboard.sharing.tunnel import Tunnel
 from diagnostics.report.common import one_line
 
@@ -48,7 +61,7 @@ class Serving:
             timeout_graceful_shutdown=1,
             server_header=False,
             proxy_headers=False,
-            http="h11",
+            http=Patient,
             ws="none",
         )
         self.server = uvicorn.Server(config)
@@ -94,6 +107,8 @@ class Sharing:
     refresh: Callable[[], None] = lambda: None
     # Ends what was started for visitors.
     release: Callable[[], None] = lambda: None
+    # Whether the file of the state is this server's to write.
+    named: bool = True
 
     def __post_init__(self) -> None:
         """Set the end by a clock that nobody can set back, beside the one of the wall."""
@@ -129,7 +144,14 @@ class Sharing:
         return "parent" if self.orphaned() else ""
 
     def watch(self) -> State:
-        """Go on until it is to end, then end it."""
+        """Go on until it is to end, then end it. However this ends, the link has ended."""
+        try:
+            return self._watch()
+        finally:
+            if self.tunnel is not None:
+                self.tunnel.kill()
+
+    def _watch(self) -> State:
         refreshed = time.monotonic()
         while True:
             reason = self.over()
@@ -138,6 +160,8 @@ class Sharing:
                 reason, detail = "tunnel", self.tunnel.last_words()
             if not reason and not self.serving.thread.is_alive():
                 reason = "crashed"
+            if not reason and not self.told():
+                reason, self.named = "stopped", False
             if reason:
                 return self.close(reason, detail)
             visitors = tuple(one.name for one in self.gate.logins.who())
@@ -146,6 +170,7 @@ class Sharing:
                 self.refresh()
                 refreshed = time.monotonic()
             touch_state(self.root)
+            cap_console(self.root)
             time.sleep(WATCH_SECONDS)
 
     def close(self, reason: Reason, detail: str = "") -> State:
@@ -160,8 +185,31 @@ class Sharing:
         forget_stop(self.root)
         return self.state
 
+    def told(self) -> bool:
+        """Whether the file tells of this server. One that is gone, damaged or behind is written again: it is how it is stopped."""
+        found = read_state(self.root)
+        if found is not None and found.id != self.state.id:
+            return False
+        if found != self.state:
+            self._write()
+        return True
+
     def tell(self, state: State) -> None:
         """Write down how it stands, if that is new."""
         if state != self.state or state.phase == "starting":
             self.state = state
-            write_state(self.root, state)
+            self._write()
+
+    def _write(self) -> None:
+        # A disk that is full takes the link away from nobody; `told` tries again.
+        if self.named:
+            with contextlib.suppress(OSError):
+                write_state(self.root, self.state)
+
+
+def cap_console(root: Path) -> None:
+    """Begin the console anew once it is too long: what visitors send may be written there, and is not to fill the disk."""
+    path = root / FOLDER / CONSOLE
+    with contextlib.suppress(OSError):
+        if path.stat().st_size > CONSOLE_BYTES:
+            os.truncate(path, 0)

@@ -51,6 +51,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A prompt of your own, or leave it empty for one of the set",
         "自拟提示，留空则取提示集中的一个",
     ),
+    "share.much_waiting": (
+        "Two prompts of yours are being answered or wait; ask again when one is done.",
+        "您已有两个提问正在作答或排队，请等其中一个完成后再提问。",
+    ),
+    "share.much_queue": ("Too many prompts wait; try again in a minute.", "排队的提问过多，请一分钟后再试。"),
+    "share.much_events": ("That was quick. Try again in a minute.", "操作过快，请一分钟后再试。"),
+    "share.much_streams": ("You have too many tabs open; close some.", "您打开的标签页过多，请关闭一些。"),
     "share.thanks": ("Thank you. Votes of yours so far: {count}.", "谢谢，已保存您的 {count} 票。"),
     "share.not_kept": ("The vote could not be kept.", "投票无法保存。"),
     "share.ask_something": ("Write a prompt first.", "请先填写提示。"),

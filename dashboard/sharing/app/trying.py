@@ -15,9 +15,10 @@ from dashboard.texts import Words
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # Both kinds of asking wait in one line.
+LINE = "asking"
 ASKING: dict[str, Any] = {
     "concurrency_limit": int(AT_ONCE),
-    "concurrency_id": "asking",
+    "concurrency_id": LINE,
     "trigger_mode": "once",
     **QUIET,
 }
@@ -37,13 +38,16 @@ def build(trial: Trial, words: Words, hide: Callable[[str], str]) -> None:
         ask = gr.Button(
             words("share.ask"), variant="primary", scale=1, min_width=100, elem_id="ask-go", elem_classes="low"
         )
+    unchecked(prompt, temperature)
     names = list(trial.offered)
     chosen = gr.CheckboxGroup(names, value=names[:2], label=words("share.checkpoints"), elem_id="ask-checkpoints")
+    unchecked(chosen)
     answers = gr.HTML(elem_id="answers")
     gr.HTML(f"<h2>{words('share.vote_title')}</h2><p>{words('share.vote_help')}</p>")
     with gr.Row(equal_height=True):
         own = gr.Textbox(label=words("share.vote_own"), max_length=int(PROMPT_CHARACTERS), scale=6, elem_id="vote-own")
         go = gr.Button(words("share.vote_next"), scale=1, min_width=140, elem_id="vote-go", elem_classes="low")
+    unchecked(own)
     ballot = gr.HTML(js_on_load=CHOICE, elem_id="ballot")
     thanks = gr.HTML(elem_id="thanks", elem_classes="tight")
 
@@ -65,6 +69,15 @@ def build(trial: Trial, words: Words, hide: Callable[[str], str]) -> None:
     gr.on([ask.click, prompt.submit], asked, [prompt, chosen, temperature], answers, **ASKING)
     gr.on([go.click, own.submit], next_ballot, own, [ballot, own], **ASKING)
     ballot.click(choose, None, [ballot, thanks], trigger_mode="once", **QUIET)
+
+
+def unchecked(*components: gr.components.Component) -> None:
+    """Leave the looking at values to the trial, which says in a sentence what is wrong.
+
+    Gradio's own look writes the value and a page of a program's places to the console, as often as a visitor likes.
+    """
+    for one in components:
+        one.preprocess = lambda payload: payload  # type: ignore[method-assign]
 
 
 def caller(request: gr.Request) -> Caller:

@@ -20,6 +20,7 @@ from dashboard.sharing.limits import (
     IDLE_SECONDS,
     LOCK_MOST,
     LOCK_SECONDS,
+    REPLACE_SECONDS,
     VISITORS,
 )
 from dashboard.sharing.login_page import language, login_html
@@ -178,6 +179,38 @@ def test_wrong_passwords_lock_the_door_for_longer_and_longer() -> None:
         waits.append(found.wait)
         clock.now += found.wait + 1
     assert waits == [min(LOCK_MOST, LOCK_SECONDS * 2**n) for n in range(1, 7)]
+
+
+def test_a_generated_password_opens_in_spite_of_a_lock() -> None:
+    logins = Logins(PASSWORD, Clock(), generated=True)
+    for _ in range(int(FAILURES)):
+        logins.enter("x", "guess")
+    assert logins.enter("x", "guess").refused == "locked"
+    assert logins.enter("Ann", PASSWORD).token
+
+
+def test_a_new_login_takes_the_place_of_an_idle_one_where_all_are_taken() -> None:
+    clock = Clock()
+    logins = Logins(PASSWORD, clock)
+    tokens = [logins.enter(f"v{n}", PASSWORD).token for n in range(int(VISITORS))]
+    clock.now += REPLACE_SECONDS - 1
+    assert logins.enter("late", PASSWORD).refused == "full"
+    for n in (0, 1, 2):
+        logins.visitor(tokens[n])
+    clock.now += 1
+    assert logins.enter("v7", PASSWORD).token  # of the same name first
+    assert logins.visitor(tokens[7]) is None
+    assert logins.enter("late", PASSWORD).token  # then the one unseen the longest
+    assert logins.visitor(tokens[3]) is None
+    assert logins.visitor(tokens[0]) is not None
+
+
+def test_an_idle_login_is_over_by_itself() -> None:
+    clock = Clock()
+    logins = Logins(PASSWORD, clock)
+    token = logins.enter("Ann", PASSWORD).token
+    clock.now += IDLE_SECONDS
+    assert logins.visitor(token) is None
 
 
 def test_failures_far_apart_lock_nothing() -> None:
