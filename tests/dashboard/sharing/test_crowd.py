@@ -93,7 +93,7 @@ def test_a_request_in_drops_is_cut_off(small: Serving, start: bytes) -> None:
     with connected(small.port) as drops:
         drops.sendall(start)
         time.sleep(0.2)
-        with pytest.raises(OSError, match="reset|pipe"):
+        with pytest.raises(OSError, match=r"reset|pipe"):
             drip(drops)
     assert time.monotonic() - began < 8
 
