@@ -18,7 +18,7 @@ from dashboard.pages.compare import page as compare
 from dashboard.settings.browser import script
 from dashboard.sharing.asked import LOOPBACK
 from dashboard.sharing.desk import Desk
-from dashboard.sharing.guarding import guards
+from dashboard.sharing.guarding import guards, guards_first
 from dashboard.tabs import HEARTBEAT, Beats, Sessions
 from dashboard.texts import LANGS, Lang, Words
 from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
@@ -94,8 +94,11 @@ def launch(
     host: str = "127.0.0.1",
     password: str | None = None,
     desk: Desk | None = None,
+    token: str = "",
 ) -> gr.Blocks:
-    """Serve the dashboard on 127.0.0.1, or with a password on another address. `desk`: what the Share page shares with.
+    """Serve the dashboard on 127.0.0.1, or with a password on another address.
+
+    `desk`: what the Share page shares with. `token`: asked for where there is no password.
 
     Raises:
         OSError: the port is taken.
@@ -104,7 +107,7 @@ def launch(
     sessions = Sessions()
     early = HEARTBEAT + script(first, Addresses(first))
     middleware = [
-        *guards(host, password),
+        *guards(host, password, token=token),
         Middleware(Beats, sessions=sessions),
         Middleware(PagesPacked),
         Middleware(Early, script=early),
@@ -127,6 +130,7 @@ def launch(
         prevent_thread_lock=True,
         ssr_mode=False,
     )
+    guards_first(demo.app)
     sessions.kept = demo.app.state_holder.session_data
     if block:
         demo.block_thread()

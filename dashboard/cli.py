@@ -10,7 +10,7 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashboard.sharing import options
+from dashboard.sharing import options, tokens
 from dashboard.sharing.asked import LOOPBACK, ShareRefused, refuse_unsafe
 from dashboard.sharing.desk import Desk
 from dashboard.sharing.keeper import Keeper
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         password = options.password_of(parsed)
         refuse_unsafe(os.environ, parsed.host, password)
         asked = options.asked_of(parsed, password)
+        token = tokens.wanted(parsed.token, os.environ) if password is None else ""
     except ShareRefused as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # How soon a closed tab is noticed, and what is generated for it ended; Gradio's own interval is 15 seconds.
     os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", HEARTBEAT_SECONDS)
+    # Gradio's own place for uploads can be read by all users of the machine.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(tokens.uploads(parsed.runs.resolve())))
     from dashboard.app import launch
     from dashboard.clinic import Clinic
 
@@ -65,22 +68,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.demo:
         clinic.start_demo()
     try:
-        # The dashboard itself has the password only where others reach it.
-        own = None if parsed.host in LOOPBACK else password
-        demo = launch(
-            clinic, port=parsed.port, first=parsed.lang, block=False, host=parsed.host, password=own, desk=desk
-        )
-        print(f"TRL Clinic: http://{parsed.host}:{parsed.port}/  (runs: {clinic.root})", flush=True)
+        given = {"host": parsed.host, "password": password, "token": token, "desk": desk}
+        demo = launch(clinic, port=parsed.port, first=parsed.lang, block=False, **given)
+        address, opened = f"http://{parsed.host}:{parsed.port}/", f"http://127.0.0.1:{parsed.port}/"
+        if token:
+            opened = options.keep_token(token, clinic.root, address)
+        print(f"TRL Clinic: {tokens.opening(address, token)}  (runs: {clinic.root})", flush=True)
+        if password is None:
+            options.say_token(token, clinic.root, parsed.lang)
         if asked is not None:
             desk.took(asked)
             options.share(asked, parsed.runs, keeper)
         if parsed.open:
-            webbrowser.open(f"http://127.0.0.1:{parsed.port}/")
+            webbrowser.open(opened)
         demo.block_thread()
     finally:
-        desk.close()
-        options.end(keeper, parsed.lang)
-        clinic.close()
+        try:
+            desk.close()
+            options.end(keeper, parsed.lang)
+        finally:
+            if token:
+                tokens.forget(clinic.root)
+            clinic.close()
     return 0
 
 

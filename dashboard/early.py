@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from dashboard.sharing.gate import App, Receive, Scope, Send
+from dashboard.sharing.http import App, Receive, Scope, Send
 
 HEAD = b"<head>"
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dashboard.sharing.gate import App, Receive, Scope, Send
+from dashboard.sharing.http import App, Receive, Scope, Send
 
 BEAT_SECONDS = 20
 # Browsers let a hidden tab's timers run once a minute. Gradio keeps a closed session's state for another hour.

@@ -16,8 +16,8 @@ from dashboard.html import note
 from dashboard.memory.child import child_file
 from dashboard.memory.crash import after_of, choices, filled_by
 from dashboard.memory.form import NAMES, Form, FormUnusable, form_of_file
-from dashboard.memory.offers import devices, models
 from dashboard.memory.job import Desk, Tab, fit, quick, trace
+from dashboard.memory.offers import devices, models
 from dashboard.memory.view import answer_html, crash_html, fit_html, progress_html, quick_html, taken_html
 from dashboard.pages.header import header
 from dashboard.texts import Words

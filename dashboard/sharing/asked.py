@@ -22,7 +22,7 @@ LINKS: tuple[Link, ...] = ("tunnel", "none")
 PASSWORD_BYTES = 24  # 192 bits: 32 characters
 PASSWORD_VARIABLE = "CLINIC_PASSWORD"  # noqa: S105 - the name of a variable
 ALL = "all"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost")
 VIBE = "GRADIO_VIBE_MODE"
 
 
@@ -194,10 +194,12 @@ def refuse_unsafe(environment: Mapping[str, str], host: str, password: str | Non
     """Make sure that a server may be started at all.
 
     Raises:
-        ShareRefused: Gradio would let visitors edit files, or an address that others reach has no password.
+        ShareRefused: Gradio would let visitors edit files, the address is IPv6, or others reach it and there is no password.
     """
     if environment.get(VIBE):
         raise ShareRefused(f"{VIBE} is set: Gradio would let any visitor change files. Unset it.")
+    if ":" in host:
+        raise ShareRefused(f"--host {host}: IPv6 is not served; give an IPv4 address or a name, such as 127.0.0.1.")
     if host in LOOPBACK:
         return
     if password is None:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from dashboard.sharing.doors import CANCEL, Doors, Owners
+from dashboard.sharing.doors import CANCEL, JOIN, Doors, Owners
+from dashboard.sharing.http import (
+    NOTHING,
+    App,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    body_of,
+    foreign,
+    guarded,
+    header_table,
+    html,
+    replay,
+    reply,
+    token_of,
+    with_length,
+)
 from dashboard.sharing.limits import BODY_BYTES
-from dashboard.sharing.login_page import CSP as LOGIN_CSP
 from dashboard.sharing.login_page import language, login_html
 from dashboard.sharing.logins import Logins, Visitor
-from dashboard.texts import Lang
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+from dashboard.sharing.turns import Line, Turns
+from dashboard.texts import Lang, Words
 
 COOKIE = "clinic_share"
 # Told to the app behind, in place of whatever the visitor sent under that name.
@@ -27,20 +38,6 @@ VISITOR = b"x-clinic-visitor"
 LOGIN, LOGOUT = "/login", "/logout"
 LOGIN_BYTES = 16384
 NO_HOMES: Mapping[Lang, str] = {}
-# Escaping is the defence; this keeps what might slip through it from sending anything anywhere else.
-PAGE_CSP = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
-SAFE: Headers = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-    (b"x-frame-options", b"DENY"),
-    (b"x-robots-tag", b"noindex, nofollow"),
-    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
-]
-OURS = {name for name, _ in SAFE} | {b"content-security-policy", b"server"}
 
 
 class Gate:
@@ -54,18 +51,23 @@ class Gate:
         root_path: str = "",
         free: Collection[str] = (),
         homes: Mapping[Lang, str] = NO_HOMES,
+        cookie: str = COOKIE,
+        line: Line | None = None,
     ) -> None:
-        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does.
+        """Guard an app; without `doors` whoever is logged in reaches all of it, as the admin does. `free`: paths for anybody.
 
-        `free`: paths for anybody. `homes`: where a login leads to, by the language of its form; else to the root.
+        `homes`: where a login leads to, by the language of its form; else to the root. `cookie`: its name; a browser does
+        not tell apart the cookies of two ports. `line`: of which a visitor takes a part only.
         """
         self.homes = homes
         self.app = app
         self.logins = logins
         self.doors = doors
         self.free = free
+        self.name = cookie
         self.root = root_path.rstrip("/")
         self.owners = Owners()
+        self.turns = Turns(line or Line())
         self.public = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,18 +83,19 @@ class Gate:
         method, headers = scope["method"], header_table(scope)
         if path == "/robots.txt":
             await answer(send, 200, "User-agent: *\nDisallow: /\n")
-        elif path in self.free:
-            await self.app(scope, receive, send)
-        elif method == "POST" and not same_origin(headers):
+        elif foreign(method, headers, self.public):
             await answer(send, 403, "This request came from another site.")
+        elif path in self.free:
+            await self.app(scope, receive, guarded(send, path, None))
         elif path == LOGIN:
             await self.log_in(method, headers, receive, send)
         else:
-            visitor = self.logins.visitor(token_of(headers))
+            token = token_of(headers, self.cookie_name(headers))
+            visitor = self.logins.visitor(token)
             if visitor is None:
                 await self.turn_away(method, path, headers, send)
             elif path == LOGOUT and method == "POST":
-                self.logins.leave(token_of(headers))
+                self.logins.leave(token)
                 await answer(
                     send, 303, "", [(b"location", self.address(LOGIN)), (b"set-cookie", self.cookie("", headers, 0))]
                 )
@@ -110,14 +113,27 @@ class Gate:
         """A path as the browser sees it."""
         return (self.root + path).encode("latin-1")
 
-    def cookie(self, token: str, headers: dict[bytes, bytes], seconds: int | None = None) -> bytes:
-        """The cookie's header. It is gone with the browser's window; over the public link it never goes without TLS."""
+    def secure(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether the browser has come by https."""
         host = headers.get(b"host", b"").decode("latin-1")
-        secure = (
-            "; Secure" if (self.public and host == self.public) or headers.get(b"x-forwarded-proto") == b"https" else ""
-        )
+        return (self.public != "" and host == self.public) or headers.get(b"x-forwarded-proto") == b"https"
+
+    def cookie_name(self, headers: dict[bytes, bytes]) -> str:
+        """By https, a name that a browser takes from this host alone: no sibling site sets the cookie in our place."""
+        if not self.secure(headers):
+            return self.name
+        return f"__Secure-{self.name}" if self.root else f"__Host-{self.name}"
+
+    def cookie(self, token: str, headers: dict[bytes, bytes], seconds: int | None = None) -> bytes:
+        """The cookie's header. It is gone with the browser's window; over the public link it never goes without TLS.
+
+        Lax, not Strict: a link in a mail leads whoever is logged in to its page, not to the form. Another site gets nothing by
+        it: only a whole page may be opened from there, which changes nothing, and which that site cannot read.
+        """
+        secure = "; Secure" if self.secure(headers) else ""
         age = f"; Max-Age={seconds}" if seconds is not None else ""
-        return f"{COOKIE}={token}; Path={self.root or '/'}; HttpOnly; SameSite=Lax{secure}{age}".encode("latin-1")
+        name = self.cookie_name(headers)
+        return f"{name}={token}; Path={self.root or '/'}; HttpOnly; SameSite=Lax{secure}{age}".encode("latin-1")
 
     async def turn_away(self, method: str, path: str, headers: dict[bytes, bytes], send: Send) -> None:
         """Without a login: to the form from a page in a browser, a plain refusal from anything else. Both for any path."""
@@ -161,10 +177,18 @@ class Gate:
         doors = self.doors
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
         handed: Receive | None = None
+        taken: AbstractContextManager[object] = nullcontext()
         if doors is None or (doors.reads(scope["method"], path) and "deep_link" not in query):
             handed = receive
         elif (session := doors.session_read(scope["method"], path, query)) is not None:
-            handed = receive if self.owners.session(session, visitor.key) else None
+            with self.turns.stream(visitor) as room:
+                if not room:
+                    await self.too_much(scope, "streams", send)
+                elif self.owners.session(session, visitor.key):
+                    await self.hand_on(scope, path, visitor, receive, send)
+                else:
+                    await answer(send, 404, NOTHING)
+            return
         elif doors.sends(scope["method"], path):
             body = await body_of(receive, int(BODY_BYTES))
             if body is None:
@@ -172,11 +196,27 @@ class Gate:
                 return
             event = doors.event(path, body)
             if event is not None and self.may_send(path, event, visitor):
+                if path == JOIN:
+                    if refused := self.turns.refusal(visitor, event["fn_index"]):
+                        await self.too_much(scope, refused, send)
+                        return
+                    taken = self.turns.on_its_way(visitor, event["fn_index"])
                 handed = replay(json.dumps(event).encode(), receive)
                 scope = {**scope, "headers": with_length(scope["headers"], len(json.dumps(event).encode()))}
         if handed is None:
-            await answer(send, 404, "There is nothing here.")
+            await answer(send, 404, NOTHING)
             return
+        with taken:
+            await self.hand_on(scope, path, visitor, handed, send)
+
+    async def too_much(self, scope: Scope, why: str, send: Send) -> None:
+        """Refuse for now, in a sentence that the page shows."""
+        accepted = header_table(scope).get(b"accept-language", b"").decode("latin-1")
+        told = json.dumps({"detail": Words(language(accepted))(f"share.much_{why}")})
+        await reply(send, 429, told, b"application/json", [])
+
+    async def hand_on(self, scope: Scope, path: str, visitor: Visitor, handed: Receive, send: Send) -> None:
+        """Hand a request to the app, with the visitor's key."""
         keep = self.event_keeper(scope["method"], path, visitor)
         # An answer that is read here must not come compressed.
         dropped = {VISITOR, b"accept-encoding"} if keep else {VISITOR}
@@ -205,102 +245,3 @@ class Gate:
                 self.owners.keep_event(event, visitor.key)
 
         return keep
-
-
-def header_table(scope: Scope) -> dict[bytes, bytes]:
-    """The request's headers by name; of one that comes twice the first, but of cookies all."""
-    table: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        name = name.lower()
-        table[name] = table[name] + b"; " + value if name == b"cookie" and name in table else table.get(name, value)
-    return table
-
-
-def token_of(headers: dict[bytes, bytes]) -> str:
-    """The token in the cookie, empty if there is none."""
-    try:
-        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
-
-
-def same_origin(headers: dict[bytes, bytes]) -> bool:
-    """Whether a request was sent by a page of this site, or by no page at all.
-
-    A browser always says where a POST comes from; a page of another site can neither leave that out nor set the hosts.
-    """
-    origin = headers.get(b"origin")
-    if origin is None:
-        return headers.get(b"sec-fetch-site", b"same-origin") in (b"same-origin", b"none")
-    host = urlsplit(origin.decode("latin-1")).netloc.encode("latin-1")
-    return host != b"" and host in (headers.get(b"host"), headers.get(b"x-forwarded-host"))
-
-
-async def body_of(receive: Receive, most: int) -> bytes | None:
-    """A request's body; None if it is larger, or its sender went away."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if len(body) > most:
-            return None
-        if not message.get("more_body"):
-            return body
-
-
-def replay(body: bytes, receive: Receive) -> Receive:
-    """A body that was read already, to be read once more; then what really comes, such as the end of the connection."""
-    sent = False
-
-    async def again() -> MutableMapping[str, Any]:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
-def with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> Headers:
-    """Headers with the length of a body that was written anew."""
-    kept = [(name, value) for name, value in headers if name.lower() not in (b"content-length", b"transfer-encoding")]
-    return [*kept, (b"content-length", str(length).encode())]
-
-
-def guarded(send: Send, path: str, keep: Callable[[bytes], None] | None) -> Send:
-    """The app's answer with our headers; `keep` is given its body."""
-    fresh = not path.startswith(("/assets/", "/static/"))
-
-    async def guarded_send(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            taken = OURS | ({b"cache-control"} if fresh else set())
-            headers = [one for one in message.get("headers", []) if one[0].lower() not in taken]
-            headers += [*SAFE, (b"content-security-policy", PAGE_CSP.encode())]
-            message = {**message, "headers": headers + ([(b"cache-control", b"no-store")] if fresh else [])}
-        elif keep is not None and message["type"] == "http.response.body":
-            keep(message.get("body", b""))
-        await send(message)
-
-    return guarded_send
-
-
-async def answer(send: Send, status: int, body: str, headers: Headers | None = None) -> None:
-    """An answer of the gate's own, as plain text."""
-    await reply(send, status, body, b"text/plain; charset=utf-8", headers or [])
-
-
-async def html(send: Send, status: int, body: str) -> None:
-    """A page of the gate's own."""
-    await reply(send, status, body, b"text/html; charset=utf-8", [(b"content-security-policy", LOGIN_CSP.encode())])
-
-
-async def reply(send: Send, status: int, body: str, kind: bytes, headers: Headers) -> None:
-    """Any answer of the gate's own, which nothing may keep."""
-    data = body.encode()
-    own = [(b"content-type", kind), (b"content-length", str(len(data)).encode()), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": [*own, *SAFE, *headers]})
-    await send({"type": "http.response.body", "body": data})

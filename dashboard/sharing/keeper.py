@@ -18,7 +18,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from dashboard.sharing.asked import Asked, ShareRefused, as_object, refuse_unsafe
-from dashboard.sharing.state import State, ask_to_stop, is_on, new_id, read_state, share_folder, write_state
+from dashboard.sharing.state import (
+    CONSOLE,
+    FOLDER,
+    State,
+    ask_to_stop,
+    is_locked,
+    is_on,
+    new_id,
+    read_state,
+    share_folder,
+    take_lock,
+    write_state,
+)
 from diagnostics.package import python_path
 from diagnostics.report.common import one_line
 from diagnostics.run.files import tail
@@ -26,9 +38,10 @@ from diagnostics.run.files import tail
 READY_SECONDS = 240.0  # importing, building the pages and the tunnel, on a machine that is busy training
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
-CONSOLE = "console.log"
 # Set in the shared server, so that nothing in it can share anything.
 SERVER_VARIABLE = "CLINIC_SHARED_SERVER"
+FREE_SECONDS = 5.0  # a server that says it has ended still lets go of its lock
+REWRITE_SECONDS = 2.0  # a living server writes its status again in a fraction of it
 
 
 class Keeper:
@@ -52,23 +65,48 @@ class Keeper:
         before = read_state(self.root)
         if before is not None and is_on(self.root, before):
             raise ShareRefused(f"{self.root} is shared already ({before.url or before.local}); stop that first.")
-        self._id = new_id()
-        write_state(self.root, State(self._id, "starting"))
-        with (share_folder(self.root) / CONSOLE).open("wb") as console:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "dashboard.sharing.serve"],
-                stdin=subprocess.PIPE,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                env=server_environment(environment),
-                start_new_session=True,
-            )
+        try:
+            lock = self._lock()
+            try:
+                self._id = new_id()
+                write_state(self.root, State(self._id, "starting"))
+                self._process = self._server(environment, lock)
+            finally:
+                if lock >= 0:
+                    os.close(lock)  # the server holds it from here on
+        except OSError as error:
+            raise ShareRefused(f"{self.root / FOLDER}: cannot be used ({error.strerror or error}).") from error
         assert self._process.stdin is not None
         told = {"starter": os.getpid(), "id": self._id, "asked": as_object(order)}
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(told).encode() + b"\n")
             self._process.stdin.close()
         return self._ready()
+
+    def _lock(self) -> int:
+        """The folder's lock: no second server is started beside a living one, whatever the status says."""
+        deadline = time.monotonic() + FREE_SECONDS
+        while (lock := take_lock(self.root)) is None:
+            if time.monotonic() > deadline:
+                raise ShareRefused(f"{self.root} is shared already by another program; stop that first.")
+            time.sleep(POLL_SECONDS)
+        return lock
+
+    def _server(self, environment: Mapping[str, str], lock: int) -> subprocess.Popen[bytes]:
+        """The server's process, which waits for its order."""
+        console = share_folder(self.root) / CONSOLE
+        console.write_bytes(b"")
+        # Appending, so that a console that was cut short grows from its new end.
+        with console.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "dashboard.sharing.serve"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=server_environment(environment),
+                start_new_session=True,
+                pass_fds=(lock,) if lock >= 0 else (),
+            )
 
     def _ready(self) -> State:
         deadline = time.monotonic() + READY_SECONDS
@@ -94,11 +132,12 @@ class Keeper:
             return None
         if found.phase != "ended" and process.poll() is not None:
             self._kill_group()
-            lines = tail(self.root / ".share" / CONSOLE, 1)
+            lines = tail(self.root / FOLDER / CONSOLE, 1)
             found = replace(
                 found, phase="ended", reason="crashed", detail=one_line(lines[-1]) if lines else "", visitors=()
             )
-            write_state(self.root, found)
+            with contextlib.suppress(OSError):  # a full disk keeps nobody from stopping
+                write_state(self.root, found)
         return found
 
     def stop(self) -> State | None:
@@ -158,6 +197,10 @@ class Keeper:
 def stop_sharing(root: Path, seconds: float = STOP_SECONDS) -> State | None:
     """Stop what another process shares from this folder. None if nothing is shared; else its state after at most so long."""
     state = read_state(root)
+    deadline = time.monotonic() + REWRITE_SECONDS
+    while (state is None or not is_on(root, state)) and is_locked(root) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        state = read_state(root)
     if state is None or not is_on(root, state):
         return None
     ask_to_stop(root, state)

@@ -18,6 +18,7 @@ from dashboard.sharing.limits import (
     LOCK_MOST,
     LOCK_SECONDS,
     NAME_MOST,
+    REPLACE_SECONDS,
     VISITORS,
 )
 from diagnostics.report.common import one_line
@@ -49,10 +50,12 @@ class Logins:
     """The logins of one shared link.
 
     The limit of failures is one for all: behind a tunnel every visitor has the same address, and what a header says of it
-    is the visitor's own word. So who guesses locks the door for others too, but not for those who are in.
+    is the visitor's own word. So who guesses locks the door for others too, but not for those who are in. Nobody guesses a
+    password that was `generated`: it opens the door in spite of a lock, which would only serve whoever wants to keep others out.
     """
 
-    def __init__(self, password: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, password: str, clock: Callable[[], float] = time.monotonic, *, generated: bool = False) -> None:
+        self._generated = generated
         self._password = digest(password)
         self._clock = clock
         self._visitors: dict[str, Visitor] = {}
@@ -68,17 +71,26 @@ class Logins:
         # Both are hashed to one length first: comparing takes the same time whatever was typed.
         right = hmac.compare_digest(digest(password), self._password)
         with self._lock:
-            if now < self._locked_until:
+            if now < self._locked_until and not (right and self._generated):
                 return Entered(refused="locked", wait=self._locked_until - now)
             if not right:
                 return self._fail(now)
             self._drop_idle(now)
-            if len(self._visitors) >= VISITORS:
+            if len(self._visitors) >= VISITORS and not self._make_room(shown_name(name), now):
                 return Entered(refused="full")
             token = secrets.token_urlsafe(TOKEN_BYTES)
             visitor = Visitor(secrets.token_hex(8), shown_name(name), now, now)
             self._visitors[digest_key(token)] = visitor
             return Entered(token)
+
+    def _make_room(self, name: str, now: float) -> bool:
+        """Let a login go that was not seen for a while: one of this name, else the one unseen the longest. Whether there was one."""
+        idle = [(key, one) for key, one in self._visitors.items() if now - one.seen >= REPLACE_SECONDS]
+        if not idle:
+            return False
+        key, _ = min(idle, key=lambda found: (found[1].name != name, found[1].seen))
+        del self._visitors[key]
+        return True
 
     def _fail(self, now: float) -> Entered:
         self.failed += 1

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+from dashboard.sharing import tokens
 from dashboard.sharing.asked import LINKS, MODES, Asked, ShareRefused, new_password, password_from
 from dashboard.sharing.keeper import STOP_SECONDS, Keeper, stop_sharing
 from dashboard.sharing.limits import HOURS
@@ -57,12 +58,35 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--password",
         type=Path,
         metavar="FILE",
-        help="a file with the password (or CLINIC_PASSWORD; default: a random one)",
+        help="a file with the password of the link and of the dashboard itself (or CLINIC_PASSWORD; default: a random one for the link)",
+    )
+    group.add_argument(
+        "--token",
+        action=argparse.BooleanOptionalAction,
+        help="ask for a token in the dashboard's own address (CLINIC_TOKEN; default: where other people can log in here)",
     )
     group.add_argument(
         "--host",
         default="127.0.0.1",
         help="the address of the dashboard itself; any but this machine's own needs a password",
+    )
+
+
+def keep_token(token: str, root: Path, address: str) -> str:
+    """Keep the token in its file; returns what a browser is to open. Without the file it goes by the address alone."""
+    try:
+        return tokens.keep(root, token, address).as_uri()
+    except OSError:
+        return tokens.opening(address, token)
+
+
+def say_token(token: str, root: Path, lang: Lang) -> None:
+    """Say whether a token is asked for, and how to have it otherwise."""
+    print(
+        Words(lang)("share.token_kept", file=root / tokens.FOLDER / tokens.FILE)
+        if token
+        else Words(lang)("share.token_off"),
+        flush=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -38,14 +39,16 @@ def sharing_of(asked: Asked, own: str, orphaned: Callable[[], bool]) -> Sharing:
     refuse_unsafe(os.environ, asked.host, asked.password)
     from dashboard.sharing.app.build import SharedApp
 
-    root, logins = Path(asked.root), Logins(asked.password)
+    root, logins = Path(asked.root), Logins(asked.password, generated=asked.generated)
     shown = Shown(root, asked.runs, asked.checkpoints)
     ends = time.time() + asked.hours * 3600
     trial = Trial(shown, logins.by_key) if asked.mode == "try" else None
     content = Content(shown, tuple(Path(one) for one in asked.comparisons), ends, asked.lang, trial)
     app = SharedApp(content, asked.path)
     homes = {one.lang: f"/{one.path}" for one in content.places() if one.kind == "index"}
-    gate = Gate(app.asgi, logins, app.doors(), asked.path, homes=homes)
+    gate = Gate(app.asgi, logins, app.doors(), asked.path, homes=homes, line=app.line())
+    # A Space's proxy may hand on another host than the browser's; this is what the browser's is.
+    gate.public = os.environ.get("SPACE_HOST", "")
     serving = Serving(gate, asked.host, asked.port)
     local = f"http://{'127.0.0.1' if asked.host == EVERY_ADDRESS else asked.host}:{serving.port}{asked.path}/"
     state = State(own, "starting", os.getpid(), "", local, serving.port, asked.mode, asked.runs, ends)
@@ -109,8 +112,10 @@ def serve(asked: Asked, own: str, orphaned: Callable[[], bool] = lambda: False) 
     try:
         sharing = sharing_of(asked, own, orphaned)
     except (ShareRefused, OSError) as error:
+        print(error, file=sys.stderr, flush=True)
         cause: Cause = "port" if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES) else ""
-        write_state(root, State(own, "ended", os.getpid(), reason="failed", detail=str(error), cause=cause))
+        with contextlib.suppress(OSError):
+            write_state(root, State(own, "ended", os.getpid(), reason="failed", detail=str(error), cause=cause))
         return BAD_INPUT
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -14,8 +16,20 @@ import uvicorn
 
 from dashboard.sharing.binary import TunnelFailed
 from dashboard.sharing.gate import Gate
-from dashboard.sharing.limits import CONNECTIONS, HEADER_BYTES
-from dashboard.sharing.state import Cause, Reason, State, asked_to_stop, forget_stop, touch_state, write_state
+from dashboard.sharing.limits import CONNECTIONS, CONSOLE_BYTES, HEADER_BYTES
+from dashboard.sharing.patient import Patient
+from dashboard.sharing.state import (
+    CONSOLE,
+    FOLDER,
+    Cause,
+    Reason,
+    State,
+    asked_to_stop,
+    forget_stop,
+    read_state,
+    touch_state,
+    write_state,
+)
 from dashboard.sharing.tunnel import Tunnel
 from diagnostics.report.common import one_line
 
@@ -34,7 +48,7 @@ class Serving:
         Raises:
             OSError: the port is taken, or the address is not this machine's.
         """
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((host, port))
         self.port = int(self.socket.getsockname()[1])
@@ -48,7 +62,7 @@ class Serving:
             timeout_graceful_shutdown=1,
             server_header=False,
             proxy_headers=False,
-            http="h11",
+            http=Patient,
             ws="none",
         )
         self.server = uvicorn.Server(config)
@@ -96,6 +110,8 @@ class Sharing:
     release: Callable[[], None] = lambda: None
     # How many prompts and votes there were.
     counted: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    # Whether the file of the state is this server's to write.
+    named: bool = True
 
     def __post_init__(self) -> None:
         """Set the end by a clock that nobody can set back, beside the one of the wall."""
@@ -133,7 +149,14 @@ class Sharing:
         return "parent" if self.orphaned() else ""
 
     def watch(self) -> State:
-        """Go on until it is to end, then end it."""
+        """Go on until it is to end, then end it. However this ends, the link has ended."""
+        try:
+            return self._watch()
+        finally:
+            if self.tunnel is not None:
+                self.tunnel.kill()
+
+    def _watch(self) -> State:
         refreshed = time.monotonic()
         while True:
             reason = self.over()
@@ -142,6 +165,8 @@ class Sharing:
                 reason, detail = "tunnel", self.tunnel.last_words()
             if not reason and not self.serving.thread.is_alive():
                 reason = "crashed"
+            if not reason and not self.told():
+                reason, self.named = "stopped", False
             if reason:
                 return self.close(reason, detail)
             visitors = tuple(one.name for one in self.gate.logins.who())
@@ -152,6 +177,7 @@ class Sharing:
                 self.refresh()
                 refreshed = time.monotonic()
             touch_state(self.root)
+            cap_console(self.root)
             time.sleep(WATCH_SECONDS)
 
     def close(self, reason: Reason, detail: str = "", cause: Cause = "") -> State:
@@ -165,8 +191,31 @@ class Sharing:
         forget_stop(self.root)
         return self.state
 
+    def told(self) -> bool:
+        """Whether the file tells of this server. One that is gone, damaged or behind is written again: it is how it is stopped."""
+        found = read_state(self.root)
+        if found is not None and found.id != self.state.id:
+            return False
+        if found != self.state:
+            self._write()
+        return True
+
     def tell(self, state: State) -> None:
         """Write down how it stands, if that is new."""
         if state != self.state or state.phase == "starting":
             self.state = state
-            write_state(self.root, state)
+            self._write()
+
+    def _write(self) -> None:
+        # A disk that is full takes the link away from nobody; `told` tries again.
+        if self.named:
+            with contextlib.suppress(OSError):
+                write_state(self.root, self.state)
+
+
+def cap_console(root: Path) -> None:
+    """Begin the console anew once it is too long: what visitors send may be written there, and is not to fill the disk."""
+    path = root / FOLDER / CONSOLE
+    with contextlib.suppress(OSError):
+        if path.stat().st_size > CONSOLE_BYTES:
+            os.truncate(path, 0)

@@ -14,7 +14,7 @@ from diagnostics.run.files import read_json, write_json
 from diagnostics.run.status import process_alive
 
 FOLDER = ".share"
-STATUS, STOP = "status.json", "stop"
+STATUS, STOP, LOCK, CONSOLE = "status.json", "stop", "lock", "console.log"
 STALE_SECONDS = 180.0  # making the tunnel takes up to 120, and nothing is said meanwhile
 Phase = Literal["starting", "on", "ended"]
 # Why it ended: a key of the texts, after `share.ended_`.
@@ -64,6 +64,40 @@ def share_folder(root: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     return folder
+
+
+def take_lock(root: Path) -> int | None:
+    """Take a folder's lock: the file descriptor that holds it, also when handed to a child; None if another holds it.
+
+    -1 where the system has no such locks (Windows).
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return -1
+    lock = os.open(share_folder(root) / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def is_locked(root: Path) -> bool:
+    """Whether a server of this folder lives, whatever its status says."""
+    if not (root / FOLDER / LOCK).exists():
+        return False
+    try:
+        lock = take_lock(root)
+    except OSError:
+        return False
+    if lock is not None and lock >= 0:
+        os.close(lock)
+    return lock is None
 
 
 def write_state(root: Path, state: State) -> None:

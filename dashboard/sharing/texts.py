@@ -18,6 +18,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "密码错误次数过多，{minutes} 分钟内无法登录；已登录者不受影响。",
     ),
     "share.refused_full": ("Too many people are looking; try again later.", "当前访问人数过多，请稍后再试。"),
+    "share.token_needed": (
+        "Open this dashboard by the address with ?token= that its terminal shows, or with the token in the file .clinic/token "
+        "in its folder of runs; on a machine that is yours alone, --no-token turns this off.",
+        "请使用终端中显示的带 ?token= 的地址打开本仪表盘，令牌也保存在训练文件夹的 .clinic/token 文件中；如果这台机器只有您使用，可用 --no-token 关闭。",
+    ),
     # The pages
     "share.overview": ("Overview", "概览"),
     "share.shared": (
@@ -51,6 +56,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A prompt of your own, or leave it empty for one of the set",
         "自拟提示，留空则取提示集中的一个",
     ),
+    "share.much_waiting": (
+        "Two prompts of yours are being answered or wait; ask again when one is done.",
+        "您已有两个提问正在作答或排队，请等其中一个完成后再提问。",
+    ),
+    "share.much_queue": ("Too many prompts wait; try again in a minute.", "排队的提问过多，请一分钟后再试。"),
+    "share.much_events": ("That was quick. Try again in a minute.", "操作过快，请一分钟后再试。"),
+    "share.much_streams": ("You have too many tabs open; close some.", "您打开的标签页过多，请关闭一些。"),
     "share.thanks": ("Thank you. Votes of yours so far: {count}.", "谢谢，已保存您的 {count} 票。"),
     "share.not_kept": ("The vote could not be kept.", "投票无法保存。"),
     "share.ask_something": ("Write a prompt first.", "请先填写提示。"),
@@ -67,6 +79,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "share.logged_out": ("You are logged out; reload the page.", "您已退出登录，请刷新页面。"),
     # What the command line says
+    "share.token_kept": (
+        "  The address holds a token: other people can log in to this machine. It is kept in {file}; --no-token turns it off.",
+        "  地址中带有令牌，因为其他人可以登录这台机器。令牌保存在 {file}；可用 --no-token 关闭。",
+    ),
+    "share.token_off": (
+        "  No token is asked for: whoever can run programs on this machine can use the dashboard; --token asks for one.",
+        "  未启用令牌：能在这台机器上运行程序的人都可以使用本仪表盘；可用 --token 启用。",
+    ),
     "share.on": ("Shared for {hours:g} hours, until {ends}: {names}", "已共享 {hours:g} 小时，至 {ends}：{names}"),
     "share.link": ("  link      {url}", "  链接      {url}"),
     "share.link_local": ("  here      {url}", "  本机地址  {url}"),

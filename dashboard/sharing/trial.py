@@ -108,7 +108,7 @@ class Trial:
         told = self.refusal(caller, said, words, empty="share.no_prompts")
         if not told and len(self.offered) < 2:
             told = words("vote.too_few")
-        if not told and self._votes.get(caller.key, 0) >= VOTES:
+        if not told and self._votes.get(self.person(caller), 0) >= VOTES:
             told = words("share.enough_votes", most=int(VOTES))
         told = told or self.too_often(caller, words)
         if told:
@@ -150,7 +150,7 @@ class Trial:
             if vote is None:
                 return None
             del self._ballots[caller]
-            self._votes[caller.key] = count = self._votes.get(caller.key, 0) + 1
+            self._votes[visitor.name] = count = self._votes.get(visitor.name, 0) + 1
         try:
             keep(self.shown, vote)
         except OSError:
@@ -178,10 +178,15 @@ class Trial:
 
     def too_often(self, caller: Caller, words: Words) -> str:
         """Why the visitor has to wait; empty if not, and then this prompt is counted."""
-        wait = self._rates.take(caller.key)
+        wait = self._rates.take(self.person(caller))
         with self._lock:
             self._prompts += not wait
         return words("share.too_often", seconds=math.ceil(wait)) if wait else ""
+
+    def person(self, caller: Caller) -> str:
+        """Whom the caller's prompts and votes are counted for: the name, which stays when somebody logs in again."""
+        visitor = self._known(caller.key)
+        return visitor.name if visitor else ""
 
     def sources(self, names: object) -> list[Source]:
         """The shared checkpoints of these names, each once; none if one of them is not shared."""

@@ -78,7 +78,9 @@ def bench_page() -> None:
 
         def ours() -> float:
             port = free_port()
-            return seconds_to_page([sys.executable, "-m", "dashboard", "--runs", runs, "--port", str(port)], port)
+            return seconds_to_page(
+                [sys.executable, "-m", "dashboard", "--runs", runs, "--port", str(port), "--no-token"], port
+            )
 
         def peer() -> float:
             port = free_port()

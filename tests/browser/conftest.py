@@ -43,7 +43,7 @@ def start(runs: Path, port: int, *arguments: str, patience: float = START_SECOND
     log = runs.parent / "dashboard.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), *arguments],
+            [sys.executable, "-m", "dashboard", "--runs", str(runs), "--port", str(port), "--no-token", *arguments],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,

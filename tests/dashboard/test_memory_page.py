@@ -21,11 +21,9 @@ from dashboard.memory.form import (
     Form,
     FormUnusable,
     config_of_form,
-    devices,
     form_of_config,
     form_of_file,
     form_of_run,
-    found_model,
     question_of_form,
 )
 from dashboard.memory.job import (
@@ -39,6 +37,7 @@ from dashboard.memory.job import (
     told,
     trace,
 )
+from dashboard.memory.offers import devices, found_model
 from dashboard.memory.view import answer_html, crash_html, fit_html, progress_html, quick_html, taken_html
 from dashboard.texts import LANGS, Words
 from diagnostics.memory import formula, models

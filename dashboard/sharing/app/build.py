@@ -13,6 +13,7 @@ from dashboard.settings.browser import script
 from dashboard.sharing.app import trying
 from dashboard.sharing.doors import Doors
 from dashboard.sharing.limits import QUEUE
+from dashboard.sharing.turns import Line
 from dashboard.sharing.view import Content, Place, page_html
 from dashboard.texts import Words
 from diagnostics.report import overlay
@@ -60,6 +61,20 @@ class SharedApp:
         pages = {f"/{place.path}" for place, _ in self._shown}
         # One that calls nothing here, such as Stop, which only cancels another, is none to be sent.
         return Doors(frozenset(pages), frozenset(key for key, one in self.blocks.fns.items() if one.fn is not None))
+
+    def line(self) -> Line:
+        """The line before the models: Gradio's own, looked at."""
+        asking = frozenset(number for number, fn in self.blocks.fns.items() if fn.concurrency_id == trying.LINE)
+
+        def keys() -> list[str]:
+            queue = self.blocks._queue
+            waiting = queue.event_queue_per_concurrency_id.get(trying.LINE)
+            events = [*(waiting.queue if waiting else ()), *(one for job in queue.active_jobs for one in job or ())]
+            return [
+                one.request.headers.get("x-clinic-visitor", "") for one in events if one.concurrency_id == trying.LINE
+            ]
+
+        return Line(asking, keys)
 
     def refresh(self, pages: Mapping[str, str]) -> None:
         """Show newer pages to whoever loads them from now on."""

@@ -26,9 +26,10 @@ element.addEventListener('click', event => {
 });
 """
 # Both kinds of asking wait in one line.
+LINE = "asking"
 ASKING: dict[str, Any] = {
     "concurrency_limit": int(AT_ONCE),
-    "concurrency_id": "asking",
+    "concurrency_id": LINE,
     "trigger_mode": "once",
     **QUIET,
 }
@@ -53,12 +54,14 @@ def build(trial: Trial, words: Words, hide: Callable[[str], str]) -> None:
     gr.HTML(hide(examples_html(trial.examples(), words)), js_on_load=TAKE, elem_id="ask-examples")
     names = list(trial.offered)
     chosen = gr.CheckboxGroup(names, value=names[:2], label=words("share.checkpoints"), elem_id="ask-checkpoints")
+    unchecked(prompt, temperature, chosen)
     refused = gr.HTML(elem_id="ask-told", elem_classes="tight")
     answers = gr.HTML(elem_id="answers")
     gr.HTML(f"<h2>{words('share.vote_title')}</h2><p>{words('share.vote_help')}</p>")
     with gr.Row(equal_height=True):
         own = gr.Textbox(label=words("share.vote_own"), max_length=int(PROMPT_CHARACTERS), scale=6, elem_id="vote-own")
         go = gr.Button(words("share.vote_next"), scale=1, min_width=140, elem_id="vote-go", elem_classes="low")
+    unchecked(own)
     ballot = gr.HTML(js_on_load=CHOICE, elem_id="ballot")
     thanks = gr.HTML(elem_id="thanks", elem_classes="tight")
 
@@ -89,6 +92,15 @@ def examples_html(prompts: Sequence[str], words: Words) -> str:
         return ""
     each = "".join(f'<button type="button" class="choice" data-prompt>{text(one)}</button>' for one in prompts)
     return f'<p class="quiet">{text(words("share.examples"))}</p><div class="choices">{each}</div>'
+
+
+def unchecked(*components: gr.components.Component) -> None:
+    """Leave the looking at values to the trial, which says in a sentence what is wrong.
+
+    Gradio's own look writes the value and a page of a program's places to the console, as often as a visitor likes.
+    """
+    for one in components:
+        one.preprocess = lambda payload: payload  # type: ignore[method-assign]
 
 
 def caller(request: gr.Request) -> Caller:

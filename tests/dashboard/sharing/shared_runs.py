@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,16 @@ class Answering:
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
+        self.said = ""
+        # Cleared, nothing is answered until it is set.
+        self.go_on = threading.Event()
+        self.go_on.set()
 
     def __call__(self, pool: Any, rows: Any) -> Iterator[list[Pane]]:
         self.rows += rows
         yield [Pane(one.source, state="writing", text=EVIL) for one in rows]
+        self.go_on.wait(60)
         yield [
-            Pane(one.source, state="done", text=f"{EVIL} {place} {SCRIPT}", stop="end")
+            Pane(one.source, state="done", text=f"{EVIL} {place} {SCRIPT} {self.said}", stop="end")
             for place, one in enumerate(rows)
         ]

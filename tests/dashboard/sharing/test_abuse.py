@@ -90,7 +90,7 @@ def serve(root: Path, kind: str, path: str = "") -> Served:
     comparison.write_text(f'<meta content="{POLICY}"><script>alert(3)</script> TRL Clinic "quoted" {root}')
     trial = Trial(shown, logins.by_key, answering) if kind == "try" else None
     app = SharedApp(Content(shown, (comparison,), time.time() + 60, "en", trial), path)
-    gate = Gate(app.asgi, logins, app.doors(), path)
+    gate = Gate(app.asgi, logins, app.doors(), path, line=app.line())
     serving = Serving(gate, "127.0.0.1", 0)
     serving.start()
     served = Served(app, gate, f"http://127.0.0.1:{serving.port}", root, answering)

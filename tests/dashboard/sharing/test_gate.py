@@ -20,6 +20,7 @@ from dashboard.sharing.limits import (
     IDLE_SECONDS,
     LOCK_MOST,
     LOCK_SECONDS,
+    REPLACE_SECONDS,
     VISITORS,
 )
 from dashboard.sharing.login_page import language, login_html
@@ -46,7 +47,7 @@ class Behind:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = (await receive()).get("body", b"") if scope["method"] == "POST" else b""
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         self.seen.append((scope["method"], scope["path"], headers, body))
         answer = json.dumps({"event_id": f"event{len(self.seen)}"}).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"server", b"x")]})
@@ -152,7 +153,13 @@ def test_cookies_are_out_of_reach() -> None:
     at_home = Browser(gate)("POST", "/login", form)[1]["set-cookie"]
     assert "; HttpOnly; SameSite=Lax; Secure" in over_link
     assert "Secure" not in at_home
-    assert over_link.partition(";")[0] != at_home.partition(";")[0]
+    # A browser takes a cookie of this name from this very host only, and keeps it from its siblings.
+    assert over_link.startswith("__Host-clinic_share=")
+    assert "Path=/;" in over_link
+    assert "Domain" not in over_link
+    token = over_link.partition(";")[0].partition("=")[2]
+    assert Browser(gate)("GET", "/", host="abc.gradio.live", cookie=f"__Host-{COOKIE}={token}")[0] == 200
+    assert Browser(gate)("GET", "/", host="abc.gradio.live", cookie=f"{COOKIE}={token}")[0] == 401
 
 
 def test_wrong_passwords_lock_the_door_for_longer_and_longer() -> None:
@@ -173,6 +180,38 @@ def test_wrong_passwords_lock_the_door_for_longer_and_longer() -> None:
         waits.append(found.wait)
         clock.now += found.wait + 1
     assert waits == [min(LOCK_MOST, LOCK_SECONDS * 2**n) for n in range(1, 7)]
+
+
+def test_a_generated_password_opens_in_spite_of_a_lock() -> None:
+    logins = Logins(PASSWORD, Clock(), generated=True)
+    for _ in range(int(FAILURES)):
+        logins.enter("x", "guess")
+    assert logins.enter("x", "guess").refused == "locked"
+    assert logins.enter("Ann", PASSWORD).token
+
+
+def test_a_new_login_takes_the_place_of_an_idle_one_where_all_are_taken() -> None:
+    clock = Clock()
+    logins = Logins(PASSWORD, clock)
+    tokens = [logins.enter(f"v{n}", PASSWORD).token for n in range(int(VISITORS))]
+    clock.now += REPLACE_SECONDS - 1
+    assert logins.enter("late", PASSWORD).refused == "full"
+    for n in (0, 1, 2):
+        logins.visitor(tokens[n])
+    clock.now += 1
+    assert logins.enter("v7", PASSWORD).token  # of the same name first
+    assert logins.visitor(tokens[7]) is None
+    assert logins.enter("late", PASSWORD).token  # then the one unseen the longest
+    assert logins.visitor(tokens[3]) is None
+    assert logins.visitor(tokens[0]) is not None
+
+
+def test_an_idle_login_is_over_by_itself() -> None:
+    clock = Clock()
+    logins = Logins(PASSWORD, clock)
+    token = logins.enter("Ann", PASSWORD).token
+    clock.now += IDLE_SECONDS
+    assert logins.visitor(token) is None
 
 
 def test_failures_far_apart_lock_nothing() -> None:
@@ -388,25 +427,81 @@ def test_nobody_gets_at_another_s_session_or_event() -> None:
     assert ann("POST", "/gradio_api/cancel", {**own, "session_hash": "mine"})[0] == 200
 
 
-def test_other_sites_send_nothing() -> None:
+OTHERS: list[dict[str, str]] = [
+    {"origin": "http://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://here:2"},
+    {"origin": "http://[here"},
+    {"origin": "http://here:1", "sec_fetch_site": "cross-site"},
+    {"origin": "https://x.example", "x_forwarded_host": "x.example"},  # any page may send that header
+    {"sec_fetch_site": "cross-site"},
+    {"sec_fetch_site": "same-site"},
+    {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"},
+    {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "document"},
+]
+
+
+@pytest.mark.parametrize("headers", OTHERS, ids=str)
+def test_other_sites_send_nothing_and_read_nothing(headers: dict[str, str]) -> None:
     gate, behind = gated((3,))
     browser = Browser(gate)
     browser.log_in()
-    for headers in (
-        {"origin": "http://evil.example"},
-        {"origin": "null"},
-        {"sec_fetch_site": "cross-site"},
-        {"origin": "http://here:2"},
-    ):
-        assert browser("POST", "/gradio_api/queue/join", EVENT, **headers)[0] == 403
-        assert browser("POST", "/logout", **headers)[0] == 403
-        assert Browser(gate).log_in(**headers) == 403
+    assert browser("POST", "/gradio_api/queue/join", EVENT, **headers)[0] == 403
+    assert browser("POST", "/logout", **headers)[0] == 403
+    assert Browser(gate).log_in(**headers) == 403
+    for path in ("/", "/run-1", "/theme.css", "/login"):
+        assert browser("GET", path, **headers)[0] == 403
+        assert browser("OPTIONS", path, **headers)[0] == 403
     assert behind.seen == []
+    assert gate.logins.who() != []
+
+
+def test_our_own_pages_send_and_a_link_from_elsewhere_leads_here() -> None:
+    gate, _ = gated((3,))
+    browser = Browser(gate)
+    assert browser.log_in(origin="http://here:1", sec_fetch_site="same-origin") == 303
     assert browser("POST", "/gradio_api/queue/join", EVENT, origin="http://here:1")[0] == 200
-    assert (
-        browser("POST", "/gradio_api/queue/join", EVENT, origin="https://x.example", x_forwarded_host="x.example")[0]
-        == 200
-    )
+    link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    assert browser("GET", "/", **link)[0] == 200
+    assert browser("POST", "/logout", **link)[0] == 403
+    gate.public = "me-clinic.hf.space"  # a Space's proxy tells another host than the browser's
+    assert browser("GET", "/", origin="https://me-clinic.hf.space")[0] == 200
+
+
+def test_no_other_site_may_read_what_the_app_would_let_it_read() -> None:
+    async def open_to_all(scope: Any, receive: Any, send: Any) -> None:
+        allowed = [(b"Access-Control-Allow-Origin", b"*"), (b"access-control-allow-credentials", b"true")]
+        await send({"type": "http.response.start", "status": 200, "headers": allowed})
+        await send({"type": "http.response.body", "body": b""})
+
+    gate = Gate(open_to_all, Logins(PASSWORD), Doors({"/"}))
+    browser = Browser(gate)
+    browser.log_in()
+    local = Browser(LocalOnly(open_to_all))
+    for headers in (browser("GET", "/")[1], local("GET", "/", host="localhost:1")[1]):
+        assert not [name for name in headers if name.lower().startswith("access-control-")]
+    assert local("GET", "/", host="localhost:1")[1]["x-frame-options"] == "SAMEORIGIN"
+
+
+@pytest.mark.parametrize("headers", OTHERS, ids=str)
+def test_no_other_page_of_this_machine_reaches_the_local_dashboard(headers: dict[str, str]) -> None:
+    behind = Behind()
+    browser = Browser(LocalOnly(behind))
+    for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"):
+        assert browser(method, "/gradio_api/upload", host="127.0.0.1:7860", **headers)[0] == 403
+    assert behind.seen == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["a=1; ", 'prefs={"x":1}; ', "t=a b; ", "x; ", 'a="un; ', "b=\xe9; ", "cookie:colon=1; ", 'e=[1,"2"]; ', ";;=;"],
+)
+def test_other_apps_cookies_take_nobody_s_login(other: str) -> None:
+    gate, _ = gated()
+    browser = Browser(gate)
+    browser.log_in()
+    assert browser("GET", "/", cookie=other + browser.cookie)[0] == 200
+    assert browser("GET", "/", cookie=f"{browser.cookie}; {other}")[0] == 200
 
 
 def test_answers_carry_the_second_defence() -> None:
@@ -452,12 +547,19 @@ def test_the_admin_s_own_gate_lets_all_through_after_a_login() -> None:
     assert browser("GET", "/config")[0] == 200
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", ""])
 def test_other_addresses_need_a_password(host: str) -> None:
     with pytest.raises(ShareRefused, match="give a password"):
         guards(host, None, {})
     with pytest.raises(ShareRefused, match="at least 12"):
         guards(host, "short", {})
+
+
+@pytest.mark.parametrize("host", ["::1", "::", "fe80::1%eth0"])
+@pytest.mark.parametrize("password", [None, PASSWORD])
+def test_ipv6_is_refused_in_a_sentence(host: str, password: str | None) -> None:
+    with pytest.raises(ShareRefused, match="IPv6 is not served"):
+        refuse_unsafe({}, host, password)
 
 
 def test_nothing_starts_where_gradio_lets_visitors_edit_files() -> None:
@@ -471,9 +573,17 @@ def test_the_local_dashboard_answers_its_own_machine_only() -> None:
     (middleware,) = guards("127.0.0.1", None, {})
     assert middleware.cls is LocalOnly
     browser = Browser(middleware.cls(behind))
-    for host in ("127.0.0.1:7860", "localhost:7860", "[::1]:7860", "127.0.0.1"):
+    for host in ("127.0.0.1:7860", "localhost:7860", "127.0.0.1"):
         assert browser("GET", "/", host=host)[0] == 200
-    for host in ("evil.example", "evil.example:7860", "127.0.0.1.evil.example", "", "[", "192.168.1.5:7860"):
+    for host in (
+        "evil.example",
+        "evil.example:7860",
+        "127.0.0.1.evil.example",
+        "",
+        "[",
+        "[::1]:7860",
+        "192.168.1.5:7860",
+    ):
         assert not is_local(host)
         assert browser("GET", "/", host=host)[0] == 403
     reached = len(behind.seen)

@@ -13,13 +13,18 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dashboard.cli import main
 from dashboard.clinic import Clinic
+from dashboard.sharing import keeper as keeper_module
 from dashboard.sharing.asked import Asked, ShareRefused
 from dashboard.sharing.export import exported, file_name
 from dashboard.sharing.keeper import Keeper
 from dashboard.sharing.options import follow
+from dashboard.sharing.serve import refresher
+from dashboard.sharing.shown import Shown
 from dashboard.sharing.space import order
-from dashboard.sharing.state import FOLDER, State, read_state, write_state
+from dashboard.sharing.state import FOLDER, State, is_locked, read_state, take_lock, write_state
+from dashboard.sharing.view import Content
 from dashboard.texts import Words
 from tests.browser.conftest import free_port
 from tests.dashboard.sharing.shared_runs import EVIL, SECRET, make
@@ -35,7 +40,7 @@ def order_of(root: Path, script: str | None = None) -> Asked:
 
 
 @pytest.mark.slow
-def test_a_visitor_from_the_link_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_visitor_from_the_link_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "runs"
     make(root)
     keeper = Keeper(root)
@@ -55,6 +60,11 @@ def test_a_visitor_from_the_link_to_its_end(tmp_path: Path, capsys: pytest.Captu
             assert state.visitors == ("Ann",)
         with pytest.raises(ShareRefused, match="is shared already"):
             Keeper(root).start(order_of(root))
+        monkeypatch.setattr(keeper_module, "FREE_SECONDS", 0.1)
+        monkeypatch.setattr(keeper_module, "read_state", lambda _: None)  # the moment before it is written again
+        with pytest.raises(ShareRefused, match="shared already by another program"):
+            Keeper(root).start(order_of(root))
+        monkeypatch.undo()
         arguments = Path(f"/proc/{state.pid}/cmdline")
         if arguments.exists():
             assert PASSWORD.encode() not in arguments.read_bytes()
@@ -125,6 +135,94 @@ def test_a_server_that_died_is_told_of_and_its_group_ended(tmp_path: Path, capsy
     state = read_state(tmp_path)
     assert state is not None
     assert (state.phase, state.reason, state.visitors) == ("ended", "crashed", ())
+
+
+def running(keeper: Keeper, script: str) -> int:
+    """Give the keeper a process in place of a server; returns the number that it says first."""
+    keeper._id = "me"
+    keeper._process = subprocess.Popen(["sh", "-c", script], start_new_session=True, stdout=subprocess.PIPE)
+    assert keeper._process.stdout is not None
+    return int(keeper._process.stdout.readline())
+
+
+def test_stopping_ends_the_server_s_whole_group(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    write_state(tmp_path, State("me", "on"))
+    left = running(keeper, "trap 'exit 0' TERM; sleep 600 & echo $!; wait")
+    keeper.stop()
+    assert gone(left)
+
+
+def test_a_full_disk_keeps_nobody_from_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    keeper = Keeper(tmp_path)
+    write_state(tmp_path, State("me", "on"))
+    left = running(keeper, "trap 'exit 0' TERM; sleep 600 & echo $!; wait")
+    monkeypatch.setattr(keeper_module, "write_state", full)
+    ended = keeper.stop()
+    assert gone(left)
+    assert ended is not None
+    assert ended.phase == "ended"
+    make(tmp_path / "runs")
+    with pytest.raises(ShareRefused, match="No space left on device"):
+        Keeper(tmp_path / "runs").start(Asked(str(tmp_path / "runs"), "view", ("plain",), PASSWORD, link="none"))
+
+
+def test_whoever_else_fails_the_models_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dashboard.app
+
+    closed = []
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(dashboard.app, "launch", failing)
+    monkeypatch.setattr("dashboard.sharing.options.end", failing)
+    monkeypatch.setattr(Clinic, "close", lambda _: closed.append(True))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with pytest.raises(OSError, match="No space"):
+        main(["--runs", str(tmp_path), "--port", str(free_port()), "--no-token"])
+    assert closed == [True]
+
+
+def test_no_second_server_beside_a_living_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path)
+    lock = take_lock(tmp_path)
+    assert lock is not None
+    try:
+        monkeypatch.setattr(keeper_module, "FREE_SECONDS", 0.1)
+        with pytest.raises(ShareRefused, match="shared already by another program"):
+            Keeper(tmp_path).start(Asked(str(tmp_path), "view", ("plain",), PASSWORD, link="none"))
+        assert read_state(tmp_path) is None
+    finally:
+        os.close(lock)
+    assert not is_locked(tmp_path)
+
+
+def test_only_the_owner_looks_into_the_folder_of_the_link(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir(mode=0o755)
+    write_state(tmp_path, State("me", "on"))
+    assert (tmp_path / FOLDER).stat().st_mode & 0o777 == 0o700
+
+
+def test_pages_are_made_anew_when_a_run_has_changed(tmp_path: Path) -> None:
+    made = []
+
+    class App:
+        def refresh(self, pages: dict[str, str]) -> None:
+            made.append(pages)
+
+    shown = Shown(tmp_path, make(tmp_path))
+    refresh = refresher(Content(shown, (), time.time() + 60), App())
+    refresh()
+    assert made == []
+    (tmp_path / "plain" / "status.json").write_text('{"state": "stopped", "step": 8, "reason": "it stands still"}')
+    refresh()
+    refresh()
+    assert len(made) == 1
+    assert "it stands still" in made[0]["run-2"]
 
 
 def test_who_comes_and_goes_is_told(

@@ -166,6 +166,41 @@ def test_a_blind_vote_is_kept_once_with_the_visitor_s_name(tmp_path: Path) -> No
     assert len(kept(trial.shown).votes) == 1
 
 
+def test_a_visitor_s_votes_are_bounded_also_after_a_new_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_module, "VOTES", 2)
+    there = {**THERE, "ann again": Visitor("ann again", "Ann", 0, 0)}
+    trial, _, _ = started(tmp_path, there)
+    for caller in (ANN, Caller("ann again", "tab3")):
+        list(trial.ballot(caller, "own", EN))
+        assert "Thank you" in str(trial.choose(caller, "1", EN))
+    assert "You have voted 2 times" in last(trial.ballot(Caller("ann again", "tab3"), "own", EN))
+    assert "You have voted 2 times" in last(trial.ballot(ANN, "own", EN))
+    assert trial.choose(BOB, "1", EN) is None
+    assert "alert" in last(trial.ballot(BOB, "own", EN))
+
+
+def test_prompts_of_the_set_come_once_to_each(tmp_path: Path) -> None:
+    trial, answering, clock = started(tmp_path)
+    for _ in range(6):
+        list(trial.ballot(ANN, "", EN))
+        clock.now += 60
+    asked = [one.messages[-1]["content"] for one in answering.rows[::2]]
+    assert len(set(asked)) == len(asked) == 6
+    assert "no prompt left" in last(trial.ballot(ANN, "", EN))
+
+
+def test_ballots_that_nobody_votes_on_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_module, "MOST_OPEN", 2)
+    trial, _, _ = started(tmp_path)
+    tabs = [Caller("ann", f"tab{n}") for n in range(3)]
+    for one in tabs:
+        list(trial.ballot(one, "own", EN))
+    assert trial.choose(tabs[0], "1", EN) is None
+    assert len(trial._asked) <= 2
+    for one in tabs[1:]:
+        assert "Thank you" in str(trial.choose(one, "1", EN))
+
+
 def test_a_vote_that_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial, _, _ = started(tmp_path)
     list(trial.ballot(ANN, "own", EN))

@@ -15,16 +15,17 @@ from typing import Any
 import httpx
 import pytest
 
-from dashboard.sharing import binary, tunnel
+from dashboard.sharing import binary, server, tunnel
 from dashboard.sharing.asked import Asked, TunnelPlan
 from dashboard.sharing.binary import Program, TunnelFailed, runnable, sound_bytes
 from dashboard.sharing.doors import Doors
 from dashboard.sharing.gate import Gate
 from dashboard.sharing.keeper import server_environment, stop_sharing
+from dashboard.sharing.limits import CONSOLE_BYTES
 from dashboard.sharing.logins import Logins
 from dashboard.sharing.serve import tunnel_maker
 from dashboard.sharing.server import Serving, Sharing
-from dashboard.sharing.state import FOLDER, State, read_state, share_folder
+from dashboard.sharing.state import FOLDER, State, read_state, share_folder, take_lock, write_state
 from dashboard.sharing.tunnel import Server, Tunnel, address, command, public_server
 from diagnostics.run.status import process_alive
 from tests.dashboard.sharing.test_gate import Behind
@@ -96,6 +97,90 @@ def test_a_link_and_its_end_by_stopping(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", state.port))  # nothing holds it
     assert stop_sharing(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", ["{", None])
+def test_a_link_whose_status_is_damaged_is_stopped_all_the_same(tmp_path: Path, damage: str | None) -> None:
+    lock = take_lock(tmp_path)  # as the process of a link holds it
+    assert lock is not None
+    one = sharing(tmp_path)
+    one.open(maker(tmp_path, stand_in(tmp_path), one.state.port))
+    status = tmp_path / FOLDER / "status.json"
+    watching = threading.Thread(target=one.watch)
+    watching.start()
+    try:
+        if damage is None:
+            status.unlink()
+        else:
+            status.write_text(damage)
+        stopped = stop_sharing(tmp_path)
+        watching.join(20)
+        assert stopped is not None
+        assert (stopped.phase, stopped.reason) == ("ended", "stopped")
+        assert not answers(one.state.port)
+    finally:
+        os.close(lock)
+
+
+def test_a_link_whose_status_names_another_one_ends(tmp_path: Path) -> None:
+    one = sharing(tmp_path)
+    one.open(maker(tmp_path, stand_in(tmp_path), one.state.port))
+    tunnel_pid = one.state.tunnel_pid
+    other = State("another", "on", os.getpid())
+    write_state(tmp_path, other)
+    assert one.watch().phase == "ended"
+    assert gone(tunnel_pid)
+    assert read_state(tmp_path) == other
+
+
+def test_a_full_disk_takes_the_link_away_from_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = True
+
+    def write(root: Path, state: State) -> None:
+        if full:
+            raise OSError(28, "No space left on device")
+        write_state(root, state)
+
+    monkeypatch.setattr(server, "write_state", write)
+    one = sharing(tmp_path)
+    one.open(None)
+    watching = threading.Thread(target=one.watch)
+    watching.start()
+    one.gate.logins.enter("Ann", "correct horse battery")
+    time.sleep(1)
+    assert watching.is_alive()
+    assert answers(one.state.port)
+    full = False
+    deadline = time.monotonic() + 10
+    while read_state(tmp_path) is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    state = read_state(tmp_path)
+    assert state is not None
+    assert state.visitors == ("Ann",)
+    stop_sharing(tmp_path)
+    watching.join(20)
+    assert not watching.is_alive()
+
+
+def test_a_watch_that_fails_leaves_no_tunnel(tmp_path: Path) -> None:
+    one = sharing(tmp_path, interrupted=lambda: one.state.phase == "on" and 1 / 0 > 0)
+    one.open(maker(tmp_path, stand_in(tmp_path), one.state.port))
+    with pytest.raises(ZeroDivisionError):
+        one.watch()
+    assert gone(one.state.tunnel_pid)
+    one.serving.close()
+
+
+def test_the_console_does_not_fill_the_disk(tmp_path: Path) -> None:
+    path = share_folder(tmp_path) / "console.log"
+    with path.open("ab", buffering=0) as console:  # as the server's own output is
+        for _ in range(3):
+            console.write(b"x" * (int(CONSOLE_BYTES) + 1))
+            server.cap_console(tmp_path)
+            assert path.stat().st_size == 0
+        console.write(b"last words")
+    server.cap_console(tmp_path)
+    assert path.read_bytes() == b"last words"
 
 
 def test_started_again_it_is_another_link(tmp_path: Path) -> None:
