@@ -22,7 +22,7 @@ MOST_PORT = 65535
 
 
 class FormRefused(Exception):
-    """The form makes no order. The message is one sentence in the page's language."""
+    """The form makes no order. The message is in the page's language."""
 
 
 @dataclass(frozen=True)

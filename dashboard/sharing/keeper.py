@@ -153,7 +153,9 @@ class Keeper:
         found = read_state(self.root)
         if found is not None and found.id == self._id and found.phase != "ended":
             # It was ended before it could say so.
-            write_state(self.root, replace(found, phase="ended", reason="stopped", stage="", visitors=()))
+            found = replace(found, phase="ended", reason="stopped", stage="", visitors=())
+            with contextlib.suppress(OSError):  # a full disk keeps nobody from stopping
+                write_state(self.root, found)
         state = self.state()
         self._process = None
         return state
