@@ -69,6 +69,11 @@ def test_ticked_runs_lie_over_each_other_and_a_link_reopens_the_view(
 ) -> None:
     opened(page, board)
     expect(page.locator("table.runs svg.spark")).to_have_count(3)
+    curve, value = (page.locator(f"table.runs .key-metric > {one}").first.bounding_box() for one in ("svg", "span"))
+    assert curve is not None
+    assert value is not None
+    assert curve["x"] + curve["width"] <= value["x"], "the value is beside its curve, not below"
+    assert value["y"] < curve["y"] + curve["height"]
     page.locator('table.runs [data-run="cold"]').click()
     page.locator('#run-legend [data-run="bold"]').click()
     expect(page.locator("#run-legend .chip i")).to_have_count(1)
