@@ -195,6 +195,15 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         look = look_from(*state).turned(event.sort, event.page, event.more)
         return [look.place(), *answer(sent, look, differences_only)]
 
+    def sought(sent: Sent, differences_only: bool, *state: Any) -> Any:
+        """Other runs are looked for: their first page. The search box also tells of what the page itself wrote in it."""
+        look = look_from(*state)
+        if not sent.differs("sought", (look.search, look.filters)):
+            return gr.skip()
+        sent.parts["sought"] = (look.search, look.filters)
+        look = replace(look, page=1)
+        return [look.place(), *answer(sent, look, differences_only)]
+
     def pick(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
         """Runs were ticked or unticked, in the table or in the legend."""
         look = replace(look_from(*state), runs=chosen_of(event.runs))
@@ -228,12 +237,16 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             look.smoothing,
             look.log,
         ]
-        return [sent, *controls, *fill(look), go.Figure(), *draw(sent, look, True)]
+        first = draw(sent, look, True)
+        sent.parts["sought"] = (look.search, look.filters)
+        return [sent, *controls, *fill(look), go.Figure(), *first]
 
     given = [sent, differences, *controls]
     pulse.changed(again, given, shown, trigger_mode="once", **DRAWS)
     live.missed(missed, given, shown, trigger_mode="once", **DRAWS)
-    used = [search.input, filters.input, metric.input, smoothing.release, log.input, differences.input]
+    # A text's `input` tells of keys that write a letter only, not of what is erased, pasted, or composed as Chinese is.
+    gr.on([search.change, filters.input], sought, given, [place, *shown], trigger_mode="always_last", **DRAWS)
+    used = [metric.change, smoothing.release, log.input, differences.input]
     gr.on(used, changed, given, shown, trigger_mode="always_last", **DRAWS)
     for one in (table, told):
         one.turn(browsed, given, [place, *shown], trigger_mode="multiple", **DRAWS)

@@ -83,7 +83,8 @@ class Look:
 
     def _place(self) -> list[tuple[str, str]]:
         pairs = [("sort", self.sort)] if self.sort else []
-        pairs += [("page", str(self.page))] if self.page > 1 else []
+        # Not `page`: Gradio takes that for the name of one of its pages, and answers 500 where it has none.
+        pairs += [("p", str(self.page))] if self.page > 1 else []
         return pairs + ([("plots", str(self.plots))] if self.plots != FIRST_PLOTS else [])
 
     def turned(self, sort: object = None, page: object = None, more: object = None) -> Look:
@@ -116,7 +117,7 @@ def look_of(pairs: Iterable[tuple[str, str]]) -> Look:
         log=last.get("log") == "1",
         zoom=zoom_of(last.get("zoom", "")),
         sort=sort if (sort := last.get("sort", "")).removeprefix("-") in COLUMNS else "",
-        page=counted(last.get("page", ""), 1),
+        page=counted(last.get("p", ""), 1),
         plots=max(FIRST_PLOTS, counted(last.get("plots", ""), FIRST_PLOTS)),
     )
 
@@ -176,5 +177,5 @@ def look_from(
     pairs = [("q", str(search or "")), ("group", str(group or "")), ("metric", str(metric or "")), ("x", str(x))]
     pairs += [("filter", str(one)) for one in (filters if isinstance(filters, list) else ())]
     pairs += [("smooth", str(smoothing)), ("log", "1" if log else "0"), ("zoom", str(zoom))]
-    pairs += [one for one in parse_qsl(str(place or "")[:99]) if one[0] in ("sort", "page", "plots")]
+    pairs += [one for one in parse_qsl(str(place or "")[:99]) if one[0] in ("sort", "p", "plots")]
     return replace(look_of(pairs), runs=chosen_of(kept))

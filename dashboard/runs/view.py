@@ -130,7 +130,7 @@ def key_cell(run: Run, words: Words) -> str:
         return "–"
     last = number(float(series.values[-1]))
     label = words("runs.spark", tag=series.tag, first=number(float(series.values[0])), last=last, count=len(series))
-    return f'<span class="key">{sparkline(series, label)}<span>{text(last)}<small>{text(bare(series.tag))}</small></span></span>'
+    return f'<span class="key-metric">{sparkline(series, label)}<span>{text(last)}<small>{text(bare(series.tag))}</small></span></span>'
 
 
 def score_cell(run: Run, words: Words) -> str:
