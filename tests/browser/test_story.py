@@ -36,6 +36,13 @@ def stage(page: Page, name: str) -> Locator:
     return page.locator(".stage", has=page.locator("b").get_by_text(name, exact=True))
 
 
+def drawn(page: Page) -> None:
+    """Look at the plots of the Runs page: one is drawn once it is near what is seen."""
+    expect(page.locator(".plots .plot").first).to_be_attached(timeout=MINUTE)
+    page.evaluate("document.querySelector('.plots').scrollIntoView()")
+    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
+
+
 def last_checkpoint(served: Served, run: str) -> str:
     steps = sorted(int(path.name.split("-")[1]) for path in (served.runs / run).glob("checkpoint-*"))
     return f"{run}/checkpoint-{steps[-1]}"
@@ -65,7 +72,7 @@ def test_watch_the_demo_train(page: Page, served: Served) -> None:
         scores.append(float(cell.inner_text().split()[0]))
     assert scores == sorted(scores)
     assert scores[2] > scores[0] + 0.3
-    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
+    drawn(page)
 
 
 def test_both_answers_are_one_click_away(page: Page, served: Served) -> None:
@@ -92,7 +99,7 @@ def test_both_answers_are_one_click_away(page: Page, served: Served) -> None:
 def test_curves_are_drawn_again_only_on_change(page: Page, served: Served) -> None:
     """A finished folder draws its curves once: no plot is replaced while nothing changes."""
     page.goto(served.address)
-    expect(page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=MINUTE)
+    drawn(page)
     page.wait_for_timeout(2500)
     page.evaluate("document.querySelectorAll('.plots .js-plotly-plot').forEach(one => one.dataset.seen = 'yes')")
     calls: list[str] = []
