@@ -58,8 +58,10 @@ def build(clinic: Clinic, first: Lang = "en", desk: Desk | None = None) -> gr.Bl
             path = addresses.path(page, lang)
             place = demo.route(words(f"nav.{page}"), path, show_in_navbar=False) if path else demo
             with place:
-                for fill, filled in BUILD[page](clinic, words, addresses, **(sharing if page == "share" else {})):
-                    place.load(fill, outputs=filled, show_progress="hidden", api_visibility="private")
+                for fill, filled, *given in BUILD[page](
+                    clinic, words, addresses, **(sharing if page == "share" else {})
+                ):
+                    place.load(fill, *given, outputs=filled, show_progress="hidden", api_visibility="private")
     return demo
 
 

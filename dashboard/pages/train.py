@@ -15,10 +15,11 @@ from dashboard.pages.live import live
 from dashboard.preflight.job import FormUnusable
 from dashboard.preflight.view import findings_html, progress_html
 from dashboard.texts import Words
+from dashboard.train.draft import draft_of, form_of_draft
 from dashboard.train.fields import FIELDS, METHOD_FIELDS, TRAINING_FIELDS, shown
 from dashboard.train.form import Form, free_name, start_from, starts, words_of_command
 from dashboard.train.job import Refused, check, command_line, start
-from dashboard.train.options import Option, OptionsUnread, kept, options_of
+from dashboard.train.options import Option, OptionsUnread, kept, options_of, warm
 from dashboard.train.view import added, choices, command_html, help_html, others, placeholder
 from diagnostics.preflight.asking import METHODS
 
@@ -36,7 +37,7 @@ NUMBERS = len(FIELDS)
 
 
 def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
-    """Lay out the page and wire it. Returns what is to happen when the page is opened, and what it fills."""
+    """Lay out the page and wire it. Returns what is to happen when the page is opened, what it fills and what it is given."""
     header("train", words, addresses)
     gr.Markdown(words("train.intro"), elem_classes="tight")
     with gr.Row(equal_height=True):
@@ -71,9 +72,12 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     command = gr.HTML(elem_id="train-command", padding=False)
     with gr.Row(equal_height=True, elem_classes="tight"):
         look = gr.Button(words("train.check"), scale=1, elem_id="train-check")
+        halt = gr.Button(words("pre.stop"), scale=1, elem_id="train-halt", visible=False)
         go = gr.Button(words("train.start"), variant="primary", scale=1, elem_id="train-start")
     said = gr.HTML(elem_id="train-said", padding=False)
     started = gr.State("")
+    # It is no secret: with one that Gradio makes up, a restart of the dashboard would lose what was kept.
+    draft = gr.BrowserState(None, storage_key="clinic-train", secret="clinic-train")
     base = [method, model, data, name, settings, processes, force]
     everything = [*base, *boxes.values()]
     at_work = live(clinic, words, addresses, started)
@@ -106,15 +110,15 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         yield [error, gr.update(choices=others(method, options), value=None),
                *(dressed(one, options.get(one), one in own, words) for one in FIELDS)]  # fmt: skip
 
-    def as_command(*values: Any) -> tuple[str, Any]:
-        """The command of the form as it is now, and a name that is free."""
+    def as_command(*values: Any) -> tuple[str, Any, Any]:
+        """The command of the form as it is now, a name that is free, and the form for the browser to keep."""
         form = form_of(*values)
         named = gr.update(placeholder=free_name(form.method or "run", clinic.root))
         try:
             line = command_line(words_of_command(form, known(form.method), clinic.root, words))
         except FormUnusable as error:
-            return command_html("", str(error), words), named
-        return command_html(line, None, words), named
+            return command_html("", str(error), words), named, draft_of(form)
+        return command_html(line, None, words), named, draft_of(form)
 
     def fill(chosen: str, *values: Any) -> list[Any]:
         """The form filled from a template, a run or a fix."""
@@ -148,16 +152,18 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             return
         yield note(words("train.started", name=made), "good"), made
 
-    def opened(request: gr.Request) -> list[Any]:
-        """What there is to start from; the fix or the run that the address names fills the form."""
+    def opened(left: Any, request: gr.Request) -> list[Any]:
+        """What there is to start from; the fix or the run that the address names fills the form, else what was `left` in it."""
+        warm(clinic.root)
         query = request.query_params
         wanted = f"child:{query['child']}" if "child" in query else f"run:{query['run']}" if "run" in query else ""
         form = start_from(clinic, wanted, Form()) if wanted else None
         there = starts(clinic, words)
-        values = spread(form)
+        values = spread(form or (None if wanted else form_of_draft(left)))
         models = [(one.name, one.path) for one in clinic.checkpoints() if one.kind in ("model", "adapter")]
         first = models[0][1] if models else None
-        values[1] = gr.update(choices=models, value=form.model if form else first)
+        own = form or form_of_draft(left)
+        values[1] = gr.update(choices=models, value=own.model if own else first)
         return [gr.update(choices=there, value=wanted if form else ""), *values]
 
     method.change(shape, method, [reading, find, *boxes.values()], **QUIET)
@@ -166,12 +172,20 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         lambda run, *values: fill(f"run:{run}", *values), [at_work.run, *everything], everything, **QUIET
     )
     for one in everything:
-        one.change(as_command, everything, [command, name], trigger_mode="always_last", **QUIET)
+        one.change(as_command, everything, [command, name, draft], trigger_mode="always_last", **QUIET)
     find.input(lambda method, one: help_html(known(method).get(one), words), [method, find], told, **QUIET)
     add.click(lambda method, one, lines: added(one, lines, known(method)), [method, find, settings], settings, **QUIET)
-    look.click(checked, everything, said, concurrency_limit=2, **QUIET)
+    stoppable: dict[str, Any] = {"fn": lambda: gr.update(visible=True), "outputs": halt, **QUIET}
+    checking = look.click(**stoppable).then(checked, everything, said, concurrency_limit=2, **QUIET)
+    checking.then(lambda: gr.update(visible=False), outputs=halt, **QUIET)
+    halt.click(
+        lambda: (note(words("pre.stopped")), gr.update(visible=False)),
+        outputs=[said, halt],
+        cancels=[checking],
+        **QUIET,
+    )
     go.click(begin, everything, [said, started], concurrency_limit=4, trigger_mode="once", **QUIET)
-    return [(opened, [origin, *everything]), at_work.opened]
+    return [(opened, [origin, *everything], draft), at_work.opened]
 
 
 def field(name: str, words: Words) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -13,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.package import python_path
+from diagnostics.preflight.asking import METHODS
 from diagnostics.run.files import read_json, write_json
 
 KEPT = ".options"
 DECIDE = ("trl", "transformers", "peft")  # the libraries whose versions decide what a method takes
+
+
+_asking = threading.Lock()
 
 
 class OptionsUnread(Exception):
@@ -52,12 +58,27 @@ def version() -> str:
 
 
 def options_of(method: str, root: Path) -> dict[str, Option]:
-    """All arguments of a method by name; some seconds the first time.
+    """All arguments of a method by name; some seconds the first time, in which those of all methods are read.
 
     Raises:
         OptionsUnread: the process that knows them failed.
     """
-    return kept(method, root) or asked(method, root)
+    found = kept(method, root)
+    if not found:
+        with _asking:  # whoever comes meanwhile waits for the same answer
+            found = kept(method, root) or asked(root)[method]
+    return found
+
+
+def warm(root: Path) -> None:
+    """Have the arguments read in the background, so that they are there once a method has been chosen."""
+
+    def read() -> None:
+        with contextlib.suppress(OptionsUnread, OSError, KeyError):
+            options_of(METHODS[0], root)
+
+    if not _asking.locked() and not kept(METHODS[0], root):
+        threading.Thread(target=read, name="options", daemon=True).start()
 
 
 def kept(method: str, root: Path) -> dict[str, Option]:
@@ -68,14 +89,14 @@ def kept(method: str, root: Path) -> dict[str, Option]:
         return {}
 
 
-def asked(method: str, root: Path) -> dict[str, Option]:
-    """Ask a process.
+def asked(root: Path) -> dict[str, dict[str, Option]]:
+    """Ask a process for the arguments of all methods: most of its time goes into loading the libraries.
 
     Raises:
         OptionsUnread: it failed.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "training", "options", "--method", method, "--format", "json"],
+        [sys.executable, "-m", "training", "options", "--method", "all", "--format", "json"],
         capture_output=True,
         text=True,
         check=False,
@@ -83,19 +104,19 @@ def asked(method: str, root: Path) -> dict[str, Option]:
         env={**os.environ, "PYTHONPATH": python_path(os.environ)},
     )
     try:
-        whole = json.loads(done.stdout)
-        found = options_from(whole)
+        each = dict(json.loads(done.stdout)["methods"])
+        found = {method: options_from(one) for method, one in each.items()}
     except (ValueError, KeyError, TypeError):
         lines = done.stderr.strip().splitlines()
         raise OptionsUnread(lines[-1] if lines else f"exit code {done.returncode}") from None
-    path = path_of(method, root)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, whole)
+    (root / KEPT).mkdir(parents=True, exist_ok=True)
+    for method, one in each.items():
+        write_json(path_of(method, root), one)
     return found
 
 
 def options_from(whole: Any) -> dict[str, Option]:
-    """The arguments of an object as `training options --format json` prints it."""
+    """The arguments of an object as `training options --format json` prints it of one method."""
     return {
         one["name"]: Option(one["name"], one["group"], one["kind"], tuple(one["choices"]), one["default"], one["help"])
         for one in whole["arguments"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,19 @@ def test_from_an_empty_form_to_a_trained_run(page: Page, served: Served, tmp_pat
     command = page.locator("#train-command")
     expect(command).to_contain_text("python -m training start --method sft --run")
     expect(command).to_contain_text("learning_rate=2e-3")
+    # A reload, and the other language, have the form as it was left.
+    page.goto(f"{served.address}/zh-train")
+    expect(command).to_contain_text("learning_rate=2e-3", timeout=MINUTE)
+    page.goto(f"{served.address}/train")
+    expect(command).to_contain_text("learning_rate=2e-3", timeout=MINUTE)
+    expect(command).to_contain_text("by-form")
+    expect(page.locator("#train-name textarea, #train-name input").first).to_have_value("by-form")
+    # A check can be called off.
+    expect(page.locator("#train-halt")).not_to_be_visible()
+    page.locator("#train-check").click()
+    page.locator("#train-halt").click()
+    expect(page.locator("#train-said")).to_contain_text("Stopped")
+    expect(page.locator("#train-halt")).not_to_be_visible()
     page.locator("#train-start").click()
     expect(page.locator("#train-said")).to_contain_text("by-form has its place in the queue", timeout=2 * MINUTE)
     status = page.locator("#live-status")
@@ -64,6 +78,37 @@ def test_from_an_empty_form_to_a_trained_run(page: Page, served: Served, tmp_pat
     page.locator("#live-duplicate").click()
     expect(page.locator("#train-name textarea, #train-name input").first).to_have_value("")
     expect(command).to_contain_text("max_steps=6")
+
+
+def test_from_a_failed_run_to_its_cured_child(page: Page, served: Served) -> None:
+    """The demo's run that diverged: its finding, the change, the child's config, its training, and nothing found in it."""
+    page.goto(f"{served.address}/diagnose?run=sft-too-hot")
+    finding = page.locator(".finding").filter(has_text="loss-diverged").first
+    expect(finding).to_be_visible(timeout=5 * MINUTE)
+    page.locator(".show-change").first.click()
+    page.locator(".write-child").first.click()
+    page.locator(".change").first.get_by_role("link", name=re.compile("start it on the Train page")).click()
+    command = page.locator("#train-command")
+    expect(command).to_contain_text("parent=sft-too-hot", timeout=2 * MINUTE)
+    fill(page, "#train-name", "cured")
+    expect(command).to_contain_text("cured")
+    page.locator("#train-start").click()
+    expect(page.locator("#train-said")).to_contain_text("cured has its place in the queue", timeout=2 * MINUTE)
+    status = page.locator("#live-status")
+    expect(status).to_contain_text("cured")
+    expect(status).to_contain_text("finished", timeout=15 * MINUTE)
+    page.goto(f"{served.address}/diagnose?run=cured")
+    shown = page.locator("body")
+    expect(shown).to_contain_text("cured", timeout=MINUTE)
+    expect(page.locator(".finding").or_(page.get_by_text(re.compile("Nothing found"))).first).to_be_visible(
+        timeout=MINUTE
+    )
+    expect(page.locator(".finding").filter(has_text="loss-diverged")).to_have_count(0)
+    asked = json.loads((served.runs / "cured" / "run.json").read_text())["config"]
+    assert (
+        asked["learning_rate"]
+        < json.loads((served.runs / "sft-too-hot" / "run.json").read_text())["config"]["learning_rate"]
+    )
 
 
 def test_a_fix_fills_the_form_in_the_language_of_the_page(page: Page, served: Served) -> None:

@@ -6,6 +6,8 @@ import json
 import re
 import shlex
 import subprocess
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from dashboard.texts import LANGS, Words
 from dashboard.train import job as train_job
 from dashboard.train import options as train_options
 from dashboard.train import texts as train_texts
+from dashboard.train.draft import draft_of, form_of_draft
 from dashboard.train.fields import FIELDS, KINDS, RATES, shown, template
 from dashboard.train.form import Form, children, filled, free_name, start_from, starts, words_of_command
 from dashboard.train.job import Refused, carried_out, command_line, start
@@ -200,15 +203,16 @@ def test_defaults_help_and_choices(options: dict[str, dict[str, Option]]) -> Non
 def test_arguments_are_asked_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {"arguments": [{"name": "a", "group": "method", "kind": "int", "choices": [], "default": 3, "help": "h"}]}
     calls: list[list[str]] = []
+    every = {"schema": 1, "methods": {"sft": whole, "dpo": {"arguments": []}}}
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         calls.append(command[1:])
-        return subprocess.CompletedProcess(command, 0, json.dumps(whole), "")
+        return subprocess.CompletedProcess(command, 0, json.dumps(every), "")
 
     monkeypatch.setattr(train_options.subprocess, "run", run)
     assert options_of("sft", tmp_path) == options_of("sft", tmp_path) == options_from(whole)
-    assert calls == [["-m", "training", "options", "--method", "sft", "--format", "json"]]
-    kept = next((tmp_path / ".options").iterdir())
+    assert calls == [["-m", "training", "options", "--method", "all", "--format", "json"]]
+    kept = next((tmp_path / ".options").glob("sft-*"))
     kept.write_text("half", encoding="utf-8")
     assert options_of("sft", tmp_path)["a"].default == 3
     assert len(calls) == 2
@@ -217,6 +221,49 @@ def test_arguments_are_asked_once_and_kept(tmp_path: Path, monkeypatch: pytest.M
     )
     with pytest.raises(OptionsUnread, match=r"^no torch$"):
         options_of("dpo", tmp_path)
+
+
+def test_arguments_are_asked_in_the_background_and_once_by_all_who_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {"arguments": [{"name": "a", "group": "method", "kind": "int", "choices": [], "default": 3, "help": "h"}]}
+    calls, go_on = [], threading.Event()
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        assert go_on.wait(20)
+        return subprocess.CompletedProcess(command, 0, json.dumps({"methods": dict.fromkeys(METHODS, whole)}), "")
+
+    monkeypatch.setattr(train_options.subprocess, "run", run)
+    train_options.warm(tmp_path)
+    deadline = time.monotonic() + 20
+    while not calls and time.monotonic() < deadline:
+        time.sleep(0.01)
+    train_options.warm(tmp_path)
+    threading.Timer(0.2, go_on.set).start()
+    assert options_of("grpo", tmp_path)["a"].default == 3
+    assert len(calls) == 1
+    train_options.warm(tmp_path)
+    assert len(calls) == 1
+
+
+def test_a_browser_keeps_the_form_and_whatever_else_it_holds_is_no_form() -> None:
+    whole = form(processes=2, force=True, settings="a=1")
+    back = form_of_draft(json.loads(json.dumps(draft_of(whole))))
+    assert back is not None
+    assert {one: value for one, value in back.fields.items() if value} == {"beta": "0.2"}
+    assert replace(back, fields=whole.fields) == whole
+    assert draft_of(Form(model="m")) is None
+    kept = draft_of(whole)
+    assert kept is not None
+    wrong = ({"method": "evil"}, {"fields": []}, {"fields": {"beta": 3}}, {"model": None}, {"data": "x" * 30_000},
+             {"processes": True}, {"processes": "2"}, {"force": 1})  # fmt: skip
+    for one in (None, 3, "x", [], {}, *({**kept, **change} for change in wrong)):
+        assert form_of_draft(one) is None, one
+    for many, held in ((0, 1), (10**9, 64)):
+        found = form_of_draft({**kept, "processes": many})
+        assert found is not None
+        assert found.processes == held
 
 
 def test_a_refusal_is_the_commands_own_sentence(tmp_path: Path) -> None:

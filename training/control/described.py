@@ -24,6 +24,7 @@ CONFIGS = {
     "grpo": "GRPOConfig",
     "rloo": "RLOOConfig",
 }
+ALL = "all"
 # What the launcher or the run folder decides, whatever is asked.
 DECIDED = ("output_dir", "local_rank")
 
@@ -132,25 +133,29 @@ def help_of(field: dataclasses.Field) -> str:
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add `options` to a command line."""
     listing = commands.add_parser("options", help="all arguments that a method takes, with defaults and help")
-    listing.add_argument("--method", choices=METHODS, required=True)
+    listing.add_argument("--method", choices=(*METHODS, ALL), required=True)
     listing.add_argument("--format", choices=("text", "json"), default="text")
     listing.set_defaults(run_command=show_options)
 
 
 def show_options(arguments: argparse.Namespace) -> int:
-    """Print the arguments of a method."""
-    found = arguments_of(arguments.method)
+    """Print the arguments of a method, or of all of them by method."""
+    methods = METHODS if arguments.method == ALL else (arguments.method,)
     if arguments.format == "json":
-        whole = {
-            "schema": 1,
-            "method": arguments.method,
-            "versions": versions(),
-            "arguments": [dataclasses.asdict(one) for one in found],
-        }
+        each = {method: object_of(method) for method in methods}
+        whole = {"schema": 1, "methods": each} if arguments.method == ALL else each[arguments.method]
         to_stdout(json.dumps(whole, ensure_ascii=False) + "\n")
-    else:
-        to_stdout("\n".join(in_words(one) for one in found) + "\n")
+        return 0
+    for method in methods:
+        head = f"# {method}\n" if arguments.method == ALL else ""
+        to_stdout(head + "\n".join(in_words(one) for one in arguments_of(method)) + "\n")
     return 0
+
+
+def object_of(method: str) -> dict[str, Any]:
+    """The arguments of a method as a JSON object, with the versions of the libraries that have them."""
+    arguments = [dataclasses.asdict(one) for one in arguments_of(method)]
+    return {"schema": 1, "method": method, "versions": versions(), "arguments": arguments}
 
 
 def in_words(one: Argument) -> str:

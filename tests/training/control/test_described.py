@@ -51,5 +51,9 @@ def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> No
     whole = json.loads(capsys.readouterr().out)
     assert (whole["schema"], whole["method"]) == (1, "kto")
     assert {"desirable_weight"} <= {one["name"] for one in whole["arguments"]}
+    assert main(["options", "--method", "all", "--format", "json"]) == 0
+    each = json.loads(capsys.readouterr().out)["methods"]
+    assert tuple(each) == METHODS
+    assert each["kto"] == whole
     assert main(["options", "--method", "kto"]) == 0
     assert "desirable_weight (method; float; default 1.0)" in capsys.readouterr().out
