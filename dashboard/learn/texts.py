@@ -26,6 +26,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "course.where": ("Where:", "在哪里做："),
     "course.done": ("done", "已完成"),
     "course.open": ("open", "未完成"),
+    "course.working": ("At work; it takes some seconds …", "正在进行，需要几秒……"),
     "course.answer": ("Check my answer", "检查答案"),
     "course.shown.right": ("Right, by your own runs.", "正确，依据是你自己的训练结果。"),
     "course.shown.wrong": ("Not by your runs: look once more.", "与你的训练结果不符，请再看看。"),

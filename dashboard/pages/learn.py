@@ -8,6 +8,7 @@ import gradio as gr
 
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
+from dashboard.html import note
 from dashboard.learn.course import BY_KEY, DAYS, EXERCISES, Exercise
 from dashboard.learn.progress import acted, answered, look_at_all, read
 from dashboard.learn.view import choices, day_html, exercise_html, head_html, shown_html
@@ -82,11 +83,9 @@ def asking(
     elif one.act is not None:
         button = gr.Button(words(f"course.{one.key}.act"), size="sm", elem_id=f"check-{one.key}")
         said[one.key] = gr.HTML(elem_id=f"shown-{one.key}", padding=False)
-        button.click(
-            lambda: after(acted(clinic, one)),
-            outputs=[said[one.key], head, told[one.key]],
-            trigger_mode="once",
-            **QUIET,
-        )
+        working = (note(words("course.working")), gr.update(interactive=False))
+        button.click(lambda: working, outputs=[said[one.key], button], trigger_mode="once", **QUIET).then(
+            lambda: after(acted(clinic, one)), outputs=[said[one.key], head, told[one.key]], **QUIET
+        ).then(lambda: gr.update(interactive=True), outputs=button, **QUIET)
     else:
         said[one.key] = gr.HTML(elem_id=f"shown-{one.key}", padding=False)
