@@ -65,24 +65,27 @@ class RunStore:
         """All readable runs, oldest start first, and for each unreadable one the sentence that says why."""
         runs: list[Run] = []
         broken: dict[str, str] = {}
-        for name in self.names():
-            try:
-                runs.append(self.get(name))
-            except (RunUnreadable, OSError) as error:
-                broken[name] = sentence_of(error)
         for name in self._folders():
             if (shown := printable(name)) != name:
                 broken[shown] = Sentence(
                     f"{self.root / shown}: its name is not UTF-8, so no page can name it; rename the folder.",
                     f"{self.root / shown}：文件夹名不是 UTF-8，页面无法引用；请重命名该文件夹。",
                 )
+                continue
+            try:
+                runs.append(self.get(name))
+            except (RunUnreadable, OSError) as error:
+                broken[name] = sentence_of(error)
         return sorted(runs, key=lambda run: (run.status.started or 0.0, run.name)), broken
 
     def signature(self) -> str:
         """A text that changes whenever a run appears, vanishes or changes."""
-        parts = [str(self.trouble()), *(name for name in self._folders() if printable(name) != name)]
+        folders = self._folders()
+        parts = [str(self.trouble()), *(name for name in folders if printable(name) != name)]
         with self._lock:
-            for name in self.names():
+            for name in folders:
+                if printable(name) != name:
+                    continue
                 reader = self._readers.setdefault(name, RunReader(self.root / name))
                 parts.append(f"{name}:{reader.signature()}")
         return str(hash(tuple(parts)))
