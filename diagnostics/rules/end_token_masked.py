@@ -8,7 +8,7 @@ from diagnostics.preflight.need import affected, change, need_prepared, need_seq
 
 NAME = "end-token-masked"
 METHODS = ("sft", "dpo", "kto")
-EXPLAINS = ("never-stops", "completions-truncated", "length-explosion")
+EXPLAINS = ("completions-truncated", "length-explosion")
 
 MOST = Limit(0.5, "share of the rows", "ours: with half of the ends trained, a model does learn to stop")
 

@@ -10,7 +10,7 @@ from diagnostics.preflight.need import affected, change, need_prepared, need_seq
 
 NAME = "end-token-missing"
 METHODS = ("sft", "dpo", "kto")
-EXPLAINS = ("never-stops", "completions-truncated", "completions-truncated-by-length", "length-explosion")
+EXPLAINS = ("completions-truncated", "completions-truncated-by-length", "length-explosion")
 
 MOST = Limit(0.5, "share of the rows", "ours: with half of the rows ending, a model does learn to stop")
 NONE = Limit(0.01, "share of the rows", "huggingface/trl#1623, #931: none ended where models would not stop")

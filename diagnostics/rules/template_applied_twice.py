@@ -12,7 +12,7 @@ from diagnostics.preflight.need import need_rows, said, sampled
 
 NAME = "template-applied-twice"
 METHODS = None
-EXPLAINS = ("template-leak",)
+EXPLAINS = ()
 
 SOME = Limit(0.01, "share of the rows", "ours: a data set about chat templates quotes them in fewer")
 MOST = Limit(0.5, "share of the rows", "ours: by then it is how the rows were made")
