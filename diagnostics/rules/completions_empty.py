@@ -11,7 +11,7 @@ from diagnostics.preflight.need import need_rows, said, sampled, short, text_of
 
 NAME = "completions-empty"
 METHODS = ("sft", "reward", "dpo", "kto")
-EXPLAINS = ("empty-output", "length-collapse")
+EXPLAINS = ("length-collapse",)
 
 SOME = Limit(0.005, "share of the rows", "ours: an empty cell in two hundred is no accident of one")
 MOST = Limit(0.5, "share of the rows", "ours: a column that is mostly empty is the wrong column")
