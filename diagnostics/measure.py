@@ -222,6 +222,15 @@ def kept_scores(run: Run) -> Series | None:
     return Series(f"{SAMPLES}{name}", steps, np.array([float(np.mean(by_step[int(one)])) for one in steps]))
 
 
+def curve_of(run: Run, tag: str) -> Series | None:
+    """The curve that a finding's evidence names: one that was logged, or the mean scores of the kept answers."""
+    found = run.get(tag)
+    if found is None and tag.startswith(SAMPLES):
+        scores = kept_scores(run)
+        found = scores if scores is not None and scores.tag == tag else None
+    return found
+
+
 def loss_must_tell(run: Run) -> None:
     """Make sure that the loss of a run's method says something of its learning.
 

@@ -11,6 +11,7 @@ from dashboard.html import text
 from dashboard.texts import Words
 from diagnostics.compare.statistics.scores import scores_of
 from diagnostics.finding import SeriesEvidence
+from diagnostics.measure import curve_of
 from diagnostics.report.curve import thinned, wants_log_scale
 from diagnostics.run import Run, Series
 
@@ -62,7 +63,7 @@ def metric_figure(runs: list[Run], tag: str, words: Words, *, log_scale: bool = 
 
 def evidence_figure(run: Run, shown: SeriesEvidence, words: Words) -> Figure | None:
     """The whole curve of a piece of evidence with its steps marked; None if the run no longer has it."""
-    series = run.get(shown.tag)
+    series = curve_of(run, shown.tag)
     if series is None:
         return None
     figure = empty_figure(shown.tag, words("axis.step"))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diagnostics.finding import Diagnosis, Finding, SeriesEvidence
+from diagnostics.measure import curve_of
 from diagnostics.report.card import beside_html, finding_card, unknown_html
 from diagnostics.report.common import one_line, verdict
 from diagnostics.report.endings import state_in_words
@@ -76,7 +77,7 @@ def finding_row(run: Run, finding: Finding, lang: Lang, points: int) -> str:
     curves = [
         plot(series, one.marks, lang, points)
         for one in finding.evidence
-        if isinstance(one, SeriesEvidence) and (series := run.get(one.tag)) is not None
+        if isinstance(one, SeriesEvidence) and (series := curve_of(run, one.tag)) is not None
     ]
     more = f'<p><a href="#rule-{text(finding.rule)}">{text(LABELS[lang]["about"])}</a></p>'
     card = finding_card(in_words(finding, lang), lang, foot=more)

@@ -31,6 +31,8 @@ from diagnostics.compare.models.pane import Pane
 from diagnostics.compare.models.sources import Source
 from diagnostics.compare.statistics.paired import Difference, difference
 from diagnostics.compare.statistics.scores import score_of
+from diagnostics.engine import diagnose
+from diagnostics.finding import SeriesEvidence
 from diagnostics.run import open_run
 from diagnostics.run.files import whole
 
@@ -372,6 +374,16 @@ def test_a_checkpoint_alone_comes_with_what_it_started_from(clinic: Clinic) -> N
         (clinic.root / "later" / "run.json").write_text(json.dumps(request))
         before = with_before(Clinic(clinic.root), ["later/checkpoint-10"])[0]
         assert before == ("before/checkpoint-10" if start.name == "before" else "before/checkpoint-5")
+
+
+def test_the_curve_of_kept_scores_is_drawn_too(tmp_path: Path) -> None:
+    run = open_run(CASES / "held-out-score-falls" / "bad-back")
+    finding = diagnose(run).findings[0]
+    (shown, *_) = [one for one in finding.evidence if isinstance(one, SeriesEvidence)]
+    assert shown.tag == "samples/score"
+    figure = evidence_figure(run, shown, EN)
+    assert figure is not None
+    assert list(figure.data[0].x) == [0, 20, 40, 60, 80]
 
 
 def test_question_names_its_problem() -> None:
