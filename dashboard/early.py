@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from dashboard.sharing.http import App, Receive, Scope, Send
+from dashboard.sharing.http import App, Receive, Scope, Send, with_length
 
 HEAD = b"<head>"
 
@@ -35,7 +35,7 @@ class Early:
                 body += message.get("body", b"")
                 if not message.get("more_body"):
                     whole = body.replace(HEAD, HEAD + self.script, 1)
-                    await send({**start, "headers": with_length(start, len(whole))})
+                    await send({**start, "headers": with_length(start.get("headers", []), len(whole))})
                     await send({"type": "http.response.body", "body": whole})
 
         await self.app(scope, receive, with_script)
@@ -46,9 +46,3 @@ def is_page(message: MutableMapping[str, Any]) -> bool:
     headers = {name.lower(): value for name, value in message.get("headers", [])}
     html = headers.get(b"content-type", b"").startswith(b"text/html")
     return message["status"] == 200 and html and b"content-encoding" not in headers
-
-
-def with_length(message: MutableMapping[str, Any], length: int) -> list[tuple[bytes, bytes]]:
-    """An answer's headers with another length of its body."""
-    kept = [(name, value) for name, value in message.get("headers", []) if name.lower() != b"content-length"]
-    return [*kept, (b"content-length", str(length).encode())]

@@ -157,13 +157,12 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         warm(clinic.root)
         query = request.query_params
         wanted = f"child:{query['child']}" if "child" in query else f"run:{query['run']}" if "run" in query else ""
-        form = start_from(clinic, wanted, Form()) if wanted else None
+        form = start_from(clinic, wanted, Form()) if wanted else form_of_draft(left)
         there = starts(clinic, words)
-        values = spread(form or (None if wanted else form_of_draft(left)))
+        values = spread(form)
         models = [(one.name, one.path) for one in clinic.checkpoints() if one.kind in ("model", "adapter")]
         first = models[0][1] if models else None
-        own = form or form_of_draft(left)
-        values[1] = gr.update(choices=models, value=own.model if own else first)
+        values[1] = gr.update(choices=models, value=form.model if form else first)
         return [gr.update(choices=there, value=wanted if form else ""), *values]
 
     method.change(shape, method, [reading, find, *boxes.values()], **QUIET)

@@ -22,7 +22,6 @@ OVERVIEW_SIGNALS = (
     ("loss", "train"), ("loss", "eval"), ("reward", "train"), ("preference_accuracy", "train"), ("margin", "train"),
     ("kl", "train"), ("entropy", "train"), ("length", "train"), ("grad_norm", "train"), ("learning_rate", "train"),
 )  # fmt: skip
-MOST_PLOTS = 12
 OVERVIEW_PLOTS = 6
 # Pixel columns of one plot as wide as the page lays it out; with many runs in it fewer, or the page grows heavy.
 COLUMNS, FEWEST_COLUMNS = 480, 160
