@@ -9,13 +9,14 @@ from typing import Any
 class Sent:
     """Fingerprints of the parts as the page has them. `turn`: how often the user did something; `serial`: messages sent.
 
-    No dataclass: Gradio would keep it as a dict.
+    `look`: what the page looks at, by its user's events; None where that is not known. No dataclass: Gradio would keep it as a dict.
     """
 
     def __init__(self) -> None:
         self.turn = 0
         self.serial = 0
         self.parts: dict[str, Any] = {}
+        self.look: object = None
 
     def forget(self) -> None:
         """Nothing that was sent can be counted on: all is sent again, and messages are counted anew."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -90,14 +90,14 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     form_shown = gr.Textbox(visible=False)
     sent = gr.State(Sent())
     pulse = beat(lambda of: clinic.signature(), clinic.pace)
-    controls = [chosen, zoom, place, search, filters, group, metric, x, smoothing, log]
+    controls = [chosen, zoom, place, search, filters, group, metric, x, smoothing, log, differences]
     parts = {
         "strip": strip, "demo": demo, "broken": broken, "table": table, "filters": filters, "groups": groups,
         "legend": legend, "told": told, "configs": configs, "address": address,
     }  # fmt: skip
     shown = [*parts.values(), live, pulse]
 
-    def draw(sent: Sent, look: Look, differences_only: bool) -> list[Any]:
+    def draw(sent: Sent, look: Look) -> list[Any]:
         """Every part of the page as it is now; those that are as they were sent last are left alone."""
         signature = clinic.signature()
         now = seen_now(clinic, look)
@@ -110,7 +110,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             "groups": groups_html(now, look, words),
             "legend": legend_html(now, look, words, addresses.href("share", words.lang)),
             "told": told_html(now, look, words, most_plots(clinic, look)),
-            "configs": config_now(now, words, differences_only=differences_only),
+            "configs": config_now(now, words, differences_only=look.differences),
             "address": look.query(),
         }
         marks: dict[str, Any] = {**texts, "demo": (label, visible), "filters": offers, "table": rows.frame}
@@ -139,23 +139,30 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             drawn(signature, turn=sent.turn),
         ]
 
-    def answer(sent: Sent, look: Look, differences_only: bool) -> list[Any]:
+    def looked(sent: Sent, state: Sequence[Any]) -> Look:
+        """What the page looks at: what its user's events made of it, one by one.
+
+        An event brings the controls as they stood when it left, and may arrive after one that left later; so each tells
+        of its own control only. The controls count where nothing is known of the page, after a restart.
+        """
+        return sent.look if isinstance(sent.look, Look) else look_from(*state)
+
+    def answer(sent: Sent, look: Look) -> list[Any]:
         """What the user's doing changes."""
         sent.turn += 1
-        return draw(sent, look, differences_only)
+        sent.look = look
+        return draw(sent, look)
 
-    def again(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> Any:
+    def again(event: gr.EventData, sent: Sent, *state: Any) -> Any:
         """Something changed by itself; if the user did something since, that has drawn it."""
         if event.turn != sent.turn and sent.parts:
             return gr.skip()
-        return draw(sent, look_from(*state), differences_only)
+        return draw(sent, looked(sent, state))
 
-    def missed(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def missed(sent: Sent, *state: Any) -> list[Any]:
         """A message did not arrive: all is sent again."""
-        kept = sent.turn
         sent.forget()
-        sent.turn = kept
-        return draw(sent, look_from(*state), differences_only)
+        return draw(sent, looked(sent, state))
 
     form = [marked, tags, note, keep, stow, form_shown]
 
@@ -172,52 +179,57 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             now.kept(),
         ]
 
-    def changed(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
-        """A control was used."""
-        return answer(sent, look_from(*state), differences_only)
+    def changed(part: str) -> Callable[..., list[Any]]:
+        """The control of one part of the look was used."""
 
-    def turned(sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+        def used(sent: Sent, *state: Any) -> list[Any]:
+            there = getattr(look_from(*state), part)
+            return answer(sent, replace(looked(sent, state), **{part: there}))
+
+        return used
+
+    def turned(sent: Sent, *state: Any) -> list[Any]:
         """Another axis was chosen: what was looked at of the last one says nothing on it."""
-        return ["", *answer(sent, replace(look_from(*state), zoom=None), differences_only)]
+        look = replace(looked(sent, state), x=look_from(*state).x, zoom=None)
+        return ["", *answer(sent, look)]
 
-    def zoomed(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def zoomed(event: gr.EventData, sent: Sent, *state: Any) -> list[Any]:
         """A part of the axis was chosen in one plot: all show it, as finely as it can be seen."""
-        look = replace(look_from(*state), zoom=zoom_of(event.part))
-        return [zoom_text(look.zoom) if look.zoom else "", *answer(sent, look, differences_only)]
+        look = replace(looked(sent, state), zoom=zoom_of(event.part))
+        return [zoom_text(look.zoom) if look.zoom else "", *answer(sent, look)]
 
-    def grouped(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def grouped(event: gr.EventData, sent: Sent, *state: Any) -> list[Any]:
         """Another group of curves was chosen; a name that was written would still stand before it."""
-        look = replace(look_from(*state), group=str(event.group), metric="")
-        return [look.group, "", *answer(sent, look, differences_only)]
+        look = replace(looked(sent, state), group=str(event.group), metric="")
+        return [look.group, "", *answer(sent, look)]
 
-    def browsed(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def browsed(event: gr.EventData, sent: Sent, *state: Any) -> list[Any]:
         """Another order or page of the table was chosen, or more plots."""
-        look = look_from(*state).turned(event.sort, event.page, event.more)
-        return [look.place(), *answer(sent, look, differences_only)]
+        look = looked(sent, state).turned(event.sort, event.page, event.more)
+        return [look.place(), *answer(sent, look)]
 
-    def sought(sent: Sent, differences_only: bool, *state: Any) -> Any:
+    def sought(sent: Sent, *state: Any) -> Any:
         """Other runs are looked for: their first page. The search box also tells of what the page itself wrote in it."""
-        look = look_from(*state)
-        if not sent.differs("sought", (look.search, look.filters)):
+        there, look = look_from(*state), looked(sent, state)
+        if (there.search, there.filters) == (look.search, look.filters) and sent.parts:
             return gr.skip()
-        sent.parts["sought"] = (look.search, look.filters)
-        look = replace(look, page=1)
-        return [look.place(), *answer(sent, look, differences_only)]
+        look = replace(look, search=there.search, filters=there.filters, page=1)
+        return [look.place(), *answer(sent, look)]
 
-    def pick(event: gr.EventData, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def pick(event: gr.EventData, sent: Sent, *state: Any) -> list[Any]:
         """Runs were ticked or unticked, in the table or in the legend."""
-        look = replace(look_from(*state), runs=chosen_of(event.runs))
-        return [chosen_text(look), *fill(look), *answer(sent, look, differences_only)]
+        look = replace(looked(sent, state), runs=chosen_of(event.runs))
+        return [chosen_text(look), *fill(look), *answer(sent, look)]
 
-    def keep_marks(shown: str, tags: str, note: str, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def keep_marks(shown: str, tags: str, note: str, sent: Sent, *state: Any) -> list[Any]:
         """Keep what stands in the form."""
-        look = look_from(*state)
-        return [save(clinic, look, tags, note, words, shown), *fill(look), *answer(sent, look, differences_only)]
+        look = looked(sent, state)
+        return [save(clinic, look, tags, note, words, shown), *fill(look), *answer(sent, look)]
 
-    def stow_runs(shown: str, sent: Sent, differences_only: bool, *state: Any) -> list[Any]:
+    def stow_runs(shown: str, sent: Sent, *state: Any) -> list[Any]:
         """Archive the chosen runs, or take them out again."""
-        look = look_from(*state)
-        return [archive(clinic, look, words, shown), *fill(look), *answer(sent, look, differences_only)]
+        look = looked(sent, state)
+        return [archive(clinic, look, words, shown), *fill(look), *answer(sent, look)]
 
     def from_address(request: gr.Request) -> list[Any]:
         """The look that the address describes."""
@@ -236,21 +248,27 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
             look.x,
             look.smoothing,
             look.log,
+            look.differences,
         ]
-        first = draw(sent, look, True)
-        sent.parts["sought"] = (look.search, look.filters)
-        return [sent, *controls, *fill(look), go.Figure(), *first]
+        sent.look = look
+        return [sent, *controls, *fill(look), go.Figure(), *draw(sent, look)]
 
-    given = [sent, differences, *controls]
+    given = [sent, *controls]
     pulse.changed(again, given, shown, trigger_mode="once", **DRAWS)
     live.missed(missed, given, shown, trigger_mode="once", **DRAWS)
     # A text's `input` tells of keys that write a letter only, not of what is erased, pasted, or composed as Chinese is.
     gr.on([search.change, filters.input], sought, given, [place, *shown], trigger_mode="always_last", **DRAWS)
-    used = [metric.change, smoothing.release, log.input, differences.input]
-    gr.on(used, changed, given, shown, trigger_mode="always_last", **DRAWS)
+    # Each control is one event of its own: it tells of that control, and its last word counts.
+    for event, part in (
+        (metric.change, "metric"),
+        (smoothing.release, "smoothing"),
+        (log.input, "log"),
+        (differences.input, "differences"),
+    ):
+        event(changed(part), given, shown, trigger_mode="always_last", **DRAWS)
+    x.input(turned, given, [zoom, *shown], trigger_mode="always_last", **DRAWS)
     for one in (table, told):
         one.turn(browsed, given, [place, *shown], trigger_mode="multiple", **DRAWS)
-    x.input(turned, given, [zoom, *shown], **DRAWS)
     # What a click tells is told each time: "always_last" would keep the first of those that wait.
     groups.click(grouped, given, [group, metric, *shown], trigger_mode="multiple", **DRAWS)
     live.zoom(zoomed, given, [zoom, *shown], trigger_mode="multiple", **DRAWS)
@@ -265,5 +283,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     stow.click(stow_runs, [form_shown, *given], [kept_told, *form, *shown], **DRAWS)
     demo.click(lambda: clinic.start_demo(words.lang), **QUIET)
     return [
-        (from_address, [sent, chosen, zoom, place, group, search, metric, x, smoothing, log, *form, plotly, *shown])
+        (
+            from_address,
+            [sent, chosen, zoom, place, group, search, metric, x, smoothing, log, differences, *form, plotly, *shown],
+        )
     ]

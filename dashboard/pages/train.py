@@ -170,8 +170,15 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     at_work.duplicate.click(
         lambda run, *values: fill(f"run:{run}", *values), [at_work.run, *everything], everything, **QUIET
     )
-    for one in everything:
-        one.change(as_command, everything, [command, name, draft], trigger_mode="always_last", **QUIET)
+    # One event for all: of two, the one that left first may arrive last, and would undo what the other brought.
+    gr.on(
+        [one.change for one in everything],
+        as_command,
+        everything,
+        [command, name, draft],
+        trigger_mode="always_last",
+        **QUIET,
+    )
     find.input(lambda method, one: help_html(known(method).get(one), words), [method, find], told, **QUIET)
     add.click(lambda method, one, lines: added(one, lines, known(method)), [method, find, settings], settings, **QUIET)
     stoppable: dict[str, Any] = {"fn": lambda: gr.update(visible=True), "outputs": halt, **QUIET}

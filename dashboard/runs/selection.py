@@ -34,7 +34,7 @@ class Look:
     drawn: a group of tags, or all whose name holds `metric`, if that is not empty. `smoothing`: 0 to below 1. `zoom`:
     the part of the axis that is looked at, in its units; None for all of it. `sort`: a column of the table, with a
     minus before it from the highest down; empty: those that train, then the newest. `page`: of the table, from 1.
-    `plots`: how many are drawn at most.
+    `plots`: how many are drawn at most. `differences`: of the drawn runs' config, only what differs is shown.
     """
 
     runs: tuple[str, ...] | None = None
@@ -49,6 +49,7 @@ class Look:
     sort: str = ""
     page: int = 1
     plots: int = FIRST_PLOTS
+    differences: bool = True
 
     def drawn(self, listed: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:
         """The runs to draw. `listed`: those in the table, the first ones first; `there`: all that can be read."""
@@ -75,6 +76,8 @@ class Look:
             pairs.append(("log", "1"))
         if self.zoom:
             pairs.append(("zoom", zoom_text(self.zoom)))
+        if not self.differences:
+            pairs.append(("config", "all"))
         return urlencode([*pairs, *self._place()], errors="replace")
 
     def place(self) -> str:
@@ -119,6 +122,7 @@ def look_of(pairs: Iterable[tuple[str, str]]) -> Look:
         sort=sort if (sort := last.get("sort", "")).removeprefix("-") in COLUMNS else "",
         page=counted(last.get("p", ""), 1),
         plots=max(FIRST_PLOTS, counted(last.get("plots", ""), FIRST_PLOTS)),
+        differences=last.get("config") != "all",
     )
 
 
@@ -171,11 +175,12 @@ def zoom_of(kept: object) -> tuple[float, float] | None:
 
 def look_from(
     kept: object, zoom: object, place: object, search: object, filters: object, group: object, metric: object, x: object,
-    smoothing: object, log: object,
+    smoothing: object, log: object, differences: object,
 ) -> Look:  # fmt: skip
     """The look that the controls of a page show; what comes from a browser may be anything."""
     pairs = [("q", str(search or "")), ("group", str(group or "")), ("metric", str(metric or "")), ("x", str(x))]
     pairs += [("filter", str(one)) for one in (filters if isinstance(filters, list) else ())]
     pairs += [("smooth", str(smoothing)), ("log", "1" if log else "0"), ("zoom", str(zoom))]
+    pairs += [] if differences else [("config", "all")]
     pairs += [one for one in parse_qsl(str(place or "")[:99]) if one[0] in ("sort", "p", "plots")]
     return replace(look_of(pairs), runs=chosen_of(kept))

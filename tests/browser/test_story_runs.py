@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Served, free_port, start, stop
 from tests.conftest import event
@@ -96,6 +96,26 @@ def test_ticked_runs_lie_over_each_other_and_a_link_reopens_the_view(
     expect(page).to_have_url(re.compile(r"/diagnose\?run=calm&run=bold$"))
     pages.filter(has_text="Runs").click()
     expect(page.locator("#run-legend .chip i")).to_have_count(2, timeout=MINUTE)
+
+
+def test_what_left_first_and_arrives_last_undoes_nothing(page: Page, board: Served) -> None:
+    """Of two events in a row, the network may deliver the first one last: it knows nothing of the second."""
+    opened(page, board, "?run=calm&run=bold")
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/queue/join*", hold_the_first)
+    page.locator("#curve-axis label", has_text="tokens").click()
+    page.get_by_label("Logarithmic").check()
+    expect(page).to_have_url(re.compile(r"log=1$"))
+    assert len(held) == 1
+    held[0].continue_()
+    expect(page).to_have_url(re.compile(r"run=bold&x=tokens&log=1$"))
 
 
 def test_what_is_pointed_at_and_zoomed_into_is_so_in_every_plot(page: Page, board: Served) -> None:

@@ -41,6 +41,7 @@ LOOKS = st.builds(
     sort=st.sampled_from(("", *COLUMNS, *(f"-{one}" for one in COLUMNS))),
     page=st.integers(1, 999_999),
     plots=st.integers(FIRST_PLOTS, 999),
+    differences=st.booleans(),
 )
 
 
@@ -83,7 +84,7 @@ def test_an_address_that_says_nothing_is_the_first_look(pairs: list[tuple[str, s
 
 @pytest.mark.parametrize("junk", [None, 3, [], {}, "[", '{"a": 1}', "null", [["x"]], "0~1", "[1, 2]"])
 def test_anything_may_come_from_a_browser(junk: object) -> None:
-    look = look_from(junk, junk, junk, junk, junk, junk, junk, junk, junk, junk)
+    look = look_from(*[junk] * 11)
     assert look.x == "step"
     assert 0.0 <= look.smoothing < 1.0
     assert look.runs is None or look.runs == ()
@@ -110,7 +111,7 @@ def test_clicks_that_no_page_sends_change_nothing(junk: dict[str, object]) -> No
 
 def test_where_one_is_in_the_table_is_kept_by_the_page() -> None:
     look = Look(sort="-key", page=7, plots=24)
-    assert look_from(None, "", look.place(), "", [], "", "", "step", 0, False) == look
+    assert look_from(None, "", look.place(), "", [], "", "", "step", 0, False, True) == look
 
 
 def test_the_newest_are_drawn_until_the_user_chooses() -> None:
