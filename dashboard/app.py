@@ -25,7 +25,7 @@ from diagnostics.report.memory.as_html import STYLE as MEMORY_STYLE
 from diagnostics.report.preflight.as_html import STYLE as PREFLIGHT_STYLE
 
 STYLE = Path(__file__).parent / "style.css"
-ROOM_STYLES = (("runs", "runs"), ("memory", "memory"), ("sharing", "panel"))
+ROOM_STYLES = (("runs", "runs"), ("memory", "memory"), ("sharing", "panel"), ("settings", "settings"))
 PAGE_STYLES = [Path(__file__).parent / room / f"{name}.css" for room, name in ROOM_STYLES]
 MOST_UPLOADED = "256mb"  # a data set beyond it is named by its path
 BUILD: dict[Page, Callable[..., list[Any]]] = {

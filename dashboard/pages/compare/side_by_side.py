@@ -46,7 +46,12 @@ def build(clinic: Clinic, words: Words, shared: Shared) -> list[Any]:
     verdict = gr.HTML(elem_id="verdict")
     with gr.Row(equal_height=True):
         prompt = gr.Textbox(
-            label=words("compare.prompt"), placeholder=words("compare.prompt_hint"), lines=2, scale=6, elem_id="prompt"
+            label=words("compare.prompt"),
+            placeholder=words("compare.prompt_hint"),
+            lines=2,
+            scale=6,
+            min_width=220,
+            elem_id="prompt",
         )
         with gr.Column(scale=1, min_width=140):
             go = gr.Button(words("compare.go"), variant="primary", elem_id="go")
