@@ -10,6 +10,7 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import note, text
+from dashboard.pages.beat import beat, drawn
 from dashboard.pages.header import header
 from dashboard.settings.browser import CHOOSE, choices_html
 from dashboard.settings.folders import Sizes, places
@@ -60,12 +61,18 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     with gr.Row(elem_classes="tight"):
         keep = gr.Button(words("settings.save"), variant="primary", scale=0, min_width=180, elem_id="limits-save")
     kept_told = gr.HTML(elem_classes="tight told", elem_id="limits-told")
-    beat, seen, was = gr.State(""), gr.State(""), gr.State(None)
+    was = gr.State(None)
+
+    def counted_by_now(of: str = "") -> str:
+        """A text that changes when a folder's size becomes known."""
+        return str(list(sizes.of([one.path for one in places(clinic)]).values()))
+
+    pulse = beat(counted_by_now, lambda: POLL_SECONDS)
 
     def sized() -> tuple[str, str]:
-        """The folders as they are counted by now, and a text that changes when they are."""
-        known = sizes.of([one.path for one in places(clinic)])
-        return folders_html(clinic, known, words), str(list(known.values()))
+        """The folders as they are counted by now, and that these are shown."""
+        seen = counted_by_now()
+        return folders_html(clinic, sizes.of([one.path for one in places(clinic)]), words), drawn(seen)
 
     def opened() -> list[Any]:
         """All but what a command has to be asked for."""
@@ -93,11 +100,6 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         else:
             yield [gr.update(value=now), now]
 
-    def tick(seen: str) -> Any:
-        """Look whether a count has ended; if not, nothing is sent."""
-        mark = str(list(sizes.of([one.path for one in places(clinic)]).values()))
-        return mark if mark != seen else gr.skip()
-
     def keep_limits(was: int | None, at_most: Any, memory: Any, *others: Any) -> list[Any]:
         """Keep what stands in the form, or say what of it cannot be."""
         values = {"at_once": at_most, "model_memory_gib": memory, **dict(zip(COUNTED, others, strict=True))}
@@ -110,13 +112,12 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         sizes.forget(clinic.cache.folder)
         return [said, gr.update(visible=False), *sized()]
 
-    gr.Timer(POLL_SECONDS).tick(tick, seen, beat, trigger_mode="once", **QUIET)
-    beat.change(sized, outputs=[folders, seen], **QUIET)
+    pulse.changed(sized, outputs=[folders, pulse], trigger_mode="once", **QUIET)
     empty.click(lambda: gr.update(visible=True), outputs=asked, **QUIET)
     no.click(lambda: gr.update(visible=False), outputs=asked, **QUIET)
-    yes.click(emptying, outputs=[emptied, asked, folders, seen], trigger_mode="once", **QUIET)
+    yes.click(emptying, outputs=[emptied, asked, folders, pulse], trigger_mode="once", **QUIET)
     keep.click(keep_limits, [was, at_most, memory, *counted], [kept_told, was, damage], trigger_mode="once", **QUIET)
-    return [(opened, [folders, seen, damage, memory, *counted]), (queue, [at_most, was])]
+    return [(opened, [folders, pulse, damage, memory, *counted]), (queue, [at_most, was])]
 
 
 def titled(key: str, words: Words, told: bool = True) -> None:

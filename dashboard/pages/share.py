@@ -10,6 +10,7 @@ import gradio as gr
 from dashboard.addresses import Addresses
 from dashboard.clinic import Clinic
 from dashboard.html import note, text
+from dashboard.pages.beat import beat, drawn
 from dashboard.pages.header import header
 from dashboard.sharing.asked import MODES, ShareRefused
 from dashboard.sharing.desk import Desk
@@ -81,8 +82,8 @@ def build(clinic: Clinic, words: Words, addresses: Addresses, desk: Desk) -> lis
             make = gr.Button(words("share.file_make"), scale=0, min_width=180, elem_id="share-make")
         made_told = gr.HTML(elem_classes="tight told")
         made = gr.File(visible=False, label=words("share.file_label"), elem_id="share-made")
-    beat, seen = gr.State(""), gr.State("")
-    shown = [panel, stop, cancel, box, seen]
+    pulse = beat(lambda of: fingerprint(desk.now()), lambda: POLL_SECONDS)
+    shown = [panel, stop, cancel, box, pulse]
     fields = [mode, runs, checkpoints, hours, password, way, port, path]
 
     def now() -> list[Any]:
@@ -93,7 +94,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses, desk: Desk) -> lis
             gr.update(visible=standing.kind == "on"),
             gr.update(visible=standing.kind == "starting"),
             gr.update(visible=standing.kind == "off"),
-            fingerprint(standing),
+            drawn(fingerprint(standing)),
         ]
 
     def opened(request: gr.Request) -> list[Any]:
@@ -105,11 +106,6 @@ def build(clinic: Clinic, words: Words, addresses: Addresses, desk: Desk) -> lis
             gr.update(choices=offered, value=named),
             *now(),
         ]
-
-    def tick(seen: str) -> Any:
-        """Look whether anything changed; if nothing did, nothing is sent."""
-        mark = fingerprint(desk.now())
-        return mark if mark != seen else gr.skip()
 
     def begin(*given: Any) -> list[Any]:
         """Begin to share what the form asks for, or say why not."""
@@ -147,8 +143,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses, desk: Desk) -> lis
             return [note(str(error), "error"), gr.update(visible=False)]
         return [note(words("share.file_ready", size=size), "good"), gr.update(value=str(path), visible=True)]
 
-    gr.Timer(POLL_SECONDS).tick(tick, seen, beat, trigger_mode="once", **QUIET)
-    beat.change(now, outputs=shown, **QUIET)
+    pulse.changed(now, outputs=shown, trigger_mode="once", **QUIET)
     go.click(begin, fields, [told, password, *shown], trigger_mode="once", **QUIET)
     stop.click(stop_sharing, outputs=[told, *shown], trigger_mode="once", **QUIET)
     cancel.click(call_off, outputs=[told, *shown], trigger_mode="once", **QUIET)

@@ -16,8 +16,6 @@ pytestmark = pytest.mark.slow
 QUIET_MS, IDLE_MS, MOST_MS = 4_000, 8_000, 300_000
 # Each tab's sign of life, every 20 seconds: it touches nothing.
 LIFE = "/gradio_api/heartbeat/"
-# These two look by a timer's event, which touches nothing while it brings nothing.
-BY_EVENTS, EVENTS = ("share", "settings"), ("join", "data")
 # What must be there before a page can be idle: on a loaded machine it is long in coming.
 READY = {
     "runs": ".plots .plot",
@@ -61,8 +59,7 @@ def test_a_page_on_which_nothing_happens_touches_nothing(page: Page, still: Serv
     page.on("request", lambda one: calls.append(one.url.rstrip("/")))
     page.wait_for_timeout(IDLE_MS)
     assert page.evaluate("window.touched.slice(0, 20)") == []
-    asked = {one.partition("?")[0].rpartition("/")[2] for one in calls if LIFE not in one}
-    assert asked <= {"component_server", *(EVENTS if name in BY_EVENTS else ())}
+    assert {one.partition("?")[0].rpartition("/")[2] for one in calls if LIFE not in one} <= {"component_server"}
 
 
 @pytest.mark.parametrize("name", ["", "diagnose?run=two", "compare"])
