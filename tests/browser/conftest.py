@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -17,9 +18,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from diagnostics.run.status import read_status
 from tests.browser.chromium import FLAGS, installed
 
 ROOT = Path(__file__).parents[2]
+BEFORE = ("test_idle_pages", "test_story_of_the_demo", "test_story_hostile", "test_story_settings")
+DEMO_SECONDS = 900  # until it is trained
 START_SECONDS = 240  # on a machine that others load as well
 
 
@@ -86,10 +90,34 @@ def serving(runs: Path, *more: str, patience: float = START_SECONDS) -> Iterator
         stop(served)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs no demo goes first where the machine is to be quiet, and else while the demo trains."""
+    place = {name: number for number, name in enumerate(BEFORE)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A dashboard that has just begun to train the demo."""
     with serving(tmp_path_factory.mktemp("clinic") / "runs", "--demo") as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def served(demo: Served) -> Served:
+    """The same once the whole demo is trained."""
+    deadline = time.monotonic() + DEMO_SECONDS
+    while not all(state == "finished" for state in states_of_the_demo(demo)):
+        assert time.monotonic() < deadline, states_of_the_demo(demo)
+        time.sleep(0.5)
+    return demo
+
+
+def states_of_the_demo(demo: Served) -> list[str]:
+    """The state of each stage of the demo, in their order; empty before it has a plan."""
+    plan = demo.runs / ".demo" / "plan.json"
+    stages = json.loads(plan.read_text())["stages"] if plan.exists() else []
+    return [read_status(demo.runs / stage["name"]).state for stage in stages] or ["waiting"]
 
 
 @pytest.fixture(scope="session")

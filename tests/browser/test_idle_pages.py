@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from dashboard.addresses import PAGES, Addresses
 from tests.browser.conftest import Served, free_port, start, stop
@@ -51,15 +52,47 @@ def settled(page: Page, address: str, ready: str = "main h1") -> None:
     page.evaluate("window.touched = []")
 
 
+@dataclass
+class Seen:
+    """What was seen of an idle page: what was touched in it, and the last part of each address that it asked."""
+
+    touched: list[str]
+    asked: set[str]
+
+
+@pytest.fixture(scope="module")
+def idle(browser: Browser, still: Served) -> dict[str, Seen]:
+    """Every page, each of a visitor of its own, left alone side by side."""
+    pages: dict[str, Page] = {}
+    for name in PAGES:
+        pages[name] = page = browser.new_context(viewport={"width": 1300, "height": 1000}).new_page()
+        page.set_default_timeout(MOST_MS)
+        page.goto(f"{still.address}/{Addresses('en').path(name, 'en')}")
+    for name, page in pages.items():
+        page.wait_for_selector(READY.get(name, "main h1"))
+        page.evaluate(WATCH)
+    calls: dict[str, list[str]] = {name: [] for name in PAGES}
+    for name, page in pages.items():
+        page.wait_for_function(f"performance.now() - window.last > {QUIET_MS}")
+        page.evaluate("window.touched = []")
+        page.on("request", lambda one, called=calls[name]: called.append(one.url.rstrip("/")))
+    pages[PAGES[0]].wait_for_timeout(IDLE_MS)
+    found = {}
+    for name, page in pages.items():
+        asked = {one.partition("?")[0].rpartition("/")[2] for one in calls[name] if LIFE not in one}
+        found[name] = Seen(page.evaluate("window.touched.slice(0, 20)"), asked)
+        page.context.close()
+    return found
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_on_which_nothing_happens_touches_nothing(page: Page, still: Served, name: str) -> None:
-    address = f"{still.address}/{Addresses('en').path(name, 'en')}"  # type: ignore[arg-type]
-    settled(page, address, READY.get(name, "main h1"))
-    calls: list[str] = []
-    page.on("request", lambda one: calls.append(one.url.rstrip("/")))
-    page.wait_for_timeout(IDLE_MS)
-    assert page.evaluate("window.touched.slice(0, 20)") == []
-    assert {one.partition("?")[0].rpartition("/")[2] for one in calls if LIFE not in one} <= {"component_server"}
+def test_a_page_on_which_nothing_happens_touches_nothing(idle: dict[str, Seen], name: str) -> None:
+    assert idle[name].touched == []
+    assert idle[name].asked <= {"component_server"}
+
+
+def test_the_pages_that_show_what_changes_do_look(idle: dict[str, Seen]) -> None:
+    assert all(idle[name].asked == {"component_server"} for name in ("runs", "compare", "diagnose", "learn", "share"))
 
 
 @pytest.mark.parametrize("name", ["", "diagnose?run=two", "compare"])

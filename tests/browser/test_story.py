@@ -48,31 +48,17 @@ def last_checkpoint(served: Served, run: str) -> str:
     return f"{run}/checkpoint-{steps[-1]}"
 
 
-def test_watch_the_demo_train(page: Page, served: Served) -> None:
-    """The page is up while the demo trains; stages move; the failed run is diagnosed in its row; scores rise."""
-    opened = time.monotonic()
+def test_the_whole_demo_is_there(page: Page, served: Served) -> None:
+    """Every stage is finished, and what was trained further scores higher."""
     page.goto(served.address)
-    expect(page.locator(".stage")).to_have_count(10, timeout=MINUTE)
-    expect(stage(page, "base")).to_contain_text("finished")
-    expect(page.locator(".stage-running").first).to_be_visible(timeout=MINUTE)
-    row = page.locator("table.runs tr", has_text="sft-too-hot")
-    expect(row).to_contain_text("loss-diverged", timeout=MINUTE)
-    diagnosed = time.monotonic() - opened
-    # A checkpoint appears while its run goes on.
-    expect(page.locator("table.runs tr", has=page.get_by_role("link", name="sft", exact=True))).to_contain_text(
-        "running", timeout=MINUTE
-    )
-    expect(stage(page, "dpo")).to_contain_text("finished", timeout=4 * MINUTE)
-    expect(stage(page, "sft-overtrained")).to_contain_text("finished", timeout=2 * MINUTE)
-    expect(page.locator(".stage-finished")).to_have_count(10, timeout=8 * MINUTE)
-    print(f"diagnosed after {diagnosed:.0f} s, whole demo after {time.monotonic() - opened:.0f} s")
+    expect(page.locator(".strip .stage")).to_have_count(10, timeout=MINUTE)
+    expect(page.locator(".strip .stage-finished")).to_have_count(10)
     scores = []
     for run in ("base", "sft", "dpo"):
         cell = page.locator("table.runs tr", has=page.get_by_role("link", name=run, exact=True)).locator("td").nth(5)
         scores.append(float(cell.inner_text().split()[0]))
     assert scores == sorted(scores)
     assert scores[2] > scores[0] + 0.3
-    drawn(page)
 
 
 def test_both_answers_are_one_click_away(page: Page, served: Served) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from dashboard.addresses import PAGES, Addresses
 from dashboard.clinic import DEMO_FOLDER
 from dashboard.runs.marks import Marks
 from dashboard.texts import LANGS, Lang
+from tests.browser.calm import Calm
 from tests.browser.conftest import Served, serving
 
 pytestmark = pytest.mark.slow
@@ -128,13 +129,13 @@ def watched(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
     context.close()
 
 
-def look_closely(page: Page) -> int:
+def look_closely(page: Page, calm: Calm) -> int:
     """Open all that is folded, and point at the plots; how many of them said something."""
     told = 0
     for fold in page.locator("button.label-wrap:not(.open)").all():
         if fold.is_visible():
             fold.click()
-    page.wait_for_timeout(1500)
+    calm.wait()
     for plot in page.locator(".js-plotly-plot:visible .nsewdrag").all()[:4]:
         plot.hover(force=True)
         page.wait_for_timeout(200)
@@ -169,16 +170,15 @@ def test_nothing_of_a_run_runs_and_nothing_is_markup(
     watched: tuple[Page, list[str]], hostile: Served, name: str, lang: Lang
 ) -> None:
     page, ran = watched
+    calm = Calm(page)
     for which, query in QUERIES.items():
-        page.goto(f"{hostile.address}/{Addresses('en').path(name, lang)}?{urlencode(query)}")  # type: ignore[arg-type]
-        expect(page.locator(".clinic-header")).to_be_visible(timeout=MINUTE)
-        page.wait_for_timeout(3500)  # what a page shows is sent, then drawn; a page that polls is never idle
+        calm.opened(f"{hostile.address}/{Addresses('en').path(name, lang)}?{urlencode(query)}")  # type: ignore[arg-type]
         if which == "the runs":
-            pointed = look_closely(page)
+            pointed = look_closely(page, calm)
             assert pointed or name != "runs"
             for tab in page.get_by_role("tab").all():
                 tab.click()
-                page.wait_for_timeout(800)
+                calm.wait()
                 assert page.evaluate(FOREIGN) == [], which
             if page.get_by_role("tab").count():
                 page.get_by_role("tab").first.click()
