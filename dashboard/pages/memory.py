@@ -215,7 +215,9 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         """Nobody wants what is under way."""
         desk.stop(request.session_hash)
 
-    changed = [one.input for one in (model, method, dtype, optim, four_bit, checkpointing, longest, settings, gib)]
+    changed = [one.input for one in (model, method, dtype, optim, four_bit, checkpointing, longest, gib)]
+    # A text's `input` tells of keys that write a letter only, not of what is erased or pasted.
+    changed.append(settings.change)
     traced: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8, **QUIET}
     gr.on([go.click, filled.change, *changed], work, fields, shown, **traced)
     moved = [one.input for one in sliders.values()]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from tests.browser.chromium import FLAGS, installed
 
 ROOT = Path(__file__).parents[2]
 BEFORE = ("test_idle_pages", "test_story_of_the_demo", "test_story_hostile", "test_story_settings")
+LOG_LINES = 60
+RUNNING: list[Path] = []  # the logs of dashboards that run
 DEMO_SECONDS = 900  # until it is trained
 START_SECONDS = 240  # on a machine that others load as well
 
@@ -66,18 +68,36 @@ def start(runs: Path, port: int, *arguments: str, patience: float = START_SECOND
                 process.kill()
                 raise AssertionError(f"no answer after {patience:.0f} s: {log.read_text()}") from None
             time.sleep(0.2)
+    RUNNING.append(log)
     return Served(address, runs, process)
 
 
 def stop(served: Served) -> None:
     """End a dashboard as Ctrl-C does."""
+    log = served.runs.parent / "dashboard.log"
+    if log in RUNNING:
+        RUNNING.remove(log)
     served.process.send_signal(signal.SIGINT)
     try:
         served.process.wait(30)
     except subprocess.TimeoutExpired:
         served.process.kill()
-    if os.environ.get("SHOW_LOG"):
-        print((served.runs.parent / "dashboard.log").read_text())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A story that fails shows what its servers have printed."""
+    report = yield
+    if report.failed:
+        folder = item.funcargs.get("tmp_path") if isinstance(item, pytest.Function) else None
+        report.sections += printed([*RUNNING, *(sorted(folder.rglob("*.log")) if folder else [])])
+    return report
+
+
+def printed(logs: Iterable[Path]) -> list[tuple[str, str]]:
+    """The end of each log that holds anything, titled by its path."""
+    found = {log: log.read_text(errors="replace").splitlines()[-LOG_LINES:] for log in logs if log.is_file()}
+    return [(f"printed by the server, {log}", "\n".join(lines)) for log, lines in found.items() if lines]
 
 
 @contextmanager
