@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from dashboard.addresses import PAGES, Addresses, Page
 from dashboard.clinic import Clinic
+from dashboard.clocks import CLOCKS
 from dashboard.early import Early
 from dashboard.packing import PagesPacked
 from dashboard.pages import diagnose, learn, memory, preflight, runs, settings, share, train
@@ -107,7 +108,7 @@ def launch(
         ShareRefused: it would not be safe.
     """
     sessions = Sessions()
-    early = HEARTBEAT + script(first, Addresses(first))
+    early = HEARTBEAT + CLOCKS + script(first, Addresses(first))
     middleware = [
         *guards(host, password, token=token),
         Middleware(Beats, sessions=sessions),

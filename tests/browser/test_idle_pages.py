@@ -24,6 +24,9 @@ READY = {
     "memory": "#mem-bill svg",
     "learn": ".exercise",
 }
+# A browser draws for whoever asks for a frame: a page that asks for each keeps it awake.
+COUNT = """const frame = window.requestAnimationFrame.bind(window); window.frames_wanted = 0;
+window.requestAnimationFrame = callback => { window.frames_wanted++; return frame(callback); };"""
 WATCH = """() => {
   window.last = performance.now(); window.touched = [];
   new MutationObserver(all => { window.last = performance.now();
@@ -54,10 +57,11 @@ def settled(page: Page, address: str, ready: str = "main h1") -> None:
 
 @dataclass
 class Seen:
-    """What was seen of an idle page: what was touched in it, and the last part of each address that it asked."""
+    """Of an idle page what was touched in it, the last part of each address that it asked, and how many frames a second it wanted."""
 
     touched: list[str]
     asked: set[str]
+    frames: float
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,7 @@ def idle(browser: Browser, still: Served) -> dict[str, Seen]:
     for name in PAGES:
         pages[name] = page = browser.new_context(viewport={"width": 1300, "height": 1000}).new_page()
         page.set_default_timeout(MOST_MS)
+        page.add_init_script(COUNT)
         page.goto(f"{still.address}/{Addresses('en').path(name, 'en')}")
     for name, page in pages.items():
         page.wait_for_selector(READY.get(name, "main h1"))
@@ -74,13 +79,14 @@ def idle(browser: Browser, still: Served) -> dict[str, Seen]:
     calls: dict[str, list[str]] = {name: [] for name in PAGES}
     for name, page in pages.items():
         page.wait_for_function(f"performance.now() - window.last > {QUIET_MS}")
-        page.evaluate("window.touched = []")
+        page.evaluate("window.touched = []; window.frames_wanted = 0; window.began = performance.now()")
         page.on("request", lambda one, called=calls[name]: called.append(one.url.rstrip("/")))
     pages[PAGES[0]].wait_for_timeout(IDLE_MS)
     found = {}
     for name, page in pages.items():
         asked = {one.partition("?")[0].rpartition("/")[2] for one in calls[name] if LIFE not in one}
-        found[name] = Seen(page.evaluate("window.touched.slice(0, 20)"), asked)
+        frames = page.evaluate("1000 * window.frames_wanted / (performance.now() - window.began)")
+        found[name] = Seen(page.evaluate("window.touched.slice(0, 20)"), asked, frames)
         page.context.close()
     return found
 
@@ -89,6 +95,7 @@ def idle(browser: Browser, still: Served) -> dict[str, Seen]:
 def test_a_page_on_which_nothing_happens_touches_nothing(idle: dict[str, Seen], name: str) -> None:
     assert idle[name].touched == []
     assert idle[name].asked <= {"component_server"}
+    assert idle[name].frames <= 2
 
 
 def test_the_pages_that_show_what_changes_do_look(idle: dict[str, Seen]) -> None:
