@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from dashboard.addresses import PAGES, Addresses, Page
 from dashboard.clinic import Clinic
-from dashboard.clocks import CLOCKS
+from dashboard.clocks import CLOCKS, unhurried
 from dashboard.early import Early
 from dashboard.packing import PagesPacked
 from dashboard.pages import diagnose, learn, memory, preflight, runs, settings, share, train
@@ -117,6 +117,7 @@ def launch(
     ]
     demo = build(clinic, first, desk or Desk(clinic.root, shows_password=host in LOOPBACK))
     demo.queue(default_concurrency_limit=16, api_open=False)
+    unhurried(demo)
     demo.launch(
         server_name=host,
         app_kwargs={"middleware": middleware},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+import gradio as gr
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from dashboard.clocks import QUEUE_SECONDS, unhurried
 from dashboard.early import Early
 from dashboard.tabs import HEARTBEAT, SILENT_SECONDS, Beats, Sessions
 
@@ -97,3 +100,22 @@ def test_a_silent_tab_is_closed_and_one_that_comes_back_is_not() -> None:
     assert not kept["here"].is_closed
     sessions.beat("gone")
     assert not kept["gone"].is_closed
+
+
+def test_the_queue_of_gradio_looks_rarely_and_answers_all_the_same() -> None:
+    """The attribute is Gradio's own: a version without it is to be seen here."""
+    with gr.Blocks() as demo:
+        told = gr.Textbox()
+        gr.Button().click(lambda: "answered", outputs=told, api_name="ask")
+    demo.queue()
+    assert demo._queue.sleep_when_free < QUEUE_SECONDS, "Gradio looks rarely by itself now"
+    unhurried(demo)
+    demo.launch(prevent_thread_lock=True, quiet=True)
+    try:
+        assert demo._queue.sleep_when_free == QUEUE_SECONDS
+        body = {"fn_index": 0, "data": [], "session_hash": "one"}
+        assert httpx.post(f"{demo.local_url}gradio_api/queue/join", json=body).status_code == 200
+        answers = httpx.get(f"{demo.local_url}gradio_api/queue/data", params={"session_hash": "one"}, timeout=10).text
+        assert '"answered"' in answers
+    finally:
+        demo.close()

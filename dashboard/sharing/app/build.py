@@ -9,6 +9,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from dashboard.app import HEAD, STYLE, theme
+from dashboard.clocks import unhurried
 from dashboard.settings.browser import script
 from dashboard.sharing.app import trying
 from dashboard.sharing.doors import Doors
@@ -37,6 +38,7 @@ class SharedApp:
                 if place.kind == "try" and content.trial is not None:
                     trying.build(content.trial, Words(place.lang), content.hide())
         self.blocks.queue(max_size=int(QUEUE), default_concurrency_limit=4, api_open=False)
+        unhurried(self.blocks)
         self.asgi = gr.mount_gradio_app(
             FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
             self.blocks,
