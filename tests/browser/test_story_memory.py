@@ -119,19 +119,6 @@ def test_a_crashed_run_is_explained_and_has_a_child(page: Page, clinic: Served) 
     assert (child["parent"], child["dataset_name"]) == ("oom-1", "rows.jsonl")
 
 
-def test_settings_that_are_pasted_and_erased_count(page: Page, clinic: Served) -> None:
-    page.goto(f"{clinic.address}/memory")
-    head = page.locator("#mem-head")
-    expect(head).to_contain_text("rows at once: 8", timeout=MINUTE)
-    page.locator("#mem-more button").first.click()
-    box = page.locator("#mem-settings textarea")
-    box.fill("per_device_train_batch_sice=4")  # as a paste does: without a key
-    expect(head.locator(".note-error")).to_contain_text("per_device_train_batch_sice", timeout=MINUTE)
-    box.press("Control+a")
-    box.press("Delete")
-    expect(head).to_contain_text("rows at once: 8", timeout=MINUTE)
-
-
 def test_wrong_input_is_one_sentence_in_chinese_too_and_work_is_stopped(page: Page, clinic: Served) -> None:
     page.goto(f"{clinic.address}/zh-memory")
     head = page.locator("#mem-head")
@@ -147,3 +134,16 @@ def test_wrong_input_is_one_sentence_in_chinese_too_and_work_is_stopped(page: Pa
     hold(page, "rank", 64)
     expect(head).to_contain_text("放得下", timeout=MINUTE)
     page.mouse.up()
+
+
+def test_settings_that_are_pasted_and_erased_count(page: Page, clinic: Served) -> None:
+    page.goto(f"{clinic.address}/memory")
+    head = page.locator("#mem-head")
+    expect(head).to_contain_text("rows at once: 8", timeout=MINUTE)
+    page.locator("#mem-more button").first.click()
+    box = page.locator("#mem-settings textarea")
+    box.fill("per_device_train_batch_sice=4")  # as a paste does: without a key
+    expect(head.locator(".note-error")).to_contain_text("per_device_train_batch_sice", timeout=MINUTE)
+    box.press("Control+a")
+    box.press("Delete")
+    expect(head).to_contain_text("rows at once: 8", timeout=MINUTE)
