@@ -85,8 +85,10 @@ def runs(visit: Visit) -> bytes:
 def curves(visit: Visit) -> bytes:
     """Curves of several runs over each other."""
     visit.go("runs", "?run=dpo&run=kto&run=sft&run=sft-too-hot&group=&smooth=0.6")
+    expect(visit.page.locator(".plots .plot").first).to_be_attached(timeout=PATIENCE)
+    visit.page.locator(".plots").scroll_into_view_if_needed()  # a plot is drawn once it is near what is seen
     expect(visit.page.locator(".plots .js-plotly-plot").first).to_be_visible(timeout=PATIENCE)
-    return between(visit, "#curve-groups", ".plots", most=590)
+    return between(visit, "#curve-groups", ".plots", most=566)
 
 
 def compare(visit: Visit) -> bytes:
@@ -120,6 +122,7 @@ def train(visit: Visit) -> bytes:
     """The form as a run fills it, with its command."""
     visit.go("train", "?run=dpo")
     expect(visit.page.locator("#train-command pre")).to_be_visible(timeout=PATIENCE)
+    expect(visit.page.locator("#train-field-learning_rate input").first).to_be_visible(timeout=PATIENCE)
     return between(visit, "#train-method", "#train-start", most=1150)
 
 

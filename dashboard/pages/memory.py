@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from typing import Any
 
@@ -70,7 +70,7 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
                 four_bit = gr.Checkbox(label=words("mem.four_bit"), elem_id="mem-four-bit")
                 checkpointing = gr.Checkbox(value=True, label=words("mem.checkpointing"), elem_id="mem-checkpointing")
                 longest = gr.Number(0, label=words("mem.longest"), precision=0, minimum=0, elem_id="mem-longest")
-                settings = gr.Textbox(label=words("mem.settings"), lines=3, elem_id="mem-settings")
+                settings = gr.Textbox("", label=words("mem.settings"), lines=3, elem_id="mem-settings")
                 config = gr.File(
                     label=words("mem.file"), file_types=[".yaml", ".yml", ".json"], height=120, elem_id="mem-config"
                 )
@@ -159,7 +159,10 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
         """The instant estimate, then the traced one."""
         form = Form(*values)
         tab, alive = desk.begin(request.session_hash)
-        yield at_once(form, tab)
+        found = at_once(form, tab)
+        if not alive():  # what was asked for since is answered already, maybe; this would take its answer away
+            return
+        yield found
         time.sleep(PAUSE_SECONDS)
         keep = [gr.skip()] * (SHOWN - 1)
         try:
@@ -218,12 +221,14 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     changed = [one.input for one in (model, method, dtype, optim, four_bit, checkpointing, longest, gib)]
     # A text's `input` tells of keys that write a letter only, not of what is erased or pasted.
     changed.append(settings.change)
-    traced: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 8, **QUIET}
-    gr.on([go.click, filled.change, *changed], work, fields, shown, **traced)
+    # One line for all that estimates: of two lines Gradio takes from either at random, and the older would count as newer.
+    line: dict[str, Any] = {"concurrency_id": "estimate-memory", "concurrency_limit": 8, **QUIET}
+    traced: dict[str, Any] = {"trigger_mode": "multiple", **line}
+    gr.on([go.click, filled.change, *changed], quiet_at_last(work), fields, shown, **traced)
     moved = [one.input for one in sliders.values()]
-    dragged = gr.on(moved, drag, fields, shown, trigger_mode="always_last", **QUIET)
-    dragged.then(work, fields, shown, **traced)
-    seek.click(search, fields, shown, **traced)
+    dragged = gr.on(moved, drag, fields, shown, trigger_mode="always_last", **line)
+    dragged.then(quiet_at_last(work), fields, shown, **traced)
+    seek.click(quiet_at_last(search), fields, shown, **traced)
     stop.click(stopped, **QUIET)
     device.input(lambda: (0, time.time()), outputs=[gib, filled], **QUIET)
     gib.input(lambda size: "" if size else gr.skip(), gib, device, **QUIET)
@@ -235,6 +240,19 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     method.input(lambda kind: [gr.update(**labels(one, kind)) for one in ("length", "longest")], method,
                  [sliders["length"], longest], **QUIET)  # fmt: skip
     return [(opened, [*fields, crash, filled])]
+
+
+def quiet_at_last(work: Callable[..., Iterator[tuple[Any, ...]]]) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    """The same work, with nothing as its last word: Gradio says the last one again when a generator ends.
+
+    By then something newer may have been answered, which would be taken away.
+    """
+
+    def whole(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+        yield from work(request, *values)
+        yield tuple([gr.skip()] * SHOWN)
+
+    return whole
 
 
 def slider(name: str, words: Words) -> gr.Slider:

@@ -147,3 +147,14 @@ def test_settings_that_are_pasted_and_erased_count(page: Page, clinic: Served) -
     box.press("Control+a")
     box.press("Delete")
     expect(head).to_contain_text("rows at once: 8", timeout=MINUTE)
+
+
+def test_a_search_right_after_another_size_is_not_undone_by_it(page: Page, clinic: Served) -> None:
+    for _ in range(5):  # the first time it is searched for, then it is known
+        page.goto(f"{clinic.address}/memory")
+        expect(page.locator("#mem-head")).to_contain_text("rows at once: 8", timeout=MINUTE)
+        page.locator("#mem-gib input").fill("24")
+        page.locator("#mem-fit").click()
+        expect(page.locator("#mem-ways .option").first).to_be_visible(timeout=3 * MINUTE)
+        page.wait_for_timeout(700)  # whatever was under way has come
+        expect(page.locator("#mem-ways .option").first).to_be_visible()
