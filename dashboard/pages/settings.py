@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -63,16 +64,20 @@ def build(clinic: Clinic, words: Words, addresses: Addresses) -> list[Any]:
     kept_told = gr.HTML(elem_classes="tight told", elem_id="limits-told")
     was = gr.State(None)
 
-    def counted_by_now(of: str = "") -> str:
-        """A text that changes when a folder's size becomes known."""
-        return str(list(sizes.of([one.path for one in places(clinic)]).values()))
+    def counted_by_now() -> dict[Path, int | None]:
+        """The sizes that are known by now."""
+        return sizes.of([one.path for one in places(clinic)])
 
-    pulse = beat(counted_by_now, lambda: POLL_SECONDS)
+    def mark(known: dict[Path, int | None]) -> str:
+        """A text that changes when a size becomes known."""
+        return str(list(known.values()))
+
+    pulse = beat(lambda of: mark(counted_by_now()), lambda: POLL_SECONDS)
 
     def sized() -> tuple[str, str]:
         """The folders as they are counted by now, and that these are shown."""
-        seen = counted_by_now()
-        return folders_html(clinic, sizes.of([one.path for one in places(clinic)]), words), drawn(seen)
+        known = counted_by_now()
+        return folders_html(clinic, known, words), drawn(mark(known))
 
     def opened() -> list[Any]:
         """All but what a command has to be asked for."""
